@@ -1,3 +1,17 @@
 //! AI Storage Orchestrator: autoscales Kubernetes workloads by CPU, memory and GPU, and explains every decision.
+//!
+//! One way leads through it: a request reaches the [`http`] server, which asks the registry ([`actors`]); the registry
+//! runs one autoscaler actor per workload; that actor observes the workload through the [`ports`], which the
+//! [`adapters`] implement, lets [`domain::decision::decide`] decide, and scales. [`app`] joins the parts;
+//! [`simulation`] is a cluster in this process for when there is no other.
+//!
+//! ```text
+//! http -> actors: registry -> autoscaler -> domain::decide
+//!                                 |  ^
+//!                    ports: scale v  | workloads, pods, usage
+//!                          adapters::kubernetes -> API server | simulation
+//! ```
 
 pub mod clock;
+pub mod domain;
+pub mod ports;

@@ -1,0 +1,16 @@
+//! The rules, and nothing but the rules: no actors, no Kubernetes client, no HTTP, no clock, no randomness.
+//!
+//! Read it in this order: an [`autoscaler`] says what is wanted, an [`observation`] says what is so; [`utilization`]
+//! turns the two into one proposal per metric, [`stabilization`] and [`limits`] restrain their maximum, and
+//! [`decision::decide`] runs all of it and records each step.
+
+pub mod autoscaler;
+pub mod decision;
+pub mod limits;
+pub mod observation;
+pub mod stabilization;
+pub mod utilization;
+pub mod validation;
+
+/// A moment in the cluster's time. The domain never asks for the present one: it is always an argument.
+pub type Timestamp = chrono::DateTime<chrono::Utc>;

@@ -1,0 +1,347 @@
+//! Makes valid autoscalers from raw requests, and names every fault at once in the guide's field order.
+
+use std::fmt;
+use std::num::NonZeroU32;
+
+use super::autoscaler::{
+    Direction, Interval, ReplicaBounds, RequestedAutoscaler, RequestedKind, ScalingPolicy, ScalingRules, Stabilization,
+    TargetPercent, Targets, TolerancePercent, Window,
+};
+
+/// A create request as it came: right JSON types, nothing else known. Absent and `null` are the same.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RawAutoscaler {
+    /// `workload_name`
+    pub workload_name: Option<String>,
+    /// `workload_namespace`
+    pub workload_namespace: Option<String>,
+    /// `workload_type`
+    pub workload_type: Option<String>,
+    /// `min_replicas`
+    pub min_replicas: Option<i32>,
+    /// `max_replicas`
+    pub max_replicas: Option<i32>,
+    /// `target_cpu_percent`; 0 is no target.
+    pub target_cpu_percent: Option<i32>,
+    /// `target_memory_percent`; 0 is no target.
+    pub target_memory_percent: Option<i32>,
+    /// `target_gpu_percent`; 0 is no target.
+    pub target_gpu_percent: Option<i32>,
+    /// `scale_up_policy`
+    pub scale_up_policy: Option<RawPolicy>,
+    /// `scale_down_policy`
+    pub scale_down_policy: Option<RawPolicy>,
+    /// `interval_seconds`
+    pub interval_seconds: Option<i32>,
+}
+
+/// A scaling policy as it came.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RawPolicy {
+    /// `stabilization_window_seconds`
+    pub stabilization_window_seconds: Option<i32>,
+    /// `max_scale_change`; 0 is no limit.
+    pub max_scale_change: Option<i32>,
+    /// `tolerance_percent`
+    pub tolerance_percent: Option<f64>,
+    /// `stabilization`: `default` or `hpa`.
+    pub stabilization: Option<String>,
+}
+
+/// Every fault of a request, in the guide's field order; shown joined by `; `.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct ValidationErrors(Vec<String>);
+
+impl fmt::Display for ValidationErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("; "))
+    }
+}
+
+/// Collects faults while the fields are read one after the other.
+#[derive(Default)]
+struct Faults(Vec<String>);
+
+impl Faults {
+    fn add(&mut self, fault: impl Into<String>) {
+        self.0.push(fault.into());
+    }
+
+    /// `value`, or `None` with a fault when it is missing or empty.
+    fn required<'a>(&mut self, field: &str, value: &'a Option<String>) -> Option<&'a str> {
+        match value.as_deref() {
+            None | Some("") => {
+                self.add(format!("{field} is required"));
+                None
+            }
+            present => present,
+        }
+    }
+
+    /// `read(value)`, or `None` with a fault when that is `None`; an absent value is neither.
+    fn checked<T, U>(
+        &mut self,
+        value: Option<T>,
+        read: impl FnOnce(T) -> Option<U>,
+        fault: impl FnOnce() -> String,
+    ) -> Option<U> {
+        let checked = read(value?);
+        if checked.is_none() {
+            self.add(fault());
+        }
+        checked
+    }
+}
+
+/// Checks a raw request (guide, "Request Fields").
+pub fn validate(raw: &RawAutoscaler) -> Result<RequestedAutoscaler, ValidationErrors> {
+    let mut faults = Faults::default();
+    let name = name(&mut faults, "workload_name", &raw.workload_name, is_dns_subdomain, SUBDOMAIN_RULE);
+    let namespace = name_of_namespace(&mut faults, &raw.workload_namespace);
+    let kind = kind(&mut faults, &raw.workload_type);
+    let bounds = bounds(&mut faults, raw.min_replicas, raw.max_replicas);
+    let targets = targets(&mut faults, raw);
+    let scale_up = policy(&mut faults, Direction::Up, raw.scale_up_policy.as_ref());
+    let scale_down = policy(&mut faults, Direction::Down, raw.scale_down_policy.as_ref());
+    let interval = faults.checked(
+        raw.interval_seconds,
+        |seconds| u32::try_from(seconds).ok().and_then(Interval::from_seconds),
+        || format!("interval_seconds must be between 1 and {}", Interval::MAX_SECONDS),
+    );
+    match (name, namespace, kind, bounds, targets) {
+        (Some(name), Some(namespace), Some(kind), Some(bounds), Some(targets)) if faults.0.is_empty() => {
+            let rules = ScalingRules { bounds, targets, scale_up, scale_down, interval: interval.unwrap_or_default() };
+            Ok(RequestedAutoscaler { namespace, name, kind, rules })
+        }
+        _ => Err(ValidationErrors(faults.0)),
+    }
+}
+
+const LABEL_RULE: &str = "must be a valid RFC 1123 label: at most 63 lower case letters, digits or '-', \
+                          starting and ending with a letter or digit";
+const SUBDOMAIN_RULE: &str = "must be a valid RFC 1123 subdomain: at most 253 lower case letters, digits, '-' or '.', \
+                              starting and ending with a letter or digit";
+
+fn name(
+    faults: &mut Faults,
+    field: &str,
+    value: &Option<String>,
+    valid: fn(&str) -> bool,
+    rule: &str,
+) -> Option<String> {
+    let text = faults.required(field, value)?;
+    if !valid(text) {
+        faults.add(format!("{field} {rule}"));
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+fn name_of_namespace(faults: &mut Faults, value: &Option<String>) -> Option<String> {
+    name(faults, "workload_namespace", value, is_dns_label, LABEL_RULE)
+}
+
+/// Whether `text` is an RFC 1123 label, as Kubernetes wants for namespaces.
+pub fn is_dns_label(text: &str) -> bool {
+    let alphanumeric = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let bytes = text.as_bytes();
+    bytes.len() <= 63
+        && bytes.iter().all(|&c| alphanumeric(c) || c == b'-')
+        && bytes.first().is_some_and(|&c| alphanumeric(c))
+        && bytes.last().is_some_and(|&c| alphanumeric(c))
+}
+
+/// Whether `text` is an RFC 1123 subdomain, as Kubernetes wants for workloads; its labels may be long.
+fn is_dns_subdomain(text: &str) -> bool {
+    let alphanumeric = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let label = |label: &[u8]| {
+        label.iter().all(|&c| alphanumeric(c) || c == b'-')
+            && label.first().is_some_and(|&c| alphanumeric(c))
+            && label.last().is_some_and(|&c| alphanumeric(c))
+    };
+    text.len() <= 253 && text.as_bytes().split(|&c| c == b'.').all(label)
+}
+
+fn kind(faults: &mut Faults, value: &Option<String>) -> Option<RequestedKind> {
+    let text = faults.required("workload_type", value)?;
+    faults.checked(
+        Some(text),
+        |text| text.parse().ok(),
+        || "workload_type must be one of Deployment, StatefulSet, ReplicaSet or auto".to_owned(),
+    )
+}
+
+fn bounds(faults: &mut Faults, min: Option<i32>, max: Option<i32>) -> Option<ReplicaBounds> {
+    match min {
+        None => faults.add("min_replicas is required"),
+        Some(min) if min < 1 => faults.add("min_replicas must be at least 1"),
+        Some(_) => {}
+    }
+    match (min, max) {
+        (_, None) => faults.add("max_replicas is required"),
+        (Some(min), Some(max)) if max < min => {
+            faults.add("max_replicas must be greater than or equal to min_replicas");
+        }
+        (None, Some(max)) if max < 1 => faults.add("max_replicas must be at least 1"),
+        _ => {}
+    }
+    ReplicaBounds::new(u32::try_from(min?).ok()?, u32::try_from(max?).ok()?)
+}
+
+fn targets(faults: &mut Faults, raw: &RawAutoscaler) -> Option<Targets> {
+    let before = faults.0.len();
+    let mut target = |field: &str, percent: Option<i32>| {
+        let set = percent.filter(|&percent| percent != 0);
+        faults.checked(set, TargetPercent::new, || format!("{field} must be between 0 and 100"))
+    };
+    let cpu = target("target_cpu_percent", raw.target_cpu_percent);
+    let memory = target("target_memory_percent", raw.target_memory_percent);
+    let gpu = target("target_gpu_percent", raw.target_gpu_percent);
+    let targets = Targets::new(cpu, memory, gpu);
+    // A target that is out of range was meant as one: do not say as well that none is set.
+    if targets.is_none() && faults.0.len() == before {
+        faults.add(
+            "at least one of target_cpu_percent, target_memory_percent and target_gpu_percent must be greater than 0",
+        );
+    }
+    targets
+}
+
+fn policy(faults: &mut Faults, direction: Direction, raw: Option<&RawPolicy>) -> ScalingPolicy {
+    let defaults = ScalingPolicy::default_for(direction);
+    let Some(raw) = raw else { return defaults };
+    let policy = match direction {
+        Direction::Up => "scale_up_policy",
+        Direction::Down => "scale_down_policy",
+    };
+    let window = faults.checked(
+        raw.stabilization_window_seconds,
+        |seconds| u32::try_from(seconds).ok().and_then(Window::from_seconds),
+        || format!("{policy}.stabilization_window_seconds must be between 0 and {}", Window::MAX_SECONDS),
+    );
+    let max_scale_change = faults.checked(
+        raw.max_scale_change,
+        |change| u32::try_from(change).ok(),
+        || format!("{policy}.max_scale_change must be at least 0"),
+    );
+    let tolerance = faults.checked(raw.tolerance_percent, TolerancePercent::new, || {
+        format!("{policy}.tolerance_percent must be between 0 and 100")
+    });
+    let stabilization = faults.checked(
+        raw.stabilization.as_deref(),
+        |text| match text {
+            "default" => Some(Stabilization::GateAndMaximum),
+            "hpa" => Some(Stabilization::Hpa),
+            _ => None,
+        },
+        || format!("{policy}.stabilization must be one of default or hpa"),
+    );
+    ScalingPolicy {
+        window: window.unwrap_or(defaults.window),
+        max_scale_change: max_scale_change.and_then(NonZeroU32::new),
+        tolerance: tolerance.unwrap_or(defaults.tolerance),
+        stabilization: stabilization.unwrap_or(defaults.stabilization),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::autoscaler::{Metric, WorkloadKind};
+    use super::*;
+
+    fn valid() -> RawAutoscaler {
+        RawAutoscaler {
+            workload_name: Some("nginx-deployment".into()),
+            workload_namespace: Some("default".into()),
+            workload_type: Some("Deployment".into()),
+            min_replicas: Some(2),
+            max_replicas: Some(10),
+            target_cpu_percent: Some(70),
+            ..RawAutoscaler::default()
+        }
+    }
+
+    fn faults(change: impl FnOnce(&mut RawAutoscaler)) -> String {
+        let mut raw = valid();
+        change(&mut raw);
+        validate(&raw).expect_err("the request must be refused").to_string()
+    }
+
+    #[test]
+    fn a_valid_request_gets_the_defaults_of_the_guide() {
+        let requested = validate(&valid()).unwrap();
+        assert_eq!(requested.kind, RequestedKind::Exactly(WorkloadKind::Deployment));
+        let rules = requested.rules;
+        assert_eq!(rules.scale_up.window.length().as_secs(), 0);
+        assert_eq!(rules.scale_down.window.length().as_secs(), 300);
+        assert_eq!(rules.scale_up.max_scale_change, None);
+        assert_eq!(rules.interval.length().as_secs(), 15);
+        assert_eq!(rules.targets.get(Metric::Cpu).map(TargetPercent::get), Some(70));
+        assert_eq!(rules.targets.get(Metric::Gpu), None);
+    }
+
+    #[test]
+    fn a_zero_is_no_target_and_no_limit() {
+        let mut raw = valid();
+        raw.target_gpu_percent = Some(0);
+        raw.scale_up_policy = Some(RawPolicy { max_scale_change: Some(0), ..RawPolicy::default() });
+        let rules = validate(&raw).unwrap().rules;
+        assert_eq!(rules.targets.get(Metric::Gpu), None);
+        assert_eq!(rules.scale_up.max_scale_change, None);
+    }
+
+    #[test]
+    fn each_rule_has_its_sentence() {
+        assert_eq!(faults(|r| r.min_replicas = None), "min_replicas is required");
+        assert_eq!(faults(|r| r.min_replicas = Some(0)), "min_replicas must be at least 1");
+        assert_eq!(faults(|r| r.min_replicas = Some(-3)), "min_replicas must be at least 1");
+        assert_eq!(faults(|r| r.max_replicas = None), "max_replicas is required");
+        assert_eq!(faults(|r| r.max_replicas = Some(1)), "max_replicas must be greater than or equal to min_replicas");
+        assert_eq!(faults(|r| r.target_cpu_percent = Some(101)), "target_cpu_percent must be between 0 and 100");
+        assert_eq!(faults(|r| r.target_memory_percent = Some(-5)), "target_memory_percent must be between 0 and 100");
+        assert!(faults(|r| r.target_cpu_percent = None).starts_with("at least one of target_cpu_percent"));
+        assert!(faults(|r| r.target_cpu_percent = Some(0)).starts_with("at least one of target_cpu_percent"));
+        assert_eq!(faults(|r| r.workload_name = Some(String::new())), "workload_name is required");
+        assert!(faults(|r| r.workload_type = Some("DaemonSet".into())).starts_with("workload_type must be one of"));
+        assert_eq!(faults(|r| r.interval_seconds = Some(0)), "interval_seconds must be between 1 and 3600");
+        let policy = |policy: RawPolicy| faults(|r| r.scale_down_policy = Some(policy));
+        assert_eq!(
+            policy(RawPolicy { stabilization_window_seconds: Some(3601), ..RawPolicy::default() }),
+            "scale_down_policy.stabilization_window_seconds must be between 0 and 3600"
+        );
+        assert_eq!(
+            policy(RawPolicy { max_scale_change: Some(-1), ..RawPolicy::default() }),
+            "scale_down_policy.max_scale_change must be at least 0"
+        );
+        assert_eq!(
+            policy(RawPolicy { stabilization: Some("max".into()), ..RawPolicy::default() }),
+            "scale_down_policy.stabilization must be one of default or hpa"
+        );
+        assert_eq!(
+            policy(RawPolicy { tolerance_percent: Some(f64::NAN), ..RawPolicy::default() }),
+            "scale_down_policy.tolerance_percent must be between 0 and 100"
+        );
+    }
+
+    #[test]
+    fn names_are_those_that_kubernetes_allows() {
+        for bad in ["Default", "a_b", "-a", "a-", "a.b", &"a".repeat(64), "ä", "a b", "a\n"] {
+            assert!(faults(|r| r.workload_namespace = Some(bad.into())).starts_with("workload_namespace must be"));
+        }
+        for bad in ["Web", "a..b", ".a", "a/b", "..", &"a".repeat(254)] {
+            assert!(faults(|r| r.workload_name = Some(bad.into())).starts_with("workload_name must be"), "{bad}");
+        }
+        let mut raw = valid();
+        raw.workload_name = Some("web.v1-2".into());
+        assert!(validate(&raw).is_ok());
+    }
+
+    #[test]
+    fn all_faults_are_named_at_once_in_the_order_of_the_guide() {
+        let empty = validate(&RawAutoscaler::default()).unwrap_err().to_string();
+        let fields = ["workload_name", "workload_namespace", "workload_type", "min_replicas", "max_replicas"];
+        let required: Vec<_> = fields.iter().map(|field| format!("{field} is required")).collect();
+        assert!(empty.starts_with(&required.join("; ")), "{empty}");
+        assert!(empty.contains("; at least one of target_cpu_percent"), "{empty}");
+    }
+}

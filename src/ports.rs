@@ -1,0 +1,205 @@
+//! What the outside must offer, in domain types. Adapters implement these traits; the actors use nothing else.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use crate::domain::autoscaler::{RequestedKind, WorkloadKind, WorkloadRef};
+use crate::domain::observation::{Pod, PodUsage};
+
+/// A future that a port returns. It can move to another thread and borrows nothing.
+pub type PortFuture<T> = BoxFuture<'static, T>;
+
+/// Why a call to the cluster failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClusterError {
+    /// The object does not exist; the message says which.
+    #[error("{0}")]
+    NotFound(String),
+    /// The service's account may not do this; the message is the API server's own.
+    #[error("{0}")]
+    Forbidden(String),
+    /// Somebody else changed the object in the meantime.
+    #[error("{0}")]
+    Conflict(String),
+    /// The API server asks to be left alone for a while.
+    #[error("the API server is overloaded: {message}")]
+    Overloaded {
+        /// The API server's message.
+        message: String,
+        /// How long it asks to wait, if it says so.
+        retry_after: Option<Duration>,
+    },
+    /// No answer within the time limit.
+    #[error("no answer from the API server within {} s", .0.as_secs_f64())]
+    Timeout(Duration),
+    /// The API server cannot be reached, or its answer makes no sense.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// Why a workload cannot be put under autoscaling.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ResolveError {
+    /// It does not exist; written as in the guide's error bodies.
+    #[error("{kind} \"{name}\" not found{hint}")]
+    NotFound {
+        /// The kind in lower case, or `workload`.
+        kind: &'static str,
+        /// The name that was asked for.
+        name: String,
+        /// More about the reason, starting with a blank, or nothing.
+        hint: String,
+    },
+    /// `auto` found several.
+    #[error("workload_type auto is ambiguous for {name}: {} exist; name one of them", join(.kinds))]
+    Ambiguous {
+        /// The name that was asked for.
+        name: String,
+        /// The kinds that have a workload of that name.
+        kinds: Vec<WorkloadKind>,
+    },
+    /// A ReplicaSet whose replicas belong to a Deployment.
+    #[error("replicaset \"{name}\" is owned by {owner}; put that under autoscaling instead")]
+    Owned {
+        /// The ReplicaSet.
+        name: String,
+        /// Its owner, for instance `Deployment web`.
+        owner: String,
+    },
+    /// Another autoscaler of the cluster scales it already.
+    #[error("{workload} is already scaled by {scaler}; remove that first")]
+    ScaledBy {
+        /// The workload.
+        workload: WorkloadRef,
+        /// Who scales it, for instance `HorizontalPodAutoscaler default/web`.
+        scaler: String,
+    },
+    /// The cluster could not be asked.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+}
+
+fn join(kinds: &[WorkloadKind]) -> String {
+    kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(" and ")
+}
+
+/// A workload that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResolvedWorkload {
+    /// Which one.
+    pub workload: WorkloadRef,
+    /// Its `spec.replicas`.
+    pub replicas: u32,
+}
+
+/// Looks workloads up, once, when an autoscaler is created.
+pub trait WorkloadResolver: Send + Sync {
+    /// Finds the workload, and makes sure that nobody else scales it.
+    fn resolve(
+        &self,
+        namespace: String,
+        name: String,
+        kind: RequestedKind,
+    ) -> PortFuture<Result<ResolvedWorkload, ResolveError>>;
+}
+
+/// What the watches know about one workload.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WorkloadView {
+    /// It exists.
+    Present {
+        /// Its `spec.replicas`.
+        replicas: u32,
+        /// The pods that it owns, without their usage.
+        pods: Vec<Pod>,
+    },
+    /// It does not exist.
+    Absent,
+    /// Nothing reliable is known at present.
+    Unknown {
+        /// Why.
+        error: String,
+    },
+}
+
+/// The workloads and pods of the cluster, kept up to date by watches. Reading it costs no request.
+pub trait WorkloadIndex: Send + Sync {
+    /// What is known about a workload.
+    fn view(&self, workload: &WorkloadRef) -> WorkloadView;
+
+    /// Why the index is not up to date, if it is not.
+    fn fault(&self) -> Option<String>;
+}
+
+/// A workload's scale as the API server has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scale {
+    /// `spec.replicas`.
+    pub replicas: u32,
+    /// The version that a change must name, so that it is never blind.
+    pub resource_version: String,
+}
+
+/// Reads and changes the scale subresource.
+pub trait WorkloadScaler: Send + Sync {
+    /// Reads the scale.
+    fn read(&self, workload: &WorkloadRef) -> PortFuture<Result<Scale, ClusterError>>;
+
+    /// Sets `spec.replicas`, provided that the scale is still at `resource_version`.
+    fn set(
+        &self,
+        workload: &WorkloadRef,
+        replicas: u32,
+        resource_version: String,
+    ) -> PortFuture<Result<(), ClusterError>>;
+
+    /// Asks the API server whether the scale could be set, without changing anything.
+    fn probe(&self, workload: &WorkloadRef) -> PortFuture<Result<(), ClusterError>>;
+}
+
+/// Which pods to measure.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Those of one namespace.
+    Namespace(String),
+    /// All.
+    Cluster,
+}
+
+/// What was measured, by namespace and pod.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UsageTable {
+    /// The source's name, for instance `metrics.k8s.io/v1beta1`.
+    pub source: &'static str,
+    /// Namespace -> pod -> usage.
+    pub pods: HashMap<String, HashMap<String, PodUsage>>,
+}
+
+impl UsageTable {
+    /// The usage of one pod, if it was measured.
+    pub fn get(&self, namespace: &str, pod: &str) -> Option<&PodUsage> {
+        self.pods.get(namespace)?.get(pod)
+    }
+}
+
+/// A source of CPU and memory readings.
+pub trait ResourceMetrics: Send + Sync {
+    /// Reads all pods in `scope` with one request.
+    fn list(&self, scope: Scope) -> PortFuture<Result<UsageTable, ClusterError>>;
+}
+
+/// Everything that the actors need of a cluster.
+#[derive(Clone)]
+pub struct Cluster {
+    /// Looks workloads up.
+    pub resolver: Arc<dyn WorkloadResolver>,
+    /// Knows workloads and pods.
+    pub index: Arc<dyn WorkloadIndex>,
+    /// Changes scales.
+    pub scaler: Arc<dyn WorkloadScaler>,
+    /// Measures CPU and memory.
+    pub metrics: Arc<dyn ResourceMetrics>,
+}
