@@ -12,6 +12,7 @@
 //!                          adapters::kubernetes -> API server | simulation
 //! ```
 
+pub mod actors;
 pub mod clock;
 pub mod domain;
 pub mod ports;

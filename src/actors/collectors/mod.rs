@@ -1,0 +1,4 @@
+//! Collectors own the metric caches that all autoscalers share: one request serves everyone who asks while it is
+//! fresh.
+
+pub mod resource;

@@ -1,0 +1,188 @@
+//! One evaluation of one autoscaler, from looking at the workload to changing its scale.
+//!
+//! It owns all that it needs, so that the actor's mailbox stays free meanwhile. Deleting the autoscaler ends it at any
+//! point but one: a change that is already on its way to the API server is awaited, so that nothing scales afterwards.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Recipient;
+
+use super::messages::{GetUsage, UsageResult};
+use super::snapshot::AutoscalerRecord;
+use crate::clock::Clock;
+use crate::domain::Timestamp;
+use crate::domain::decision::{Decision, State, decide};
+use crate::domain::observation::{Observation, Pod, SourceState};
+use crate::ports::{Cluster, ClusterError, Scale, UsageTable, WorkloadView};
+
+/// How often a change is tried when others change the workload at the same time.
+const TRIES: usize = 3;
+
+/// How long to wait for the collector; its own call to the cluster ends sooner.
+const USAGE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// All that an evaluation needs.
+pub(super) struct Evaluation {
+    pub record: Arc<AutoscalerRecord>,
+    pub state: State,
+    pub cluster: Cluster,
+    pub usage: Recipient<GetUsage>,
+    pub clock: Clock,
+    /// A reading older than this is unknown.
+    pub max_age: Duration,
+    /// Whether the last attempt to scale was forbidden, so that the permission is to be tried again.
+    pub was_forbidden: bool,
+}
+
+/// What came of an evaluation.
+pub(super) enum Outcome {
+    /// The autoscaler was deleted meanwhile.
+    Cancelled,
+    /// The workload does not exist.
+    WorkloadGone,
+    /// Nothing is known about the workload.
+    Blind { error: String },
+    /// A decision was made; `action` says what came of it.
+    Decided { decision: Arc<Decision>, state: State, action: Action },
+}
+
+/// What came of a decision.
+pub(super) enum Action {
+    /// It was to do nothing.
+    None,
+    /// The workload was scaled.
+    Scaled { at: Timestamp },
+    /// The scale could not be read.
+    ReadFailed(ClusterError),
+    /// The scale could not be changed.
+    ChangeFailed(ClusterError),
+}
+
+/// What became of an attempt to change the scale.
+enum Attempt {
+    Ended(Action),
+    /// The workload has another count than the one that was decided on.
+    Moved {
+        replicas: u32,
+    },
+    Cancelled,
+}
+
+impl Evaluation {
+    /// Runs the evaluation.
+    pub(super) async fn run(self) -> Outcome {
+        let deleted = self.record.deleted.clone();
+        let Some(observed) = deleted.run_until_cancelled(self.observe()).await else { return Outcome::Cancelled };
+        let mut observation = match observed {
+            Ok(observation) => observation,
+            Err(outcome) => return outcome,
+        };
+        let mut moved = 0;
+        loop {
+            // Deciding again starts from the same state: one evaluation leaves one recommendation.
+            let (decision, state) = decide(&self.record.spec.rules, &self.state, &observation, self.clock.now());
+            let decision = Arc::new(decision);
+            match self.act(&decision).await {
+                Attempt::Cancelled => return Outcome::Cancelled,
+                Attempt::Ended(action) => return Outcome::Decided { decision, state, action },
+                Attempt::Moved { replicas } if moved < TRIES => {
+                    moved += 1;
+                    observation.current_replicas = replicas;
+                }
+                Attempt::Moved { .. } => {
+                    let error = ClusterError::Conflict("the replicas keep being changed by somebody else".into());
+                    return Outcome::Decided { decision, state, action: Action::ChangeFailed(error) };
+                }
+            }
+        }
+    }
+
+    async fn observe(&self) -> Result<Observation, Outcome> {
+        let workload = &self.record.spec.workload;
+        let (current_replicas, mut pods) = match self.cluster.index.view(workload) {
+            WorkloadView::Present { replicas, pods } => (replicas, pods),
+            WorkloadView::Absent => return Err(Outcome::WorkloadGone),
+            WorkloadView::Unknown { error } => return Err(Outcome::Blind { error }),
+        };
+        let usage = self.usage().await;
+        let resource_source = match &usage {
+            Ok(table) => {
+                attach_usage(&mut pods, table, &workload.namespace);
+                SourceState::Read { name: table.source }
+            }
+            Err(error) => SourceState::Unavailable { error: error.to_string() },
+        };
+        Ok(Observation {
+            current_replicas,
+            pods,
+            resource_source,
+            gpu_source: SourceState::Unavailable { error: "no GPU metrics are collected".into() },
+            max_age: self.max_age,
+        })
+    }
+
+    async fn usage(&self) -> UsageResult {
+        let ask = GetUsage { namespace: self.record.spec.workload.namespace.clone() };
+        match self.usage.send(ask).timeout(USAGE_TIMEOUT).await {
+            Ok(result) => result,
+            Err(actix::MailboxError::Timeout) => Err(ClusterError::Timeout(USAGE_TIMEOUT)),
+            Err(actix::MailboxError::Closed) => {
+                Err(ClusterError::Unavailable("the metrics collector has ended".into()))
+            }
+        }
+    }
+
+    async fn act(&self, decision: &Decision) -> Attempt {
+        if decision.direction().is_none() {
+            return self.check_permission().await;
+        }
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let scale = match self.read_scale().await {
+                None => return Attempt::Cancelled,
+                Some(Err(error)) => return Attempt::Ended(Action::ReadFailed(error)),
+                Some(Ok(scale)) => scale,
+            };
+            if scale.replicas != decision.current {
+                return Attempt::Moved { replicas: scale.replicas };
+            }
+            if self.record.deleted.is_cancelled() {
+                return Attempt::Cancelled;
+            }
+            // From here on the change may happen whatever we do: its end is awaited even when the autoscaler is deleted.
+            let workload = &self.record.spec.workload;
+            match self.cluster.scaler.set(workload, decision.desired, scale.resource_version).await {
+                Ok(()) => return Attempt::Ended(Action::Scaled { at: self.clock.now() }),
+                Err(ClusterError::Conflict(_)) if attempt < TRIES => {}
+                Err(error) => return Attempt::Ended(Action::ChangeFailed(error)),
+            }
+        }
+    }
+
+    /// `None` when the autoscaler was deleted meanwhile.
+    async fn read_scale(&self) -> Option<Result<Scale, ClusterError>> {
+        let reading = self.cluster.scaler.read(&self.record.spec.workload);
+        self.record.deleted.run_until_cancelled(reading).await
+    }
+
+    /// Only after a refusal: without it an autoscaler that has nothing to change would not learn that it may again.
+    async fn check_permission(&self) -> Attempt {
+        if !self.was_forbidden {
+            return Attempt::Ended(Action::None);
+        }
+        let probing = self.cluster.scaler.probe(&self.record.spec.workload);
+        match self.record.deleted.run_until_cancelled(probing).await {
+            None => Attempt::Cancelled,
+            Some(Ok(())) => Attempt::Ended(Action::None),
+            Some(Err(error)) => Attempt::Ended(Action::ChangeFailed(error)),
+        }
+    }
+}
+
+fn attach_usage(pods: &mut [Pod], table: &UsageTable, namespace: &str) {
+    for pod in pods {
+        pod.usage = table.get(namespace, &pod.name).cloned();
+    }
+}

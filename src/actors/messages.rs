@@ -1,0 +1,129 @@
+//! The messages of the actor system, by receiver.
+
+use std::sync::Arc;
+
+use actix::Message;
+
+use super::snapshot::{AutoscalerRecord, Status};
+use crate::domain::autoscaler::RequestedAutoscaler;
+use crate::ports::{ClusterError, ResolveError, UsageTable};
+
+/// To the registry, from a client: put a workload under autoscaling.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Created, CreateError>")]
+pub struct Create(pub RequestedAutoscaler);
+
+/// The answer to [`Create`].
+#[derive(Clone, Debug)]
+pub enum Created {
+    /// There is a new autoscaler.
+    New(Arc<AutoscalerRecord>),
+    /// The same one existed already: a retry does no harm.
+    Existing(Arc<AutoscalerRecord>),
+}
+
+/// Why there is no new autoscaler.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CreateError {
+    /// The workload cannot be put under autoscaling.
+    #[error(transparent)]
+    Workload(#[from] ResolveError),
+    /// The workload has an autoscaler with another definition.
+    #[error("{workload} already has the autoscaler {id} with another definition; delete that first")]
+    Exists {
+        /// The existing one.
+        id: String,
+        /// The workload.
+        workload: String,
+    },
+    /// The settings keep this service out of the namespace.
+    #[error("namespace \"{0}\" is not open to autoscaling: see namespaces.allow and namespaces.deny in the settings")]
+    NamespaceDenied(String),
+    /// The service is stopping.
+    #[error("the service is stopping; try again in a moment")]
+    Stopping,
+}
+
+/// To the registry, from a client: look one autoscaler up.
+#[derive(Debug, Message)]
+#[rtype(result = "Option<Arc<AutoscalerRecord>>")]
+pub struct Get(pub String);
+
+/// To the registry, from a client: look many autoscalers up.
+#[derive(Clone, Debug, Default, Message)]
+#[rtype(result = "Page")]
+pub struct List {
+    /// Only those whose workload is in this namespace.
+    pub namespace: Option<String>,
+    /// Only those with this status.
+    pub status: Option<Status>,
+    /// At most this many.
+    pub limit: Option<usize>,
+    /// Only those after the one that this token of an earlier page stands for.
+    pub after: Option<u64>,
+}
+
+/// The answer to [`List`], by creation time.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The autoscalers.
+    pub autoscalers: Vec<Arc<AutoscalerRecord>>,
+    /// Where the next page begins; `None` when nothing follows.
+    pub next: Option<u64>,
+}
+
+/// To the registry, from a client: stop an autoscaler and forget it. Once this is answered, it scales no more.
+/// The answer is whether it existed.
+#[derive(Debug, Message)]
+#[rtype(result = "bool")]
+pub struct Delete(pub String);
+
+/// To the registry, from a client: figures over all autoscalers.
+#[derive(Debug, Message)]
+#[rtype(result = "Aggregate")]
+pub struct GetAggregate;
+
+/// The answer to [`GetAggregate`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aggregate {
+    /// Autoscalers that exist.
+    pub total: usize,
+    /// Autoscalers whose status is active.
+    pub active: usize,
+    /// Scale-ups since the service started, those of deleted autoscalers included.
+    pub scale_ups: u64,
+    /// Scale-downs since the service started, those of deleted autoscalers included.
+    pub scale_downs: u64,
+    /// Mean CPU utilisation of the active autoscalers whose CPU is known; `None` when there is none.
+    pub average_cpu_percent: Option<f64>,
+}
+
+/// To the registry, from the application: finish what is in hand and start nothing more.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Drain;
+
+/// To the registry, from an autoscaler's death notice.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct ActorGone {
+    pub id: String,
+    pub generation: u64,
+    pub panicked: bool,
+}
+
+/// To an autoscaler, from the registry: finish the change in hand, if there is one, and end.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct Stop;
+
+/// The answer to [`GetUsage`].
+pub type UsageResult = Result<Arc<UsageTable>, ClusterError>;
+
+/// To the resource collector, from an autoscaler: what the pods of a namespace use.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "UsageResult")]
+pub struct GetUsage {
+    /// The namespace.
+    pub namespace: String,
+}

@@ -1,0 +1,15 @@
+//! The running system: a [`registry`] that owns all autoscalers, one [`autoscaler`] actor per workload, and
+//! [`collectors`] whose caches all autoscalers share. Nothing outside this folder names actix's actors.
+//!
+//! The rest of the service talks to a [`registry_handle::RegistryHandle`] and reads [`snapshot`]s, which the actors
+//! publish: a read never waits for a busy autoscaler.
+
+pub mod autoscaler;
+pub mod collectors;
+mod evaluation;
+pub mod messages;
+pub mod registry;
+pub mod registry_handle;
+pub mod snapshot;
+mod supervision;
+mod timer;

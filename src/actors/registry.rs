@@ -1,0 +1,373 @@
+//! The registry: owns every autoscaler, starts, restarts and stops their actors, and answers for all of them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use actix::prelude::*;
+use futures_util::future::join_all;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::autoscaler::{Autoscaler, Shared};
+use super::messages::{
+    ActorGone, Aggregate, Create, CreateError, Created, Delete, Drain, Get, GetAggregate, List, Page, Stop,
+};
+use super::snapshot::{AutoscalerRecord, Snapshot, Status};
+use super::supervision::{DeathNotice, restart_delay};
+use crate::domain::autoscaler::{
+    AutoscalerSpec, Direction, Metric, RequestedAutoscaler, RequestedKind, ScalingRules, WorkloadRef,
+};
+use crate::ports::{ClusterError, ResolvedWorkload};
+
+/// The namespaces that the settings open to autoscaling.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NamespaceRules {
+    /// When not empty, only these.
+    pub allow: Vec<String>,
+    /// Never these.
+    pub deny: Vec<String>,
+}
+
+impl NamespaceRules {
+    fn permit(&self, namespace: &str) -> bool {
+        let listed = |list: &[String]| list.iter().any(|entry| entry == namespace);
+        (self.allow.is_empty() || listed(&self.allow)) && !listed(&self.deny)
+    }
+}
+
+/// How many requests may wait for the registry; more are refused by the sender's time limit.
+const MAILBOX: usize = 1024;
+
+/// How long a workload is looked for. A client must wait longer, or it would not learn what came of it.
+const RESOLVE_LIMIT: Duration = Duration::from_secs(10);
+
+/// The actor.
+pub struct Registry {
+    shared: Shared,
+    namespaces: NamespaceRules,
+    /// The threads that autoscalers run on; on the registry's own when there is none.
+    arbiters: Vec<ArbiterHandle>,
+    /// By a number that grows with each creation, so by creation time.
+    autoscalers: BTreeMap<u64, Entry>,
+    by_id: HashMap<String, u64>,
+    by_workload: HashMap<WorkloadRef, u64>,
+    next_number: u64,
+    next_generation: u64,
+    stopping: bool,
+}
+
+struct Entry {
+    record: Arc<AutoscalerRecord>,
+    address: Addr<Autoscaler>,
+    generation: u64,
+}
+
+impl Registry {
+    /// A registry whose autoscalers are spread over `arbiters`.
+    pub fn new(shared: Shared, namespaces: NamespaceRules, arbiters: Vec<ArbiterHandle>) -> Self {
+        Self {
+            shared,
+            namespaces,
+            arbiters,
+            autoscalers: BTreeMap::new(),
+            by_id: HashMap::new(),
+            by_workload: HashMap::new(),
+            next_number: 0,
+            next_generation: 0,
+            stopping: false,
+        }
+    }
+
+    /// The answer to a request for a workload that has an autoscaler; `None` when it has none.
+    fn existing(&self, workload: &WorkloadRef, rules: &ScalingRules) -> Option<Result<Created, CreateError>> {
+        let record = &self.autoscalers.get(self.by_workload.get(workload)?)?.record;
+        Some(if record.spec.rules == *rules {
+            Ok(Created::Existing(record.clone()))
+        } else {
+            Err(CreateError::Exists { id: record.id.clone(), workload: workload.to_string() })
+        })
+    }
+
+    /// Puts a workload under autoscaling that was found in the cluster.
+    fn insert(
+        &mut self,
+        resolved: ResolvedWorkload,
+        rules: ScalingRules,
+        address: &Addr<Self>,
+    ) -> Result<Created, CreateError> {
+        if self.stopping {
+            return Err(CreateError::Stopping);
+        }
+        // Another request may have been quicker while the cluster was asked.
+        if let Some(existing) = self.existing(&resolved.workload, &rules) {
+            return existing;
+        }
+        let number = self.next_number;
+        self.next_number += 1;
+        let record = Arc::new(AutoscalerRecord::new(
+            self.free_id(),
+            hpa_name(&resolved.workload),
+            AutoscalerSpec { workload: resolved.workload, rules },
+            self.shared.clock.now(),
+            resolved.replicas,
+        ));
+        log::info!("{}: {} is under autoscaling from now on", record.id, record.spec.workload);
+        let entry = self.start(record.clone(), number, address);
+        self.by_id.insert(record.id.clone(), number);
+        self.by_workload.insert(record.spec.workload.clone(), number);
+        self.autoscalers.insert(number, entry);
+        Ok(Created::New(record))
+    }
+
+    fn free_id(&self) -> String {
+        loop {
+            let id = format!("autoscaler-{:08x}", Uuid::new_v4().as_fields().0);
+            if !self.by_id.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+
+    fn start(&mut self, record: Arc<AutoscalerRecord>, number: u64, registry: &Addr<Self>) -> Entry {
+        let generation = self.next_generation;
+        self.next_generation += 1;
+        let notice = DeathNotice { registry: registry.downgrade(), id: record.id.clone(), generation };
+        let shared = self.shared.clone();
+        let spec = record.clone();
+        let address = match self.arbiter_for(number) {
+            None => Autoscaler::new(spec, shared, notice).start(),
+            Some(arbiter) => Autoscaler::start_in_arbiter(arbiter, move |_| Autoscaler::new(spec, shared, notice)),
+        };
+        Entry { record, address, generation }
+    }
+
+    fn arbiter_for(&self, number: u64) -> Option<&ArbiterHandle> {
+        let count = u64::try_from(self.arbiters.len()).ok()?;
+        self.arbiters.get(usize::try_from(number.checked_rem(count)?).ok()?)
+    }
+
+    fn restart(&mut self, id: &str, generation: u64, registry: &Addr<Self>) {
+        let Some(&number) = self.by_id.get(id) else { return };
+        let Some(entry) = self.autoscalers.get(&number).filter(|entry| entry.generation == generation) else { return };
+        if self.stopping {
+            return;
+        }
+        let record = entry.record.clone();
+        log::info!("{id}: the autoscaler is started again");
+        let entry = self.start(record, number, registry);
+        self.autoscalers.insert(number, entry);
+    }
+
+    fn remove(&mut self, id: &str) -> Option<Entry> {
+        let number = self.by_id.remove(id)?;
+        let entry = self.autoscalers.remove(&number)?;
+        self.by_workload.remove(&entry.record.spec.workload);
+        Some(entry)
+    }
+}
+
+impl Entry {
+    /// Completes when the autoscaler does nothing more.
+    fn stop(&self) -> impl Future<Output = ()> + use<> {
+        self.record.deleted.cancel();
+        let stopped = self.address.send(Stop);
+        async move {
+            // An actor that is gone has stopped.
+            let _ = stopped.await;
+        }
+    }
+}
+
+impl Actor for Registry {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        context.set_mailbox_capacity(MAILBOX);
+    }
+}
+
+impl Handler<Create> for Registry {
+    type Result = ResponseActFuture<Self, Result<Created, CreateError>>;
+
+    fn handle(&mut self, Create(requested): Create, context: &mut Self::Context) -> Self::Result {
+        let RequestedAutoscaler { namespace, name, kind, rules } = requested;
+        if !self.namespaces.permit(&namespace) {
+            return Box::pin(fut::err(CreateError::NamespaceDenied(namespace)));
+        }
+        if let RequestedKind::Exactly(kind) = kind
+            && let Some(existing) =
+                self.existing(&WorkloadRef { kind, namespace: namespace.clone(), name: name.clone() }, &rules)
+        {
+            return Box::pin(fut::ready(existing));
+        }
+        let address = context.address();
+        let resolving = self.shared.cluster.resolver.resolve(namespace, name, kind);
+        Box::pin(
+            resolving
+                .into_actor(self)
+                .map(move |resolved: Result<_, ResolveError>, registry, _| registry.insert(resolved?, rules, &address)),
+        )
+    }
+}
+
+impl Handler<Get> for Registry {
+    type Result = Option<Arc<AutoscalerRecord>>;
+
+    fn handle(&mut self, Get(id): Get, _: &mut Self::Context) -> Self::Result {
+        Some(self.autoscalers.get(self.by_id.get(&id)?)?.record.clone())
+    }
+}
+
+impl Handler<List> for Registry {
+    type Result = MessageResult<List>;
+
+    fn handle(&mut self, list: List, _: &mut Self::Context) -> Self::Result {
+        let matches = |record: &AutoscalerRecord| {
+            list.namespace.as_ref().is_none_or(|namespace| *namespace == record.spec.workload.namespace)
+                && list.status.is_none_or(|status| status == record.snapshot().status)
+        };
+        let first = list.after.map_or(0, |after| after.saturating_add(1));
+        let mut matching = self.autoscalers.range(first..).filter(|(_, entry)| matches(&entry.record)).peekable();
+        let limit = list.limit.unwrap_or(usize::MAX);
+        let mut last = None;
+        let mut autoscalers = Vec::new();
+        while autoscalers.len() < limit
+            && let Some((number, entry)) = matching.next()
+        {
+            autoscalers.push(entry.record.clone());
+            last = Some(*number);
+        }
+        let next = if matching.peek().is_some() { last } else { None };
+        MessageResult(Page { autoscalers, next })
+    }
+}
+
+impl Handler<Delete> for Registry {
+    type Result = ResponseFuture<bool>;
+
+    fn handle(&mut self, Delete(id): Delete, _: &mut Self::Context) -> Self::Result {
+        let Some(entry) = self.remove(&id) else { return Box::pin(async { false }) };
+        log::info!("{id}: {} is not under autoscaling any more", entry.record.spec.workload);
+        let stopped = entry.stop();
+        Box::pin(async move {
+            stopped.await;
+            true
+        })
+    }
+}
+
+impl Handler<GetAggregate> for Registry {
+    type Result = MessageResult<GetAggregate>;
+
+    fn handle(&mut self, _: GetAggregate, _: &mut Self::Context) -> Self::Result {
+        let active: Vec<_> = self
+            .autoscalers
+            .values()
+            .map(|entry| entry.record.snapshot())
+            .filter(|snapshot| snapshot.status == Status::Active)
+            .collect();
+        let known: Vec<f64> =
+            active.iter().filter_map(|snapshot| snapshot.utilization_percent(Metric::Cpu)).map(f64::from).collect();
+        let average = (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64);
+        MessageResult(Aggregate {
+            total: self.autoscalers.len(),
+            active: active.len(),
+            scale_ups: self.shared.totals.get(Direction::Up),
+            scale_downs: self.shared.totals.get(Direction::Down),
+            average_cpu_percent: average,
+        })
+    }
+}
+
+impl Handler<Drain> for Registry {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Drain, _: &mut Self::Context) -> Self::Result {
+        self.stopping = true;
+        let stopped: Vec<_> = self.autoscalers.values().map(Entry::stop).collect();
+        Box::pin(async move {
+            join_all(stopped).await;
+        })
+    }
+}
+
+impl Handler<ActorGone> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, gone: ActorGone, context: &mut Self::Context) {
+        let Some(number) = self.by_id.get(&gone.id) else { return };
+        let Some(entry) = self.autoscalers.get(number).filter(|entry| entry.generation == gone.generation) else {
+            return;
+        };
+        if self.stopping {
+            return;
+        }
+        let record = &entry.record;
+        let restarts = record.restarts.fetch_add(1, Ordering::Relaxed) + 1;
+        let delay = restart_delay(restarts);
+        let how = if gone.panicked { "crashed" } else { "ended" };
+        let message = format!("the autoscaler {how} (time {restarts}); it is started again in {} s", delay.as_secs());
+        log::error!("{}: {message}", record.id);
+        let last = Snapshot::clone(&record.snapshot());
+        record.publish(Snapshot { status: Status::Failed, failure: Some(message), ..last });
+        let address = context.address();
+        context.run_later(self.shared.clock.real(delay), move |registry, _| {
+            registry.restart(&gone.id, gone.generation, &address);
+        });
+    }
+}
+
+/// The name under which the autoscaler is an object in Kubernetes. The same workload always gives the same one.
+fn hpa_name(workload: &WorkloadRef) -> String {
+    const LONGEST: usize = 253;
+    const CUT: usize = (LONGEST - "hpa---000000".len()) / 2;
+    let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, workload.to_string().as_bytes()).simple().to_string();
+    let suffix = hash.get(..6).unwrap_or_default();
+    let name = &workload.name;
+    // Names are ASCII, so a cut never falls inside a character.
+    match (name.get(..CUT), name.get(name.len().saturating_sub(CUT)..)) {
+        (Some(head), Some(tail)) if name.len() > 2 * CUT + 1 => {
+            let (head, tail) = (head.trim_end_matches(['-', '.']), tail.trim_start_matches(['-', '.']));
+            format!("hpa-{head}-{tail}-{suffix}")
+        }
+        _ => format!("hpa-{name}-{suffix}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::autoscaler::WorkloadKind;
+
+    fn workload(name: &str) -> WorkloadRef {
+        WorkloadRef { kind: WorkloadKind::Deployment, namespace: "default".into(), name: name.into() }
+    }
+
+    #[test]
+    fn the_same_workload_always_gets_the_same_object_name() {
+        let name = hpa_name(&workload("nginx"));
+        assert_eq!(name, hpa_name(&workload("nginx")));
+        assert!(name.starts_with("hpa-nginx-") && name.len() == "hpa-nginx-000000".len(), "{name}");
+        let elsewhere = WorkloadRef { namespace: "other".into(), ..workload("nginx") };
+        assert_ne!(name, hpa_name(&elsewhere));
+        let set = WorkloadRef { kind: WorkloadKind::StatefulSet, ..workload("nginx") };
+        assert_ne!(name, hpa_name(&set));
+    }
+
+    #[test]
+    fn the_middle_of_a_long_name_is_cut() {
+        let long = format!("start.{}.end", "x".repeat(243));
+        let name = hpa_name(&workload(&long));
+        assert!(name.len() <= 253, "{}", name.len());
+        assert!(name.starts_with("hpa-start.x") && name.contains("x.end-"), "{name}");
+    }
+
+    #[test]
+    fn a_denied_namespace_stays_denied_when_it_is_allowed_too() {
+        let rules = NamespaceRules { allow: vec!["a".into(), "b".into()], deny: vec!["b".into()] };
+        assert!(rules.permit("a") && !rules.permit("b") && !rules.permit("c"));
+        assert!(NamespaceRules::default().permit("anything"));
+    }
+}

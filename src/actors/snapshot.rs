@@ -1,0 +1,171 @@
+//! What an autoscaler shows of itself. Its actor publishes a new snapshot after each evaluation; readers share it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::Timestamp;
+use crate::domain::autoscaler::{AutoscalerSpec, Direction, Metric};
+use crate::domain::decision::{Condition, Decision, State};
+
+/// An autoscaler's status in the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// It evaluates and may scale.
+    Active,
+    /// It is paused.
+    Inactive,
+    /// Its workload is gone, may not be scaled, or its actor crashed. It recovers by itself.
+    Failed,
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: [Self; 3] = [Self::Active, Self::Inactive, Self::Failed];
+
+    /// The status as the API writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Inactive => "inactive",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// One autoscaler at one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Its status.
+    pub status: Status,
+    /// Why it failed, if it did.
+    pub failure: Option<String>,
+    /// The workload's `spec.replicas`, as last seen or set.
+    pub current_replicas: u32,
+    /// Where the last decision wanted to go.
+    pub desired_replicas: u32,
+    /// The last decision; `None` before the first, and while nothing is known about the workload.
+    pub decision: Option<Arc<Decision>>,
+    /// The three conditions, once there was an evaluation.
+    pub conditions: Vec<Condition>,
+    /// When it was last evaluated.
+    pub updated_at: Option<Timestamp>,
+    /// When it last scaled its workload.
+    pub last_scale_time: Option<Timestamp>,
+    /// How often it scaled up.
+    pub scale_up_count: u64,
+    /// How often it scaled down.
+    pub scale_down_count: u64,
+    /// What the next decision builds on; a restarted actor goes on from here.
+    pub(super) state: State,
+}
+
+impl Snapshot {
+    pub(super) fn new(replicas: u32) -> Self {
+        Self {
+            status: Status::Active,
+            failure: None,
+            current_replicas: replicas,
+            desired_replicas: replicas,
+            decision: None,
+            conditions: Vec::new(),
+            updated_at: None,
+            last_scale_time: None,
+            scale_up_count: 0,
+            scale_down_count: 0,
+            state: State::default(),
+        }
+    }
+
+    /// The measured utilisation of a metric in percent; `None` when it is unknown.
+    pub fn utilization_percent(&self, metric: Metric) -> Option<u32> {
+        let reports = &self.decision.as_ref()?.metrics;
+        reports.iter().find(|report| report.metric == metric)?.utilization.as_ref().ok().map(|u| u.percent)
+    }
+
+    pub(super) fn count_scale(&mut self, direction: Direction, at: Timestamp) {
+        match direction {
+            Direction::Up => self.scale_up_count += 1,
+            Direction::Down => self.scale_down_count += 1,
+        }
+        self.last_scale_time = Some(at);
+    }
+}
+
+/// An autoscaler's identity and its latest snapshot; shared by the registry, its actor and readers.
+#[derive(Debug)]
+pub struct AutoscalerRecord {
+    /// `autoscaler-<8 hex>`.
+    pub id: String,
+    /// `hpa-<workload>-<6 hex>`.
+    pub hpa_name: String,
+    /// Its definition.
+    pub spec: AutoscalerSpec,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// How often its actor crashed and was started again.
+    pub(super) restarts: AtomicU32,
+    /// Ends its work; nothing is scaled once this is cancelled.
+    pub(super) deleted: CancellationToken,
+    latest: ArcSwap<Snapshot>,
+}
+
+impl AutoscalerRecord {
+    pub(super) fn new(
+        id: String,
+        hpa_name: String,
+        spec: AutoscalerSpec,
+        created_at: Timestamp,
+        replicas: u32,
+    ) -> Self {
+        Self {
+            id,
+            hpa_name,
+            spec,
+            created_at,
+            restarts: AtomicU32::new(0),
+            deleted: CancellationToken::new(),
+            latest: ArcSwap::from_pointee(Snapshot::new(replicas)),
+        }
+    }
+
+    /// The latest snapshot.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.latest.load_full()
+    }
+
+    /// How often its actor crashed and was started again.
+    pub fn restarts(&self) -> u32 {
+        self.restarts.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn publish(&self, snapshot: Snapshot) {
+        self.latest.store(Arc::new(snapshot));
+    }
+}
+
+/// Scale operations since the service started, those of deleted autoscalers included.
+#[derive(Debug, Default)]
+pub struct ScaleTotals {
+    ups: AtomicU64,
+    downs: AtomicU64,
+}
+
+impl ScaleTotals {
+    pub(super) fn count(&self, direction: Direction) {
+        let counter = match direction {
+            Direction::Up => &self.ups,
+            Direction::Down => &self.downs,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn get(&self, direction: Direction) -> u64 {
+        match direction {
+            Direction::Up => self.ups.load(Ordering::Relaxed),
+            Direction::Down => self.downs.load(Ordering::Relaxed),
+        }
+    }
+}
