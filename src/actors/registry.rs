@@ -203,12 +203,11 @@ impl Handler<Create> for Registry {
             return Box::pin(fut::ready(existing));
         }
         let address = context.address();
-        let resolving = self.shared.cluster.resolver.resolve(namespace, name, kind);
-        Box::pin(
-            resolving
-                .into_actor(self)
-                .map(move |resolved: Result<_, ResolveError>, registry, _| registry.insert(resolved?, rules, &address)),
-        )
+        let resolving = timeout(RESOLVE_LIMIT, self.shared.cluster.resolver.resolve(namespace, name, kind));
+        Box::pin(resolving.into_actor(self).map(move |resolved, registry, _| {
+            let resolved = resolved.unwrap_or_else(|_| Err(ClusterError::Timeout(RESOLVE_LIMIT).into()))?;
+            registry.insert(resolved, rules, &address)
+        }))
     }
 }
 
