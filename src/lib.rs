@@ -13,6 +13,11 @@
 //! ```
 
 pub mod actors;
+pub mod adapters;
+pub mod app;
 pub mod clock;
 pub mod domain;
+pub mod http;
 pub mod ports;
+pub mod settings;
+pub mod simulation;

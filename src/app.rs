@@ -1,0 +1,189 @@
+//! The composition root: joins the adapters, the actors and the HTTP server, and runs them until it is told to stop.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::Ordering;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use actix::{Actor, Arbiter};
+use actix_web::dev::Server;
+use actix_web::web::Data;
+use tokio_util::sync::CancellationToken;
+
+use crate::actors::autoscaler::Shared;
+use crate::actors::collectors::resource::{CollectorSettings, ResourceCollector};
+use crate::actors::registry::{NamespaceRules, Registry};
+use crate::actors::registry_handle::RegistryHandle;
+use crate::adapters::kubernetes::client::{AccessError, ClusterAccess, Clients};
+use crate::adapters::kubernetes::{self, KubernetesOptions};
+use crate::clock::Clock;
+use crate::http::{self, HttpServerSettings, HttpState};
+use crate::ports::Cluster;
+use crate::settings::{ClusterChoice, Settings, SettingsError, Surroundings};
+use crate::simulation::SimulatedCluster;
+
+/// How long a request waits for the registry: longer than the registry's own limits on what it asks the cluster.
+const REGISTRY_TIME_LIMIT: Duration = Duration::from_secs(15);
+
+/// What is left to requests under way when the service stops.
+const REQUESTS_GRACE: Duration = Duration::from_secs(3);
+
+/// What is left to evaluations under way when the service stops. With [`REQUESTS_GRACE`] it stays below 10 s.
+const EVALUATIONS_GRACE: Duration = Duration::from_secs(6);
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The settings do not allow it.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// It is not known how to reach the cluster.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// The port cannot be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address and port.
+        address: SocketAddr,
+        /// The system's error.
+        error: std::io::Error,
+    },
+}
+
+/// A cluster that is connected to.
+pub struct ConnectedCluster {
+    /// What the actors need of it.
+    pub cluster: Cluster,
+    /// Its clock.
+    pub clock: Clock,
+    /// Its name for people.
+    pub name: String,
+    /// Ends the watches.
+    pub stop: CancellationToken,
+}
+
+impl ConnectedCluster {
+    /// Connects to the cluster that the settings and the surroundings name. A real one need not answer yet.
+    pub async fn connect(settings: &Settings, surroundings: &Surroundings) -> Result<Self, StartError> {
+        let (access, name) = match settings.cluster.choice(surroundings) {
+            ClusterChoice::Simulated => {
+                let simulation = &settings.simulation;
+                let clock = Clock::scaled_from_now(simulation.speed);
+                let simulated = SimulatedCluster::start(simulation, clock);
+                let name = format!("simulated cluster (seed {}, speed {})", simulation.seed, simulation.speed);
+                return Ok(Self::start(Clients::shared(simulated.client()), clock, name, settings));
+            }
+            ClusterChoice::InCluster => (ClusterAccess::InCluster, "the cluster of this pod".to_owned()),
+            ClusterChoice::Kubeconfig { path, context } => {
+                let which = context.as_deref().map_or("its current context".to_owned(), |c| format!("context {c}"));
+                let name = format!("the cluster of kubeconfig {} ({which})", path.display());
+                (ClusterAccess::Kubeconfig { path, context }, name)
+            }
+        };
+        let config = access.config().await?;
+        let name = format!("{name} at {}", config.cluster_url);
+        Ok(Self::start(Clients::new(config)?, Clock::wall(), name, settings))
+    }
+
+    /// Starts the watches of a cluster that is reached by `clients`.
+    pub fn start(clients: Clients, clock: Clock, name: String, settings: &Settings) -> Self {
+        let stop = CancellationToken::new();
+        let options = KubernetesOptions { call_timeout: settings.cluster.request_timeout() };
+        let cluster = kubernetes::start(clients, clock, options, stop.clone());
+        Self { cluster, clock, name, stop }
+    }
+}
+
+/// The service, listening but not yet serving.
+pub struct Application {
+    server: Server,
+    address: SocketAddr,
+    state: Data<HttpState>,
+    arbiters: Vec<Arbiter>,
+    watches: CancellationToken,
+}
+
+impl Application {
+    /// Joins all parts. Must be called within an actix system.
+    pub fn build(settings: &Settings, in_pod: bool, connected: ConnectedCluster) -> Result<Self, StartError> {
+        let ConnectedCluster { cluster, clock, name, stop: watches } = connected;
+        let bind = SocketAddr::new(settings.http.bind_address(in_pod)?, settings.http.port);
+        let cannot_listen = |error| StartError::Listen { address: bind, error };
+        let listener = TcpListener::bind(bind).map_err(cannot_listen)?;
+        let address = listener.local_addr().map_err(cannot_listen)?;
+
+        let collector = CollectorSettings {
+            freshness: settings.metrics.freshness(),
+            cluster_scope_from: settings.metrics.cluster_scope_from_namespaces,
+        };
+        let usage = ResourceCollector::new(cluster.metrics.clone(), clock, collector).start();
+        let index = cluster.index.clone();
+        let shared = Shared {
+            cluster,
+            usage: usage.recipient(),
+            clock,
+            max_age: settings.metrics.max_age(),
+            totals: Default::default(),
+        };
+        let namespaces = NamespaceRules {
+            allow: settings.namespaces.allow.clone(),
+            deny: settings.namespaces.deny.clone(),
+        };
+        let arbiters: Vec<_> = (0..threads(settings.actors.arbiters, 1)).map(|_| Arbiter::new()).collect();
+        let handles = arbiters.iter().map(Arbiter::handle).collect();
+        let registry = RegistryHandle::start(Registry::new(shared, namespaces, handles), REGISTRY_TIME_LIMIT);
+
+        let state = Data::new(HttpState {
+            registry,
+            index,
+            cluster_name: name,
+            token: settings.http.token(),
+            stopping: false.into(),
+        });
+        let serving =
+            HttpServerSettings { workers: threads(settings.http.workers, 0), shutdown_grace: REQUESTS_GRACE };
+        let server = http::serve(listener, state.clone(), serving).map_err(cannot_listen)?;
+        Ok(Self { server, address, state, arbiters, watches })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` completes; then takes no more requests, finishes the evaluations in hand, and ends.
+    pub async fn run_until(self, stop: impl Future<Output = ()>) -> std::io::Result<()> {
+        log::info!("cluster: {}; open http://{}/", self.state.cluster_name, self.address);
+        let handle = self.server.handle();
+        let serving = actix::spawn(self.server);
+        tokio::pin!(serving);
+        tokio::select! {
+            () = stop => {}
+            ended = &mut serving => return flatten(ended),
+        }
+        log::info!("stopping: no more requests are taken, evaluations in hand are finished");
+        self.state.stopping.store(true, Ordering::Relaxed);
+        handle.stop(true).await;
+        if tokio::time::timeout(EVALUATIONS_GRACE, self.state.registry.drain()).await.is_err() {
+            log::warn!("some evaluations did not finish within {} s", EVALUATIONS_GRACE.as_secs());
+        }
+        self.watches.cancel();
+        for arbiter in &self.arbiters {
+            arbiter.stop();
+        }
+        log::info!("stopped");
+        flatten(serving.await)
+    }
+}
+
+fn flatten(ended: Result<std::io::Result<()>, tokio::task::JoinError>) -> std::io::Result<()> {
+    ended.unwrap_or_else(|panicked| Err(std::io::Error::other(panicked)))
+}
+
+/// `wanted` threads; 0 is one for each core but `spare`, at least one.
+fn threads(wanted: usize, spare: usize) -> usize {
+    match wanted {
+        0 => available_parallelism().map_or(1, usize::from).saturating_sub(spare).max(1),
+        wanted => wanted,
+    }
+}

@@ -1,0 +1,156 @@
+//! Errors as clients see them: always `{"error", "details"}` (guide, "API Error Responses").
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
+
+use crate::actors::messages::CreateError;
+use crate::actors::registry_handle::RegistryError;
+use crate::domain::validation::ValidationErrors;
+use crate::ports::{ClusterError, ResolveError};
+
+/// An answer that is not the one that the client wanted.
+#[derive(Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    error: &'static str,
+    details: String,
+    header: Option<(header::HeaderName, HeaderValue)>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    error: &'a str,
+    details: &'a str,
+}
+
+/// After how many seconds a client may try again what failed for want of time or of the cluster.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+
+impl ApiError {
+    /// An error with its status code, its title and what to do about it.
+    pub fn new(status: StatusCode, error: &'static str, details: impl Into<String>) -> Self {
+        Self { status, error, details: details.into(), header: None }
+    }
+
+    fn with_header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
+        self.header = Some((name, value));
+        self
+    }
+
+    /// The request's form is wrong.
+    pub fn invalid_format(details: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "Invalid request format", details)
+    }
+
+    /// A value is not allowed.
+    pub fn validation(details: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "Validation failed", details)
+    }
+
+    /// There is no autoscaler with this id.
+    pub fn autoscaler_not_found(id: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "Autoscaler not found", format!("autoscaler {id} not found"))
+    }
+
+    /// There is nothing at this path.
+    pub fn no_such_path(path: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "Not found", format!("there is nothing at {path}; the API is under /api/v1"))
+    }
+
+    /// The path does not know the method; `allowed` is what it knows.
+    pub fn method_not_allowed(method: &str, allowed: &'static str) -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "Method not allowed",
+            format!("{method} is not supported here; use {}", allowed.replace(", ", " or ")),
+        )
+        .with_header(header::ALLOW, HeaderValue::from_static(allowed))
+    }
+
+    /// The client is not known.
+    pub fn unauthorized() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "Unauthorized",
+            "send the service's token as \"Authorization: Bearer <token>\"",
+        )
+        .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+    }
+
+    fn unavailable(error: &'static str, details: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, error, details).with_header(header::RETRY_AFTER, RETRY_AFTER)
+    }
+
+    /// The service is not ready for traffic.
+    pub fn not_ready(details: impl Into<String>) -> Self {
+        Self::unavailable("Not ready", details)
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.error, self.details)
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status);
+        if let Some(header) = &self.header {
+            response.insert_header(header.clone());
+        }
+        response.json(Body { error: self.error, details: &self.details })
+    }
+}
+
+impl From<ValidationErrors> for ApiError {
+    fn from(errors: ValidationErrors) -> Self {
+        Self::validation(errors.to_string())
+    }
+}
+
+impl From<RegistryError> for ApiError {
+    fn from(error: RegistryError) -> Self {
+        Self::unavailable("Service unavailable", error.to_string())
+    }
+}
+
+const FAILED_TO_CREATE: &str = "Failed to create autoscaler";
+
+impl From<CreateError> for ApiError {
+    fn from(error: CreateError) -> Self {
+        match &error {
+            CreateError::Workload(resolve) => resolve_error(resolve),
+            CreateError::Exists { .. } => {
+                Self::new(StatusCode::CONFLICT, "Autoscaler already exists", error.to_string())
+            }
+            CreateError::NamespaceDenied(_) => {
+                Self::new(StatusCode::FORBIDDEN, "Namespace not allowed", error.to_string())
+            }
+            CreateError::Stopping => Self::unavailable("Service unavailable", error.to_string()),
+        }
+    }
+}
+
+fn resolve_error(error: &ResolveError) -> ApiError {
+    let details = format!("failed to get workload: {error}");
+    match error {
+        ResolveError::Ambiguous { .. } | ResolveError::Owned { .. } | ResolveError::ScaledBy { .. } => {
+            ApiError::new(StatusCode::CONFLICT, FAILED_TO_CREATE, error.to_string())
+        }
+        ResolveError::Cluster(
+            ClusterError::Timeout(_) | ClusterError::Unavailable(_) | ClusterError::Overloaded { .. },
+        ) => ApiError::unavailable(FAILED_TO_CREATE, details),
+        ResolveError::NotFound { .. } | ResolveError::Cluster(_) => {
+            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, FAILED_TO_CREATE, details)
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Who is let in: no web page of another origin, and with a token configured nobody without it.
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use secrecy::ExposeSecret;
+use subtle::ConstantTimeEq;
+
+use super::error::ApiError;
+use super::server::HttpState;
+
+/// What a kubelet asks for; it has no token.
+const PROBES: [&str; 3] = ["/health", "/healthz", "/readyz"];
+
+/// Refuses what may not come in.
+pub async fn check<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    if is_foreign(request.headers()) {
+        return Err(ApiError::new(
+            StatusCode::FORBIDDEN,
+            "Forbidden origin",
+            "requests from web pages of another origin are refused",
+        )
+        .into());
+    }
+    let authorized = PROBES.contains(&request.path())
+        || request.app_data::<Data<HttpState>>().is_some_and(|state| is_authorized(state, request.headers()));
+    if !authorized {
+        return Err(ApiError::unauthorized().into());
+    }
+    Ok(next.call(request).await?.map_into_boxed_body())
+}
+
+/// Any web page could make a browser post to localhost, but the browser says where the page is from.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(ORIGIN) else { return false };
+    let text = |value: &actix_web::http::header::HeaderValue| value.to_str().map(str::to_owned).ok();
+    let host = headers.get(HOST).and_then(text);
+    let origin = text(origin);
+    let origin_host = origin.as_deref().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+    match (origin_host, host) {
+        (Some(origin_host), Some(host)) => !origin_host.eq_ignore_ascii_case(&host),
+        _ => true,
+    }
+}
+
+fn is_authorized(state: &HttpState, headers: &HeaderMap) -> bool {
+    let Some(token) = &state.token else { return true };
+    let sent = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let sent = match sent.split_once(' ') {
+        Some((scheme, sent)) if scheme.eq_ignore_ascii_case("bearer") => sent.trim(),
+        _ => return false,
+    };
+    sent.as_bytes().ct_eq(token.expose_secret().as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::http::header::HeaderValue;
+
+    fn foreign(origin: Option<&'static str>, host: &'static str) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, HeaderValue::from_static(host));
+        if let Some(origin) = origin {
+            headers.insert(ORIGIN, HeaderValue::from_static(origin));
+        }
+        is_foreign(&headers)
+    }
+
+    #[test]
+    fn only_pages_of_the_same_host_and_port_are_let_in() {
+        assert!(!foreign(None, "localhost:8080"));
+        assert!(!foreign(Some("http://localhost:8080"), "localhost:8080"));
+        assert!(foreign(Some("http://localhost:3000"), "localhost:8080"));
+        assert!(foreign(Some("https://evil.example"), "localhost:8080"));
+        assert!(foreign(Some("null"), "localhost:8080"));
+        assert!(foreign(Some("http://localhost:8080.evil.example"), "localhost:8080"));
+    }
+}

@@ -1,0 +1,12 @@
+//! The HTTP server: the guide's API under `/api/v1`, and what an operator needs beside it.
+//!
+//! It checks what comes in, asks the registry, and writes the answer. It decides nothing.
+
+mod body;
+mod error;
+mod gate;
+mod routes;
+mod server;
+mod wire;
+
+pub use server::{HttpServerSettings, HttpState, serve};

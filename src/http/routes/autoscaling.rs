@@ -1,0 +1,103 @@
+//! The guide's five endpoints.
+
+use actix_web::http::StatusCode;
+use actix_web::web::{self, Data, Json, Path, Payload, ServiceConfig, resource};
+use actix_web::{HttpRequest, HttpResponse, Responder};
+use serde::Deserialize;
+
+use super::{get, only};
+use crate::actors::messages::{Created, List};
+use crate::actors::snapshot::Status;
+use crate::domain::validation::{is_dns_label, validate};
+use crate::http::body::read_json;
+use crate::http::error::ApiError;
+use crate::http::server::HttpState;
+use crate::http::wire::{AggregateBody, AutoscalerBody, CreateRequest, DeletedBody, ListBody};
+
+pub fn configure(config: &mut ServiceConfig) {
+    config
+        .service(
+            resource("/autoscaling")
+                .route(web::post().to(create))
+                .route(get().to(list))
+                .default_service(only("GET, HEAD, POST")),
+        )
+        // Before `{id}`: the first match wins.
+        .service(resource("/autoscaling/metrics").route(get().to(aggregate)).default_service(only("GET, HEAD")))
+        .service(
+            resource("/autoscaling/{id}")
+                .route(get().to(get_one))
+                .route(web::delete().to(delete))
+                .default_service(only("GET, HEAD, DELETE")),
+        );
+}
+
+/// `POST /autoscaling` (guide, "Create Autoscaler").
+async fn create(state: Data<HttpState>, request: HttpRequest, payload: Payload) -> Result<impl Responder, ApiError> {
+    let body: CreateRequest = read_json(&request, payload).await?;
+    let requested = validate(&body.into())?;
+    let (status, body) = match state.registry.create(requested).await?? {
+        Created::New(record) => (StatusCode::CREATED, AutoscalerBody::created(&record)),
+        Created::Existing(record) => (StatusCode::OK, AutoscalerBody::existing(&record)),
+    };
+    Ok(HttpResponse::build(status).json(body))
+}
+
+/// `GET /autoscaling/:id` (guide, "Get Autoscaler Status").
+async fn get_one(state: Data<HttpState>, id: Path<String>) -> Result<Json<AutoscalerBody>, ApiError> {
+    let record = state.registry.get(&id).await?.ok_or_else(|| ApiError::autoscaler_not_found(&id))?;
+    Ok(Json(AutoscalerBody::new(&record)))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListQuery {
+    namespace: Option<String>,
+    status: Option<String>,
+    limit: Option<String>,
+    r#continue: Option<String>,
+}
+
+/// `GET /autoscaling` (guide, "List All Autoscalers").
+async fn list(state: Data<HttpState>, request: HttpRequest) -> Result<Json<ListBody>, ApiError> {
+    let query = web::Query::<ListQuery>::from_query(request.query_string())
+        .map_err(|error| ApiError::invalid_format(format!("query: {error}")))?;
+    let page = state.registry.list(query.into_inner().try_into()?).await?;
+    Ok(Json(page.into()))
+}
+
+impl TryFrom<ListQuery> for List {
+    type Error = ApiError;
+
+    fn try_from(query: ListQuery) -> Result<Self, ApiError> {
+        let namespace = query.namespace.filter(|namespace| !namespace.is_empty());
+        if namespace.as_deref().is_some_and(|namespace| !is_dns_label(namespace)) {
+            return Err(ApiError::validation("namespace must be a valid RFC 1123 label"));
+        }
+        let status = query.status.map(|text| {
+            let known = Status::ALL.into_iter().find(|status| status.as_str() == text);
+            known.ok_or_else(|| ApiError::validation("status must be one of active, inactive or failed"))
+        });
+        let limit = query.limit.map(|text| {
+            let limit = text.parse().ok().filter(|&limit: &usize| limit >= 1);
+            limit.ok_or_else(|| ApiError::validation("limit must be a whole number of at least 1"))
+        });
+        let after = query.r#continue.map(|text| {
+            text.parse().map_err(|_| ApiError::validation("continue must be the token of an earlier answer"))
+        });
+        Ok(Self { namespace, status: status.transpose()?, limit: limit.transpose()?, after: after.transpose()? })
+    }
+}
+
+/// `DELETE /autoscaling/:id` (guide, "Delete Autoscaler").
+async fn delete(state: Data<HttpState>, id: Path<String>) -> Result<Json<DeletedBody>, ApiError> {
+    if !state.registry.delete(&id).await? {
+        return Err(ApiError::autoscaler_not_found(&id));
+    }
+    Ok(Json(DeletedBody::new(id.into_inner())))
+}
+
+/// `GET /autoscaling/metrics` (guide, "Get Autoscaling Metrics").
+async fn aggregate(state: Data<HttpState>) -> Result<Json<AggregateBody>, ApiError> {
+    Ok(Json(state.registry.aggregate().await?.into()))
+}

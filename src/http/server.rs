@@ -1,0 +1,70 @@
+//! The listening server.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::middleware::{Compress, Logger, NormalizePath, from_fn};
+use actix_web::web::{self, Data, PathConfig};
+use actix_web::{App, HttpServer};
+use secrecy::SecretString;
+
+use super::error::ApiError;
+use super::{gate, routes};
+use crate::actors::registry_handle::RegistryHandle;
+use crate::ports::WorkloadIndex;
+
+/// What the handlers need.
+pub struct HttpState {
+    /// The registry.
+    pub registry: RegistryHandle,
+    /// Knows whether the cluster is known.
+    pub index: Arc<dyn WorkloadIndex>,
+    /// The cluster's name for people.
+    pub cluster_name: String,
+    /// What a client must send, if anything.
+    pub token: Option<SecretString>,
+    /// Set when the service is about to stop, so that no more traffic is sent to it.
+    pub stopping: AtomicBool,
+}
+
+/// How the server serves.
+#[derive(Clone, Copy, Debug)]
+pub struct HttpServerSettings {
+    /// Threads that serve requests.
+    pub workers: usize,
+    /// How long requests under way may take after the server was told to stop.
+    pub shutdown_grace: Duration,
+}
+
+/// How long a client may take to send the head of a request, and to answer a TLS or shutdown handshake.
+const TIME_TO_SEND_HEAD: Duration = Duration::from_secs(5);
+
+/// How long an idle connection is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// Serves on `listener` until the returned server's handle stops it. Signals are the caller's business.
+pub fn serve(listener: TcpListener, state: Data<HttpState>, settings: HttpServerSettings) -> std::io::Result<Server> {
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(state.clone())
+            .app_data(PathConfig::default().error_handler(|_, request| ApiError::no_such_path(request.path()).into()))
+            .wrap(from_fn(gate::check))
+            .wrap(Compress::default())
+            .wrap(NormalizePath::trim())
+            .wrap(Logger::new("%a \"%r\" %s %b %Dms").log_target("http").log_level(log::Level::Debug))
+            .configure(routes::configure)
+            .default_service(web::to(routes::no_such_path))
+    })
+    .workers(settings.workers)
+    .client_request_timeout(TIME_TO_SEND_HEAD)
+    .client_disconnect_timeout(TIME_TO_SEND_HEAD)
+    .keep_alive(KEEP_ALIVE)
+    .shutdown_timeout(settings.shutdown_grace.as_secs())
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    Ok(server)
+}

@@ -1,0 +1,384 @@
+//! Typed settings: built-in defaults < file < environment < flags.
+#![allow(clippy::disallowed_methods)] // One of the two places that read the environment.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use config::{Config, Environment, File, FileFormat};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use crate::simulation::SimulationSettings;
+
+const DEFAULTS: &str = include_str!("../config/default.toml");
+
+/// What can be given on the command line.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Flags {
+    /// A settings file (TOML) that overrides the defaults
+    #[arg(long, value_name = "FILE", env = "ORCHESTRATOR_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// The address to listen on
+    #[arg(long, value_name = "ADDRESS")]
+    pub bind: Option<String>,
+    /// The port to listen on; 0 takes a free one
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// Work on the cluster of this kubeconfig
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<String>,
+    /// Work on the cluster of this kubeconfig context
+    #[arg(long)]
+    pub context: Option<String>,
+    /// Work on the simulated cluster, whatever else is there
+    #[arg(long, conflicts_with_all = ["kubeconfig", "context"])]
+    pub simulated: bool,
+    /// How many times as fast as real time the simulated cluster runs
+    #[arg(long, value_name = "FACTOR")]
+    pub speed: Option<f64>,
+}
+
+/// All settings; `config/default.toml` says what each means.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The HTTP server.
+    pub http: Http,
+    /// Which cluster to work on.
+    pub cluster: Cluster,
+    /// The metric sources.
+    pub metrics: Metrics,
+    /// Where workloads may be put under autoscaling.
+    pub namespaces: Namespaces,
+    /// The actor system.
+    pub actors: Actors,
+    /// The log.
+    pub log: Log,
+    /// The simulated cluster.
+    #[serde(default)]
+    pub simulation: SimulationSettings,
+}
+
+/// `[http]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    bind: String,
+    /// The port to listen on.
+    pub port: u16,
+    /// Threads that serve requests; 0 is one for each core.
+    pub workers: usize,
+    token: SecretString,
+    /// Whether to listen beyond loopback without a token.
+    pub allow_unauthenticated: bool,
+}
+
+impl Http {
+    /// What clients must send, if anything.
+    pub fn token(&self) -> Option<SecretString> {
+        (!self.token.expose_secret().is_empty()).then(|| self.token.clone())
+    }
+
+    /// The address to listen on; refuses one that would open the service to everybody by accident.
+    pub fn bind_address(&self, in_pod: bool) -> Result<IpAddr, SettingsError> {
+        let address = match self.bind.as_str() {
+            "auto" if in_pod => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            "auto" | "localhost" => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            text => text.parse().map_err(|_| SettingsError::Bind(text.to_owned()))?,
+        };
+        if !address.is_loopback() && self.token().is_none() && !self.allow_unauthenticated {
+            return Err(SettingsError::OpenToEverybody(address));
+        }
+        Ok(address)
+    }
+}
+
+/// `[cluster]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cluster {
+    kind: ClusterKind,
+    kubeconfig: String,
+    context: String,
+    request_timeout_seconds: u64,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+enum ClusterKind {
+    Auto,
+    InCluster,
+    Kubeconfig,
+    Simulated,
+}
+
+/// The cluster that the service works on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClusterChoice {
+    /// The one whose pod this is.
+    InCluster,
+    /// The one of a kubeconfig.
+    Kubeconfig {
+        /// The file, or several in the form of the variable `KUBECONFIG`.
+        path: PathBuf,
+        /// The context; `None` is the current one.
+        context: Option<String>,
+    },
+    /// The one in this process.
+    Simulated,
+}
+
+/// What the environment says about clusters.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// Whether this process runs in a pod.
+    pub in_pod: bool,
+    /// The variable `KUBECONFIG`.
+    pub kubeconfig: Option<String>,
+    /// The home folder.
+    pub home: Option<PathBuf>,
+}
+
+impl Surroundings {
+    /// Reads the environment.
+    pub fn detect() -> Self {
+        let token = Path::new("/var/run/secrets/kubernetes.io/serviceaccount/token");
+        Self {
+            in_pod: std::env::var_os("KUBERNETES_SERVICE_HOST").is_some() && token.exists(),
+            kubeconfig: std::env::var("KUBECONFIG").ok().filter(|path| !path.is_empty()),
+            home: std::env::home_dir(),
+        }
+    }
+}
+
+impl Cluster {
+    /// Which cluster to work on.
+    pub fn choice(&self, surroundings: &Surroundings) -> ClusterChoice {
+        let named = !self.kubeconfig.is_empty() || !self.context.is_empty();
+        match self.kind {
+            ClusterKind::InCluster => ClusterChoice::InCluster,
+            ClusterKind::Kubeconfig => self.kubeconfig_choice(surroundings),
+            ClusterKind::Simulated => ClusterChoice::Simulated,
+            ClusterKind::Auto if named => self.kubeconfig_choice(surroundings),
+            ClusterKind::Auto if surroundings.in_pod => ClusterChoice::InCluster,
+            ClusterKind::Auto if surroundings.kubeconfig.is_some() => self.kubeconfig_choice(surroundings),
+            ClusterKind::Auto => ClusterChoice::Simulated,
+        }
+    }
+
+    /// The named file, else where kubectl looks.
+    fn kubeconfig_choice(&self, surroundings: &Surroundings) -> ClusterChoice {
+        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let usual = || surroundings.home.clone().unwrap_or_default().join(".kube/config");
+        let path = given(&self.kubeconfig).or_else(|| surroundings.kubeconfig.clone()).map(PathBuf::from);
+        ClusterChoice::Kubeconfig { path: path.unwrap_or_else(usual), context: given(&self.context) }
+    }
+
+    /// The time limit of one request to the API server.
+    pub fn request_timeout(&self) -> Duration {
+        Duration::from_secs(self.request_timeout_seconds)
+    }
+}
+
+/// `[metrics]`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    max_age_seconds: u64,
+    freshness_seconds: u64,
+    /// With this many namespaces in use, one request for the cluster replaces one for each.
+    pub cluster_scope_from_namespaces: usize,
+}
+
+impl Metrics {
+    /// A reading older than this is unknown.
+    pub fn max_age(&self) -> Duration {
+        Duration::from_secs(self.max_age_seconds)
+    }
+
+    /// Readings this young serve everyone who asks.
+    pub fn freshness(&self) -> Duration {
+        Duration::from_secs(self.freshness_seconds)
+    }
+}
+
+/// `[namespaces]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Namespaces {
+    /// When not empty, only these.
+    pub allow: Vec<String>,
+    /// Never these.
+    pub deny: Vec<String>,
+}
+
+/// `[actors]`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Actors {
+    /// Threads that autoscalers run on; 0 is one for each core but one, at least one.
+    pub arbiters: usize,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// env_logger's filters.
+    pub filter: String,
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// A file cannot be read, or a value has the wrong type or an unknown name.
+    #[error("invalid settings: {0}")]
+    Invalid(#[from] config::ConfigError),
+    /// The address is none.
+    #[error("invalid settings: http.bind \"{0}\" is no IP address (and neither \"auto\" nor \"localhost\")")]
+    Bind(String),
+    /// The service would be open to everybody who reaches it.
+    #[error(
+        "refusing to listen on {0} without a token: whoever reaches the port could resize the cluster's workloads. \
+         Set http.token (ORCHESTRATOR__HTTP__TOKEN), or http.allow_unauthenticated = true if something in front of \
+         the service decides who gets through"
+    )]
+    OpenToEverybody(IpAddr),
+    /// A number is out of its range.
+    #[error("invalid settings: {0}")]
+    Range(&'static str),
+}
+
+impl Settings {
+    /// Loads the settings.
+    pub fn load(flags: &Flags) -> Result<Self, SettingsError> {
+        Self::load_with(flags, Environment::with_prefix("ORCHESTRATOR"), std::env::var("PORT").ok())
+    }
+
+    fn load_with(flags: &Flags, environment: Environment, port: Option<String>) -> Result<Self, SettingsError> {
+        let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+        if let Some(path) = &flags.config {
+            builder = builder.add_source(File::from(path.as_path()).format(FileFormat::Toml));
+        }
+        let environment = environment
+            .prefix_separator("__")
+            .separator("__")
+            .try_parsing(true)
+            .list_separator(",")
+            .with_list_parse_key("namespaces.allow")
+            .with_list_parse_key("namespaces.deny");
+        let settings: Self = builder
+            .add_source(environment)
+            .set_override_option("http.port", port)?
+            .set_override_option("http.bind", flags.bind.clone())?
+            .set_override_option("http.port", flags.port)?
+            .set_override_option("cluster.kubeconfig", flags.kubeconfig.clone())?
+            .set_override_option("cluster.context", flags.context.clone())?
+            .set_override_option("cluster.kind", flags.simulated.then_some("simulated"))?
+            .set_override_option("simulation.speed", flags.speed)?
+            .build()?
+            .try_deserialize()?;
+        settings.check()
+    }
+
+    fn check(self) -> Result<Self, SettingsError> {
+        let positive = |seconds: u64, message| if seconds == 0 { Err(SettingsError::Range(message)) } else { Ok(()) };
+        positive(self.cluster.request_timeout_seconds, "cluster.request_timeout_seconds must be at least 1")?;
+        positive(self.metrics.max_age_seconds, "metrics.max_age_seconds must be at least 1")?;
+        positive(self.metrics.freshness_seconds, "metrics.freshness_seconds must be at least 1")?;
+        if self.metrics.freshness_seconds >= self.metrics.max_age_seconds {
+            return Err(SettingsError::Range("metrics.freshness_seconds must be less than metrics.max_age_seconds"));
+        }
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(flags: &Flags, variables: &[(&str, &str)], port: Option<&str>) -> Result<Settings, SettingsError> {
+        let variables = variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let environment = Environment::with_prefix("ORCHESTRATOR").source(Some(variables));
+        Settings::load_with(flags, environment, port.map(str::to_owned))
+    }
+
+    #[test]
+    fn the_defaults_load() {
+        let settings = load(&Flags::default(), &[], None).unwrap();
+        assert_eq!(settings.http.port, 8080);
+        assert_eq!(settings.namespaces.deny, ["kube-system"]);
+        assert_eq!(settings.metrics.max_age(), Duration::from_secs(90));
+        assert!(settings.http.token().is_none());
+    }
+
+    #[test]
+    fn flags_win_over_the_environment_and_that_over_the_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, "[http]\nport = 1000\nworkers = 3\n[metrics]\nmax_age_seconds = 61\n").unwrap();
+        let mut flags = Flags { config: Some(file.path().to_owned()), ..Flags::default() };
+        let variables = [
+            ("ORCHESTRATOR__HTTP__PORT", "2000"),
+            ("ORCHESTRATOR__METRICS__MAX_AGE_SECONDS", "62"),
+            ("ORCHESTRATOR__NAMESPACES__DENY", "kube-system,prod"),
+            ("ORCHESTRATOR__HTTP__TOKEN", "1234"),
+            ("ORCHESTRATOR__SIMULATION__SPEED", "60"),
+        ];
+        let settings = load(&flags, &variables, None).unwrap();
+        assert_eq!((settings.http.port, settings.http.workers), (2000, 3));
+        assert_eq!(settings.metrics.max_age(), Duration::from_secs(62));
+        assert_eq!(settings.namespaces.deny, ["kube-system", "prod"]);
+        assert_eq!(settings.http.token().unwrap().expose_secret(), "1234");
+        assert_eq!(settings.simulation.speed, 60.0);
+        assert_eq!(load(&flags, &variables, Some("3000")).unwrap().http.port, 3000);
+        flags.port = Some(4000);
+        assert_eq!(load(&flags, &variables, Some("3000")).unwrap().http.port, 4000);
+    }
+
+    #[test]
+    fn a_wrong_setting_is_refused_and_named() {
+        let refusal = |key: &str, value: &str| load(&Flags::default(), &[(key, value)], None).unwrap_err().to_string();
+        assert!(refusal("ORCHESTRATOR__HTTP__PROT", "1").contains("prot"));
+        assert!(refusal("ORCHESTRATOR__HTTP__PORT", "70000").contains("port"));
+        assert!(refusal("ORCHESTRATOR__METRICS__FRESHNESS_SECONDS", "0").contains("freshness_seconds"));
+        assert!(refusal("ORCHESTRATOR__CLUSTER__KIND", "cloud").contains("cloud"));
+    }
+
+    #[test]
+    fn nobody_opens_the_service_by_accident() {
+        let http = |variables: &[(&str, &str)]| load(&Flags::default(), variables, None).unwrap().http;
+        assert!(http(&[]).bind_address(false).unwrap().is_loopback());
+        assert!(matches!(http(&[]).bind_address(true), Err(SettingsError::OpenToEverybody(_))));
+        let with_token = http(&[("ORCHESTRATOR__HTTP__TOKEN", "secret")]);
+        assert!(with_token.bind_address(true).unwrap().is_unspecified());
+        assert!(!format!("{with_token:?}").contains("secret"));
+        let wanted = http(&[("ORCHESTRATOR__HTTP__ALLOW_UNAUTHENTICATED", "true")]);
+        assert!(wanted.bind_address(true).unwrap().is_unspecified());
+        let nonsense = http(&[("ORCHESTRATOR__HTTP__BIND", "nowhere")]);
+        assert!(matches!(nonsense.bind_address(false), Err(SettingsError::Bind(_))));
+    }
+
+    #[test]
+    fn a_production_cluster_is_never_taken_by_accident() {
+        let cluster = |flags: Flags| load(&flags, &[], None).unwrap().cluster;
+        let home = Some(PathBuf::from("/home/me"));
+        let outside = Surroundings { home, ..Surroundings::default() };
+        let variable = Surroundings { kubeconfig: Some("a:b".into()), ..outside.clone() };
+        let pod = Surroundings { in_pod: true, ..variable.clone() };
+        let kubeconfig =
+            |path: &str, context: Option<&str>| ClusterChoice::Kubeconfig { path: path.into(), context: context.map(Into::into) };
+
+        let default = cluster(Flags::default());
+        assert_eq!(default.choice(&outside), ClusterChoice::Simulated);
+        assert_eq!(default.choice(&pod), ClusterChoice::InCluster);
+        assert_eq!(default.choice(&variable), kubeconfig("a:b", None));
+        let context = cluster(Flags { context: Some("prod".into()), ..Flags::default() });
+        assert_eq!(context.choice(&outside), kubeconfig("/home/me/.kube/config", Some("prod")));
+        let file = cluster(Flags { kubeconfig: Some("c".into()), ..Flags::default() });
+        assert_eq!(file.choice(&pod), kubeconfig("c", None));
+        let simulated = cluster(Flags { simulated: true, ..Flags::default() });
+        assert_eq!(simulated.choice(&pod), ClusterChoice::Simulated);
+    }
+}
