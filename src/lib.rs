@@ -13,6 +13,7 @@
 //! ```
 
 pub mod actors;
+pub mod adapters;
 pub mod clock;
 pub mod domain;
 pub mod ports;
