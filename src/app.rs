@@ -8,17 +8,15 @@ use std::time::Duration;
 use actix::{Actor, Arbiter};
 use actix_web::dev::Server;
 use actix_web::web::Data;
-use tokio_util::sync::CancellationToken;
 
 use crate::actors::autoscaler::Shared;
 use crate::actors::collectors::resource::{CollectorSettings, ResourceCollector};
 use crate::actors::registry::{NamespaceRules, Registry};
 use crate::actors::registry_handle::RegistryHandle;
 use crate::adapters::kubernetes::client::{AccessError, ClusterAccess, Clients};
-use crate::adapters::kubernetes::{self, KubernetesOptions};
+use crate::adapters::kubernetes::{KubernetesCluster, Limits};
 use crate::clock::Clock;
 use crate::http::{self, HttpServerSettings, HttpState};
-use crate::ports::Cluster;
 use crate::settings::{ClusterChoice, Settings, SettingsError, Surroundings};
 use crate::simulation::SimulatedCluster;
 
@@ -52,14 +50,9 @@ pub enum StartError {
 
 /// A cluster that is connected to.
 pub struct ConnectedCluster {
-    /// What the actors need of it.
-    pub cluster: Cluster,
-    /// Its clock.
-    pub clock: Clock,
-    /// Its name for people.
-    pub name: String,
-    /// Ends the watches.
-    pub stop: CancellationToken,
+    kubernetes: KubernetesCluster,
+    clock: Clock,
+    name: String,
 }
 
 impl ConnectedCluster {
@@ -87,10 +80,8 @@ impl ConnectedCluster {
 
     /// Starts the watches of a cluster that is reached by `clients`.
     pub fn start(clients: Clients, clock: Clock, name: String, settings: &Settings) -> Self {
-        let stop = CancellationToken::new();
-        let options = KubernetesOptions { call_timeout: settings.cluster.request_timeout() };
-        let cluster = kubernetes::start(clients, clock, options, stop.clone());
-        Self { cluster, clock, name, stop }
+        let limits = Limits { call: settings.cluster.request_timeout(), ..Limits::default() };
+        Self { kubernetes: KubernetesCluster::start(clients, clock, limits), clock, name }
     }
 }
 
@@ -100,13 +91,14 @@ pub struct Application {
     address: SocketAddr,
     state: Data<HttpState>,
     arbiters: Vec<Arbiter>,
-    watches: CancellationToken,
+    kubernetes: KubernetesCluster,
 }
 
 impl Application {
     /// Joins all parts. Must be called within an actix system.
     pub fn build(settings: &Settings, in_pod: bool, connected: ConnectedCluster) -> Result<Self, StartError> {
-        let ConnectedCluster { cluster, clock, name, stop: watches } = connected;
+        let ConnectedCluster { kubernetes, clock, name } = connected;
+        let cluster = kubernetes.cluster();
         let bind = SocketAddr::new(settings.http.bind_address(in_pod)?, settings.http.port);
         let cannot_listen = |error| StartError::Listen { address: bind, error };
         let listener = TcpListener::bind(bind).map_err(cannot_listen)?;
@@ -143,7 +135,7 @@ impl Application {
         let serving =
             HttpServerSettings { workers: threads(settings.http.workers, 0), shutdown_grace: REQUESTS_GRACE };
         let server = http::serve(listener, state.clone(), serving).map_err(cannot_listen)?;
-        Ok(Self { server, address, state, arbiters, watches })
+        Ok(Self { server, address, state, arbiters, kubernetes })
     }
 
     /// Where it listens.
@@ -167,7 +159,7 @@ impl Application {
         if tokio::time::timeout(EVALUATIONS_GRACE, self.state.registry.drain()).await.is_err() {
             log::warn!("some evaluations did not finish within {} s", EVALUATIONS_GRACE.as_secs());
         }
-        self.watches.cancel();
+        self.kubernetes.stop().await;
         for arbiter in &self.arbiters {
             arbiter.stop();
         }

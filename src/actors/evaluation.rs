@@ -20,7 +20,7 @@ use crate::ports::{Cluster, ClusterError, Scale, UsageTable, WorkloadView};
 const TRIES: usize = 3;
 
 /// How long to wait for the collector; its own call to the cluster ends sooner.
-const USAGE_TIMEOUT: Duration = Duration::from_secs(10);
+const USAGE_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// All that an evaluation needs.
 pub(super) struct Evaluation {

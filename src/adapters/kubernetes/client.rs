@@ -1,0 +1,107 @@
+//! Connections to an API server.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::HeaderValue;
+use http::header::USER_AGENT;
+use kube::config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::{Client, Config};
+
+use super::error::with_sources;
+
+/// The time to establish a connection, and to send a request.
+const CONNECT_AND_WRITE: Duration = Duration::from_secs(5);
+
+/// How long a watch may be silent. The API server ends every watch itself before that, so silence means that the
+/// connection is dead although nobody closed it.
+const WATCH_SILENCE: Duration = Duration::from_secs(super::watch::WATCH_SECONDS as u64 + 15);
+
+const AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
+
+/// How to reach a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClusterAccess {
+    /// As the service account of the pod in which this process runs.
+    InCluster,
+    /// As a kubeconfig says.
+    Kubeconfig {
+        /// The file, or several in the form of the variable `KUBECONFIG`.
+        path: PathBuf,
+        /// The context; the file's current one if none is named.
+        context: Option<String>,
+    },
+}
+
+/// Why the way to a cluster is not known. That a cluster does not answer is no such error.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// The process does not run in a pod with a service account.
+    #[error("cannot use the service account of this pod: {}", with_sources(.0))]
+    InCluster(InClusterError),
+    /// The kubeconfig cannot be used.
+    #[error("cannot use the kubeconfig {}: {}", .path.display(), with_sources(.error))]
+    Kubeconfig {
+        /// The file, as it was given.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: KubeconfigError,
+    },
+    /// The configuration cannot be made into a client.
+    #[error("cannot set up the connection to the API server: {}", with_sources(&**.0))]
+    Setup(Box<kube::Error>),
+}
+
+impl ClusterAccess {
+    /// Reads the configuration. The API server is not asked yet.
+    pub async fn config(&self) -> Result<Config, AccessError> {
+        match self {
+            Self::InCluster => Config::incluster().map_err(AccessError::InCluster),
+            Self::Kubeconfig { path, context } => {
+                let wrong = |error| AccessError::Kubeconfig { path: path.clone(), error };
+                let mut merged = Kubeconfig::default();
+                for file in std::env::split_paths(path) {
+                    merged = Kubeconfig::read_from(file).and_then(|next| merged.merge(next)).map_err(wrong)?;
+                }
+                let options = KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
+                Config::from_custom_kubeconfig(merged, &options).await.map_err(wrong)
+            }
+        }
+    }
+}
+
+/// The two ways in which an API server is used: short calls, and watches that stay open.
+#[derive(Clone)]
+pub struct Clients {
+    /// For calls that are answered at once.
+    pub calls: Client,
+    /// For watches.
+    pub watches: Client,
+}
+
+impl Clients {
+    /// Makes the clients for a configuration. The API server is not asked yet.
+    ///
+    /// None of them repeats a request by itself: `kube` would do so for minutes without a word, and a scaling that was
+    /// decided on would arrive when the load is another.
+    pub fn new(mut config: Config) -> Result<Self, AccessError> {
+        config.default_retry = false;
+        config.connect_timeout = Some(CONNECT_AND_WRITE);
+        config.write_timeout = Some(CONNECT_AND_WRITE);
+        config.headers.push((USER_AGENT, HeaderValue::from_static(AGENT)));
+
+        let mut watching = config.clone();
+        watching.read_timeout = Some(WATCH_SILENCE);
+        watching.reset_reader_on_write = true;
+        // Calls have no read timeout of their own, which would close an idle connection after a few seconds and so
+        // cost a TLS handshake for every call; each call has a time limit as a whole.
+        config.read_timeout = None;
+        let client = |config| Client::try_from(config).map_err(|error| AccessError::Setup(Box::new(error)));
+        Ok(Self { calls: client(config)?, watches: client(watching)? })
+    }
+
+    /// Uses one client for both, for instance that of a simulated cluster.
+    pub fn shared(client: Client) -> Self {
+        Self { calls: client.clone(), watches: client }
+    }
+}

@@ -1,0 +1,134 @@
+//! Turns what `kube` reports into what the ports report.
+
+use std::error::Error;
+use std::time::Duration;
+
+use kube::core::Status;
+use kube::core::response::reason;
+use kube::runtime::watcher;
+
+use crate::ports::ClusterError;
+
+/// An answer that is no Kubernetes status may be a whole web page of some proxy; this much of it is shown.
+const SHOWN: usize = 300;
+
+/// Says why a call failed.
+pub(super) fn cluster_error(error: kube::Error) -> ClusterError {
+    match error {
+        kube::Error::Api(status) => status_error(*status),
+        kube::Error::SerdeError(error) => {
+            ClusterError::Unavailable(format!("the API server's answer makes no sense: {error}"))
+        }
+        kube::Error::Auth(error) => {
+            ClusterError::Unavailable(format!("cannot log in to the API server: {}", with_sources(&error)))
+        }
+        kube::Error::Service(error) => unreachable(with_sources(&*error)),
+        kube::Error::HyperError(error) => unreachable(with_sources(&error)),
+        error => unreachable(with_sources(&error)),
+    }
+}
+
+/// Says why a watch broke.
+pub(super) fn watch_error(error: watcher::Error) -> ClusterError {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => cluster_error(error),
+        watcher::Error::WatchError(status) => status_error(*status),
+        error @ watcher::Error::NoResourceVersion => ClusterError::Unavailable(error.to_string()),
+    }
+}
+
+fn unreachable(why: String) -> ClusterError {
+    ClusterError::Unavailable(format!("the API server cannot be reached: {why}"))
+}
+
+fn status_error(status: Status) -> ClusterError {
+    let mut message: String = status.message.chars().take(SHOWN).collect();
+    if message.is_empty() {
+        message = format!("the API server answers {} {}", status.code, status.reason);
+    }
+    if status.is_not_found() {
+        ClusterError::NotFound(message)
+    } else if status.is_forbidden() {
+        ClusterError::Forbidden(message)
+    } else if status.is_conflict() {
+        ClusterError::Conflict(message)
+    } else if status.code == 429 || status.reason == reason::TOO_MANY_REQUESTS {
+        let seconds = status.details.map_or(0, |details| details.retry_after_seconds);
+        let retry_after = (seconds > 0).then(|| Duration::from_secs(seconds.into()));
+        ClusterError::Overloaded { message, retry_after }
+    } else if status.code == 401 {
+        ClusterError::Unavailable(format!("the API server does not accept the service's credentials: {message}"))
+    } else {
+        ClusterError::Unavailable(format!("the API server answers {}: {message}", status.code))
+    }
+}
+
+/// An error and what caused it, in one line. Some errors repeat their cause in their own text; it is shown once.
+pub(super) fn with_sources(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn answered(status: serde_json::Value) -> ClusterError {
+        let status: Status = serde_json::from_value(status).unwrap();
+        cluster_error(kube::Error::Api(status.boxed()))
+    }
+
+    #[test]
+    fn a_refusal_keeps_the_api_servers_words() {
+        let message = "deployments.apps \"web\" is forbidden: User \"x\" cannot patch resource \"deployments/scale\"";
+        let error = answered(json!({"code": 403, "reason": "Forbidden", "message": message}));
+        assert_eq!(error, ClusterError::Forbidden(message.to_owned()));
+    }
+
+    #[test]
+    fn too_many_requests_say_how_long_to_wait() {
+        let status = json!({"code": 429, "reason": "TooManyRequests", "message": "later"});
+        let error = answered(status.clone());
+        assert_eq!(error, ClusterError::Overloaded { message: "later".to_owned(), retry_after: None });
+
+        let mut status = status;
+        status["details"] = json!({"retryAfterSeconds": 7});
+        let wait = Some(Duration::from_secs(7));
+        assert_eq!(answered(status), ClusterError::Overloaded { message: "later".to_owned(), retry_after: wait });
+    }
+
+    #[test]
+    fn a_failing_server_is_unavailable() {
+        let error = answered(json!({"code": 503, "reason": "ServiceUnavailable", "message": "etcd is down"}));
+        assert_eq!(error.to_string(), "the API server answers 503: etcd is down");
+        let error = answered(json!({"code": 502, "message": "<html>".repeat(1_000)}));
+        assert!(error.to_string().len() < 400);
+        let error = answered(json!({"code": 504, "reason": "Timeout"}));
+        assert_eq!(error.to_string(), "the API server answers 504: the API server answers 504 Timeout");
+    }
+
+    #[test]
+    fn causes_are_named_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("outer: {0}")]
+        struct Repeats(#[source] Inner);
+        #[derive(Debug, thiserror::Error)]
+        #[error("inner")]
+        struct Inner(#[source] std::io::Error);
+
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        assert_eq!(with_sources(&Repeats(Inner(refused))), "outer: inner: connection refused");
+    }
+}

@@ -1,0 +1,101 @@
+//! The workloads of the cluster and their pods, in memory.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use kube::Client;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::pods::Pods;
+use super::watch::follow;
+use super::watched::{Table, Watched};
+use super::workloads::{ReplicaSets, Workload, Workloads};
+use crate::clock::Clock;
+use crate::domain::autoscaler::{WorkloadKind, WorkloadRef};
+use crate::domain::observation::Pod;
+use crate::ports::{WorkloadIndex, WorkloadView};
+
+/// One table for each resource, each with a watch of its own.
+pub(super) struct Index {
+    pods: Arc<Watched<Pods>>,
+    replica_sets: Arc<Watched<ReplicaSets>>,
+    deployments: Arc<Watched<Workloads<Deployment>>>,
+    stateful_sets: Arc<Watched<Workloads<StatefulSet>>>,
+}
+
+impl Index {
+    pub(super) fn new() -> Self {
+        Self {
+            pods: Arc::new(Watched::new()),
+            replica_sets: Arc::new(Watched::new()),
+            deployments: Arc::new(Watched::new()),
+            stateful_sets: Arc::new(Watched::new()),
+        }
+    }
+
+    /// Starts the four watches. They end with `stop`.
+    pub(super) fn start(&self, client: &Client, clock: Clock, tasks: &TaskTracker, stop: &CancellationToken) {
+        start(&self.pods, client, clock, tasks, stop);
+        start(&self.replica_sets, client, clock, tasks, stop);
+        start(&self.deployments, client, clock, tasks, stop);
+        start(&self.stateful_sets, client, clock, tasks, stop);
+    }
+
+    /// The workload's replicas and pods, if it exists; an error if one of the tables that tell is not current.
+    fn find(&self, workload: &WorkloadRef) -> Result<Option<(u32, Vec<Pod>)>, String> {
+        let (namespace, name) = (&workload.namespace, &workload.name);
+        let (found, owners) = match workload.kind {
+            WorkloadKind::Deployment => {
+                let found = self.deployments.read(|table| table.get(namespace, name).cloned())?;
+                let owners = self.replica_sets.read(|table| match &found {
+                    Some(Workload { uid, .. }) => table.of_deployment(uid),
+                    None => Vec::new(),
+                })?;
+                (found, owners)
+            }
+            WorkloadKind::StatefulSet => {
+                with_itself_as_owner(self.stateful_sets.read(|table| table.get(namespace, name).cloned())?)
+            }
+            WorkloadKind::ReplicaSet => {
+                with_itself_as_owner(self.replica_sets.read(|table| table.standalone(namespace, name).cloned())?)
+            }
+        };
+        let pods = self.pods.read(|table| owners.iter().flat_map(|owner| table.of(owner)).cloned().collect())?;
+        Ok(found.map(|Workload { replicas, .. }| (replicas, pods)))
+    }
+}
+
+fn with_itself_as_owner(found: Option<Workload>) -> (Option<Workload>, Vec<super::owned::Uid>) {
+    let owners = found.iter().map(|workload| workload.uid.clone()).collect();
+    (found, owners)
+}
+
+fn start<T: Table>(
+    watched: &Arc<Watched<T>>,
+    client: &Client,
+    clock: Clock,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) {
+    let watch = follow(watched.clone(), client.clone(), clock);
+    let stop = stop.clone();
+    tasks.spawn(async move { stop.run_until_cancelled(watch).await });
+}
+
+impl WorkloadIndex for Index {
+    fn view(&self, workload: &WorkloadRef) -> WorkloadView {
+        match self.find(workload) {
+            Ok(Some((replicas, pods))) => WorkloadView::Present { replicas, pods },
+            Ok(None) => WorkloadView::Absent,
+            Err(error) => WorkloadView::Unknown { error },
+        }
+    }
+
+    fn fault(&self) -> Option<String> {
+        let faults =
+            [self.deployments.fault(), self.stateful_sets.fault(), self.replica_sets.fault(), self.pods.fault()];
+        let faults: Vec<String> = faults.into_iter().flatten().collect();
+        (!faults.is_empty()).then(|| faults.join("; "))
+    }
+}

@@ -1,0 +1,198 @@
+//! CPU and memory of pods, from the metrics API (`metrics.k8s.io`).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::DateTime;
+use futures_util::FutureExt;
+use http::Request;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIGroup;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::calls::Calls;
+use super::{duration, quantity};
+use crate::domain::observation::{ContainerUsage, MilliUnits, PodUsage};
+use crate::ports::{ClusterError, PortFuture, ResourceMetrics, Scope, UsageTable};
+
+const GROUP: &str = "/apis/metrics.k8s.io";
+
+const ABSENT: &str = "the metrics API (metrics.k8s.io) is not available in this cluster: is metrics-server installed?";
+
+/// A version of the metrics API. Both give pods in the same form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Version {
+    V1,
+    V1Beta1,
+}
+
+impl Version {
+    /// The versions that can be read, the better one first.
+    const ALL: [Self; 2] = [Self::V1, Self::V1Beta1];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::V1 => "v1",
+            Self::V1Beta1 => "v1beta1",
+        }
+    }
+
+    fn source(self) -> &'static str {
+        match self {
+            Self::V1 => "metrics.k8s.io/v1",
+            Self::V1Beta1 => "metrics.k8s.io/v1beta1",
+        }
+    }
+
+    /// The version that the API server prefers if it can be read, else the best that it offers.
+    fn choose(group: &APIGroup) -> Option<Self> {
+        let preferred = group.preferred_version.iter();
+        let find = |offered: &str| Self::ALL.into_iter().find(|version| version.as_str() == offered);
+        preferred.filter_map(|offered| find(&offered.version)).next().or_else(|| {
+            Self::ALL.into_iter().find(|version| group.versions.iter().any(|it| it.version == version.as_str()))
+        })
+    }
+}
+
+/// Reads the metrics API with one request for all pods of a scope.
+#[derive(Clone)]
+pub(super) struct Metrics {
+    calls: Calls,
+    /// The version that was found, until it is not there any more.
+    version: Arc<Mutex<Option<Version>>>,
+}
+
+impl Metrics {
+    pub(super) fn new(calls: Calls) -> Self {
+        Self { calls, version: Arc::new(Mutex::new(None)) }
+    }
+
+    async fn list(&self, scope: &Scope) -> Result<UsageTable, ClusterError> {
+        let known = *self.version();
+        let version = match known {
+            Some(version) => version,
+            None => self.discover().await?,
+        };
+        let path = match scope {
+            Scope::Namespace(namespace) => format!("{GROUP}/{}/namespaces/{namespace}/pods", version.as_str()),
+            Scope::Cluster => format!("{GROUP}/{}/pods", version.as_str()),
+        };
+        match self.get(&path).await {
+            Ok(body) => read_list(&body, version.source()),
+            Err(ClusterError::NotFound(message)) => {
+                // It was there: it has been removed, or replaced by another version. The next call looks again.
+                *self.version() = None;
+                Err(ClusterError::Unavailable(format!("{ABSENT} ({message})")))
+            }
+            Err(ClusterError::Unavailable(message)) => {
+                Err(ClusterError::Unavailable(format!("the metrics API ({}) fails: {message}", version.source())))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn discover(&self) -> Result<Version, ClusterError> {
+        let body = self.get(GROUP).await.map_err(|error| match error {
+            ClusterError::NotFound(_) => ClusterError::Unavailable(ABSENT.to_owned()),
+            error => error,
+        })?;
+        let group: APIGroup = serde_json::from_str(&body).map_err(senseless)?;
+        let version = Version::choose(&group).ok_or_else(|| ClusterError::Unavailable(ABSENT.to_owned()))?;
+        log::debug!("the metrics API is {}", version.source());
+        *self.version() = Some(version);
+        Ok(version)
+    }
+
+    /// The answer's text: were it parsed by `kube`, a mistake in it would put the whole of it into the log.
+    async fn get(&self, path: &str) -> Result<String, ClusterError> {
+        let request = Request::get(path)
+            .body(Vec::new())
+            .map_err(|error| ClusterError::Unavailable(format!("cannot ask for {path}: {error}")))?;
+        let client = self.calls.client();
+        self.calls.run(client.request_text(request)).await
+    }
+
+    fn version(&self) -> std::sync::MutexGuard<'_, Option<Version>> {
+        self.version.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ResourceMetrics for Metrics {
+    fn list(&self, scope: Scope) -> PortFuture<Result<UsageTable, ClusterError>> {
+        let metrics = self.clone();
+        async move { metrics.list(&scope).await }.boxed()
+    }
+}
+
+/// A `PodMetricsList`. One item that is not as it should be must not cost the others.
+#[derive(Deserialize)]
+struct PodMetricsList {
+    #[serde(default)]
+    items: Vec<Tolerant<PodMetrics>>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Tolerant<T> {
+    Read(T),
+    Wrong(IgnoredAny),
+}
+
+#[derive(Deserialize)]
+struct PodMetrics {
+    metadata: Metadata,
+    timestamp: String,
+    window: String,
+    containers: Vec<ContainerMetrics>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    namespace: String,
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct ContainerMetrics {
+    name: String,
+    usage: HashMap<String, String>,
+}
+
+fn read_list(body: &str, source: &'static str) -> Result<UsageTable, ClusterError> {
+    let list: PodMetricsList = serde_json::from_str(body).map_err(senseless)?;
+    let mut pods: HashMap<String, HashMap<String, PodUsage>> = HashMap::new();
+    for item in list.items {
+        let Tolerant::Read(item) = item else {
+            log::debug!("ignoring an item of {source} that is no PodMetrics");
+            continue;
+        };
+        let Metadata { namespace, name } = item.metadata;
+        let (Ok(measured_at), Some(window)) =
+            (DateTime::parse_from_rfc3339(&item.timestamp), duration::parse(&item.window))
+        else {
+            log::debug!("ignoring {namespace}/{name}: timestamp {:?}, window {:?}", item.timestamp, item.window);
+            continue;
+        };
+        let containers = item.containers.into_iter().map(container_usage).collect();
+        let usage = PodUsage { measured_at: measured_at.to_utc(), window, containers };
+        pods.entry(namespace).or_default().insert(name, usage);
+    }
+    Ok(UsageTable { source, pods })
+}
+
+fn container_usage(container: ContainerMetrics) -> ContainerUsage {
+    let get = |resource| container.usage.get(resource).and_then(|text| amount(&container.name, resource, text));
+    let (cpu, memory) = (get("cpu"), get("memory"));
+    ContainerUsage { name: container.name, cpu, memory }
+}
+
+/// An amount that cannot be was not measured.
+fn amount(container: &str, resource: &str, text: &str) -> Option<MilliUnits> {
+    quantity::parse(text)
+        .inspect_err(|error| log::debug!("ignoring {resource} {text:?} of container {container}: {error}"))
+        .ok()
+}
+
+fn senseless(error: serde_json::Error) -> ClusterError {
+    ClusterError::Unavailable(format!("the metrics API's answer makes no sense: {error}"))
+}

@@ -1,0 +1,92 @@
+//! A Kubernetes cluster, or what speaks like one: the only code that names `kube` and `k8s_openapi`.
+//!
+//! In steady state it causes four watches and the metrics requests that it is asked for. Every short call has a time
+//! limit and is made once; whether to try again is for the caller to decide, who knows whether it still makes sense.
+
+mod calls;
+pub mod client;
+mod duration;
+mod error;
+mod index;
+mod metrics;
+mod owned;
+mod pods;
+mod quantity;
+mod resolve;
+mod rivals;
+mod scale;
+mod watch;
+mod watched;
+mod workloads;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+use self::calls::Calls;
+use self::client::Clients;
+use self::index::Index;
+use self::metrics::Metrics;
+use self::resolve::Resolver;
+use self::scale::Scaler;
+use crate::clock::Clock;
+use crate::ports::Cluster;
+
+/// How long a cluster may take to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The time limit of a short call.
+    pub call: Duration,
+    /// The time limit of reading the metrics, which can be those of all pods of a cluster.
+    pub metrics: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { call: Duration::from_secs(5), metrics: Duration::from_secs(10) }
+    }
+}
+
+/// A cluster that is being watched, until this is dropped or stopped.
+pub struct KubernetesCluster {
+    cluster: Cluster,
+    tasks: TaskTracker,
+    stop: DropGuard,
+}
+
+impl KubernetesCluster {
+    /// Starts to watch a cluster; needs a tokio runtime. That the cluster does not answer is no error: the index says so
+    /// until it does.
+    pub fn start(clients: Clients, clock: Clock, limits: Limits) -> Self {
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let index = Index::new();
+        index.start(&clients.watches, clock, &tasks, &stop);
+        tasks.close();
+
+        let calls = Calls::new(clients.calls.clone(), limits.call);
+        let cluster = Cluster {
+            resolver: Arc::new(Resolver::new(calls.clone())),
+            index: Arc::new(index),
+            scaler: Arc::new(Scaler::new(calls)),
+            metrics: Arc::new(Metrics::new(Calls::new(clients.calls, limits.metrics))),
+        };
+        Self { cluster, tasks, stop: stop.drop_guard() }
+    }
+
+    /// The cluster as the actors see it.
+    pub fn cluster(&self) -> Cluster {
+        self.cluster.clone()
+    }
+
+    /// Ends the watches, and returns when they have ended. The index then shows what it saw last.
+    pub async fn stop(self) {
+        drop(self.stop);
+        self.tasks.wait().await;
+    }
+}

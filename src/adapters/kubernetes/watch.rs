@@ -1,0 +1,114 @@
+//! Keeps a table up to date by one cluster-wide watch.
+
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use http::Request;
+use kube::client::Body;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Client};
+
+use super::error::watch_error;
+use super::watched::{Table, Watched};
+use crate::clock::Clock;
+use crate::domain::Timestamp;
+use crate::ports::ClusterError;
+
+/// The API server ends a watch after this time, and another one takes up where it ended.
+pub(super) const WATCH_SECONDS: u32 = 60;
+
+/// How many objects are listed at once.
+const PAGE: u32 = 500;
+
+/// How long the answer to a list or a watch may take to begin.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+
+/// Two watches of one resource begin at least this far apart.
+const PACE: Duration = Duration::from_secs(1);
+
+/// The shortest and the longest wait before a broken watch is tried again.
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
+
+/// Watches without end.
+///
+/// `kube` repeats a broken watch by itself, but does not tell when it works again. So the first error ends the watch,
+/// and the complete list with which the next one begins is the proof that all is well.
+pub(super) async fn follow<T: Table>(watched: Arc<Watched<T>>, client: Client, clock: Clock) {
+    let client = paced(client, clock);
+    let mut wait = SHORTEST_WAIT;
+    loop {
+        let (error, current_since) = follow_once(&watched, client.clone(), clock).await;
+        let now = clock.now();
+        // Only a watch that lasted has worked: where listing is allowed but watching is not, each try begins well.
+        if current_since.is_some_and(|since| (now - since).to_std().is_ok_and(|lasted| lasted > LONGEST_WAIT)) {
+            wait = SHORTEST_WAIT;
+        }
+        watched.fail(error, now);
+        clock.sleep(wait.mul_f64(0.75 + 0.5 * fastrand::f64())).await;
+        wait = LONGEST_WAIT.min(wait * 2);
+    }
+}
+
+/// Lists and watches until something goes wrong. Returns what, and since when the table was current, if it was.
+async fn follow_once<T: Table>(
+    watched: &Watched<T>,
+    client: Client,
+    clock: Clock,
+) -> (ClusterError, Option<Timestamp>) {
+    let config = watcher::Config::default().page_size(PAGE).timeout(WATCH_SECONDS);
+    let mut events = pin!(watcher(Api::<T::Object>::all(client), config));
+    let mut listed = T::default();
+    let mut current_since = None;
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(Event::Init) => listed = T::default(),
+            Ok(Event::InitApply(object)) => listed.put(object),
+            Ok(Event::InitDone) => {
+                watched.replace(std::mem::take(&mut listed));
+                current_since = Some(clock.now());
+            }
+            Ok(Event::Apply(object)) => watched.change(|table| table.put(object)),
+            Ok(Event::Delete(object)) => watched.change(|table| table.remove(object)),
+            Err(error) => return (watch_error(error), current_since),
+        }
+    }
+    (ClusterError::Unavailable("the watch ended".to_owned()), current_since)
+}
+
+/// A client for one watch. An answer that does not begin in time is an error. And an API server (or a proxy before it)
+/// that ends every watch at once is not asked without a pause, as `kube` would do.
+fn paced(client: Client, clock: Clock) -> Client {
+    let namespace = client.default_namespace().to_owned();
+    let last_watch = Arc::new(Mutex::new(None));
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let client = client.clone();
+        let pause = if is_watch(&request) { pause(&last_watch, clock.now()) } else { Duration::ZERO };
+        async move {
+            if !pause.is_zero() {
+                clock.sleep(pause).await;
+            }
+            match tokio::time::timeout(ANSWER_LIMIT, client.send(request)).await {
+                Ok(answer) => answer.map_err(tower::BoxError::from),
+                Err(_) => Err(ClusterError::Timeout(ANSWER_LIMIT).into()),
+            }
+        }
+    });
+    Client::new(service, namespace)
+}
+
+fn is_watch(request: &Request<Body>) -> bool {
+    request.uri().query().is_some_and(|query| query.split('&').any(|pair| pair == "watch=true"))
+}
+
+/// How long to wait before the next watch, which is taken to begin then.
+fn pause(last_watch: &Mutex<Option<Timestamp>>, now: Timestamp) -> Duration {
+    let mut last_watch = last_watch.lock().unwrap_or_else(PoisonError::into_inner);
+    // A clock that was set back gives a negative time since, which counts as none.
+    let since = last_watch.map(|last| (now - last).to_std().unwrap_or_default());
+    let pause = since.map_or(Duration::ZERO, |since| PACE.saturating_sub(since));
+    *last_watch = Some(now + pause);
+    pause
+}

@@ -1,0 +1,3 @@
+//! What stands behind the [`crate::ports`]: the only code that knows how the outside speaks.
+
+pub mod kubernetes;
