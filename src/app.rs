@@ -13,7 +13,7 @@ use crate::actors::autoscaler::Shared;
 use crate::actors::collectors::resource::{CollectorSettings, ResourceCollector};
 use crate::actors::registry::{NamespaceRules, Registry};
 use crate::actors::registry_handle::RegistryHandle;
-use crate::adapters::kubernetes::client::{AccessError, ClusterAccess, Clients};
+use crate::adapters::kubernetes::client::{AccessError, Clients, ClusterAccess};
 use crate::adapters::kubernetes::{KubernetesCluster, Limits};
 use crate::clock::Clock;
 use crate::http::{self, HttpServerSettings, HttpState};
@@ -117,10 +117,8 @@ impl Application {
             max_age: settings.metrics.max_age(),
             totals: Default::default(),
         };
-        let namespaces = NamespaceRules {
-            allow: settings.namespaces.allow.clone(),
-            deny: settings.namespaces.deny.clone(),
-        };
+        let namespaces =
+            NamespaceRules { allow: settings.namespaces.allow.clone(), deny: settings.namespaces.deny.clone() };
         let arbiters: Vec<_> = (0..threads(settings.actors.arbiters, 1)).map(|_| Arbiter::new()).collect();
         let handles = arbiters.iter().map(Arbiter::handle).collect();
         let registry = RegistryHandle::start(Registry::new(shared, namespaces, handles), REGISTRY_TIME_LIMIT);
@@ -132,8 +130,7 @@ impl Application {
             token: settings.http.token(),
             stopping: false.into(),
         });
-        let serving =
-            HttpServerSettings { workers: threads(settings.http.workers, 0), shutdown_grace: REQUESTS_GRACE };
+        let serving = HttpServerSettings { workers: threads(settings.http.workers, 0), shutdown_grace: REQUESTS_GRACE };
         let server = http::serve(listener, state.clone(), serving).map_err(cannot_listen)?;
         Ok(Self { server, address, state, arbiters, kubernetes })
     }

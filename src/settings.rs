@@ -367,8 +367,10 @@ mod tests {
         let outside = Surroundings { home, ..Surroundings::default() };
         let variable = Surroundings { kubeconfig: Some("a:b".into()), ..outside.clone() };
         let pod = Surroundings { in_pod: true, ..variable.clone() };
-        let kubeconfig =
-            |path: &str, context: Option<&str>| ClusterChoice::Kubeconfig { path: path.into(), context: context.map(Into::into) };
+        let kubeconfig = |path: &str, context: Option<&str>| ClusterChoice::Kubeconfig {
+            path: path.into(),
+            context: context.map(Into::into),
+        };
 
         let default = cluster(Flags::default());
         assert_eq!(default.choice(&outside), ClusterChoice::Simulated);
