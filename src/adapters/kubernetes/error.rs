@@ -48,9 +48,10 @@ fn status_error(status: Status) -> ClusterError {
     if message.is_empty() {
         message = format!("the API server answers {} {}", status.code, status.reason);
     }
-    if status.is_not_found() {
+    // The API server answers in plain text, without a reason, where an API group does not exist.
+    if status.is_not_found() || status.code == 404 {
         ClusterError::NotFound(message)
-    } else if status.is_forbidden() {
+    } else if status.is_forbidden() || status.code == 403 {
         ClusterError::Forbidden(message)
     } else if status.is_conflict() {
         ClusterError::Conflict(message)
@@ -95,6 +96,13 @@ mod tests {
         let message = "deployments.apps \"web\" is forbidden: User \"x\" cannot patch resource \"deployments/scale\"";
         let error = answered(json!({"code": 403, "reason": "Forbidden", "message": message}));
         assert_eq!(error, ClusterError::Forbidden(message.to_owned()));
+    }
+
+    #[test]
+    fn an_absent_api_group_is_not_found_although_the_answer_is_plain_text() {
+        let error =
+            answered(json!({"code": 404, "reason": "Failed to parse error data", "message": "404 page not found"}));
+        assert_eq!(error, ClusterError::NotFound("404 page not found".to_owned()));
     }
 
     #[test]
