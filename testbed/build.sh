@@ -107,7 +107,7 @@ minor=${minor%%.*}
 ldflags='-s -w'
 for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
   ldflags+=" -X $package.gitVersion=$version -X $package.gitMajor=1 -X $package.gitMinor=$minor"
-  ldflags+=" -X $package.gitTreeState=clean -X $package.buildDate=1970-01-01T00:00:00Z"
+  ldflags+=" -X $package.gitCommit=unknown -X $package.gitTreeState=clean -X $package.buildDate=1970-01-01T00:00:00Z"
 done
 logged "compiling Kubernetes $version" \
   env CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="$ldflags" -o "$new/testbed" .

@@ -378,15 +378,16 @@ func (c *cluster) environment() []string {
 	return append(env, "HOME="+c.dir) // KWOK would read a configuration there
 }
 
-// stop ends all components, those last that the others need. It takes less than 5 seconds.
+// stop ends all components, those last that the others need. Nothing of theirs is
+// worth long waiting: it takes 2 seconds at the most.
 func (c *cluster) stop() {
 	close(c.stopping)
 	os.Remove(c.path("ready"))
 	p := c.processes
-	stopProcesses(1500*time.Millisecond, p[nameMetricsServer], p[nameKwok], p[nameScheduler], p[nameControllerManager])
-	stopProcesses(1500*time.Millisecond, p[nameAPIServer])
+	stopProcesses(500*time.Millisecond, p[nameMetricsServer], p[nameKwok], p[nameScheduler], p[nameControllerManager])
+	stopProcesses(700*time.Millisecond, p[nameAPIServer])
 	// Were it stopped first, the API server would try to reach it for seconds.
-	stopProcesses(1000*time.Millisecond, p[nameEtcd])
+	stopProcesses(300*time.Millisecond, p[nameEtcd])
 	if c.ports != nil {
 		c.ports.release()
 	}

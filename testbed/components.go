@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	_ "time/tzdata" // CronJobs with a time zone, on machines without the data
 
 	"github.com/spf13/cobra"
@@ -51,10 +53,30 @@ func schedulerMain() int         { return runCobra(scheduler.NewSchedulerCommand
 func runCobra(command *cobra.Command) int { return cli.Run(command) }
 
 func kubectlMain() int {
+	keepKubectlCacheInRunDir()
 	if err := cli.RunNoErrOutput(kubectlcmd.NewDefaultKubectlCommand()); err != nil {
 		kubectlutil.CheckErr(err) // prints it and exits
 	}
 	return 0
+}
+
+// keepKubectlCacheInRunDir makes kubectl keep what it has learnt about a testbed's
+// API beside the testbed's kubeconfig. Its usual place, below the home directory,
+// goes by the server's address, and a later testbed may have the same port.
+func keepKubectlCacheInRunDir() {
+	const variable = "KUBECACHEDIR"
+	kubeconfig := os.Getenv("KUBECONFIG")
+	for i, arg := range os.Args {
+		if value, ok := strings.CutPrefix(arg, "--kubeconfig="); ok {
+			kubeconfig = value
+		} else if arg == "--kubeconfig" && i+1 < len(os.Args) {
+			kubeconfig = os.Args[i+1]
+		}
+	}
+	dir := filepath.Dir(kubeconfig)
+	if _, err := os.Stat(filepath.Join(dir, lockName)); err == nil && os.Getenv(variable) == "" {
+		os.Setenv(variable, filepath.Join(dir, "kubectl-cache"))
+	}
 }
 
 func metricsServerMain() int {
@@ -167,6 +189,7 @@ func (c *cluster) componentArgs(name string) []string {
 			"--server-address=" + c.ports.address(portKubelet),
 			"--tls-cert-file=" + c.path("pki/serving.crt"), "--tls-private-key-file=" + c.path("pki/serving.key"),
 			"--enable-crds=ResourceUsage,ClusterResourceUsage",
+			"--v=ERROR", // else it warns about each node without pods at every scrape
 			// Without it KWOK renews no leases and the controller manager takes all nodes for dead.
 			"--node-lease-duration-seconds=40",
 		}

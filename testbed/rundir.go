@@ -15,7 +15,7 @@ import (
 const lockName = "supervisor.lock"
 
 // contents are what a cluster leaves in its folder, removed before the next start.
-var contents = []string{"ready", "kubeconfig", "audit.log", "supervisor.pid", "log", "etcd", "pki", "components", "config"}
+var contents = []string{"ready", "kubeconfig", "audit.log", "supervisor.pid", "log", "etcd", "pki", "components", "config", "kubectl-cache"}
 
 // openRunDir makes and locks the folder of a cluster. It returns its absolute path
 // and the file that holds the lock.

@@ -3,6 +3,7 @@
 # builds the binary first if need be, and says how to use it. down.sh stops it.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+umask 077 # the kubeconfigs are secrets
 [ $# -ge 1 ] && [ "${1#-}" = "$1" ] || { echo "usage: up.sh RUN_DIR [flags of 'testbed cluster']" >&2; exit 2; }
 run=$1
 shift
