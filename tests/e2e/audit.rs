@@ -1,0 +1,40 @@
+//! The API server's audit log: who asked for what.
+
+use serde::Deserialize;
+
+use super::cluster::cluster;
+
+/// One request.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request {
+    pub verb: String,
+    #[serde(rename = "requestURI")]
+    pub uri: String,
+    #[serde(default)]
+    pub user_agent: String,
+    #[serde(default)]
+    pub user: User,
+    pub request_received_timestamp: chrono::DateTime<chrono::Utc>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct User {
+    #[serde(default)]
+    pub username: String,
+}
+
+impl Request {
+    /// Whether it asks for a change of a scale.
+    pub fn changes_scale(&self) -> bool {
+        matches!(self.verb.as_str(), "patch" | "update") && self.uri.split('?').next().unwrap().ends_with("/scale")
+    }
+}
+
+/// The requests of this service's processes so far that are wanted. The API server writes them with a little delay.
+pub fn requests(wanted: impl Fn(&Request) -> bool) -> Vec<Request> {
+    let log = std::fs::read_to_string(&cluster().audit_log).unwrap();
+    // The last line may be half written.
+    let requests = log.lines().filter_map(|line| serde_json::from_str::<Request>(line).ok());
+    requests.filter(|request| request.user_agent.starts_with("ai-storage-orchestrator/") && wanted(request)).collect()
+}

@@ -1,0 +1,145 @@
+//! The control plane that the whole run shares.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use kube::Client;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The running control plane.
+pub struct Cluster {
+    pub kubeconfig: PathBuf,
+    pub server: String,
+    pub audit_log: PathBuf,
+    binary: PathBuf,
+    pub folder: tempfile::TempDir,
+    /// When this process ends, however it ends, its end of the pipe closes, and the control plane stops.
+    _stdin: ChildStdin,
+}
+
+#[derive(Deserialize)]
+struct Ready {
+    kubeconfig: PathBuf,
+    server: String,
+    audit_log: PathBuf,
+}
+
+/// The service account that `deploy/` gives the service.
+pub const SERVICE_ACCOUNT: &str = "ai-storage-orchestrator";
+
+/// Starts the control plane at the first call.
+pub fn cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(|| {
+        rustls::crypto::ring::default_provider().install_default().expect("no other TLS provider is installed");
+        let cluster = Cluster::start();
+        cluster.kubectl(&["apply", "-k", deploy_folder().to_str().unwrap()]);
+        cluster
+    })
+}
+
+/// The manifests that the project ships.
+pub fn deploy_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy")
+}
+
+impl Cluster {
+    fn start() -> Self {
+        let binary = binary();
+        let folder = tempfile::Builder::new().prefix("aso-e2e-").tempdir().unwrap();
+        let run = folder.path().join("cluster");
+        let log = std::fs::File::create(folder.path().join("supervisor.log")).unwrap();
+        let mut child = Command::new(&binary)
+            .arg("cluster")
+            .arg(&run)
+            .arg("--stop-on-stdin-eof")
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .expect("the control plane can be started");
+        let stdin = child.stdin.take().unwrap();
+        let ready = wait_until_ready(&mut child, &run.join("ready"), folder.path());
+        Self {
+            kubeconfig: ready.kubeconfig,
+            server: ready.server,
+            audit_log: ready.audit_log,
+            binary,
+            folder,
+            _stdin: stdin,
+        }
+    }
+
+    /// Runs kubectl as administrator; it must succeed.
+    pub fn kubectl(&self, arguments: &[&str]) -> String {
+        let output = Command::new(&self.binary)
+            .arg("kubectl")
+            .arg("--kubeconfig")
+            .arg(&self.kubeconfig)
+            .args(arguments)
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "kubectl {arguments:?} failed: {stderr}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// A client for the administrator, on the runtime of the calling test.
+    pub async fn client(&self) -> Client {
+        let kubeconfig = Kubeconfig::read_from(&self.kubeconfig).unwrap();
+        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+        Client::try_from(config).unwrap()
+    }
+
+    /// Writes a kubeconfig for a service account, which reaches the API server at `server`.
+    pub fn kubeconfig_for(&self, account: &str, namespace: &str, server: &str) -> PathBuf {
+        let token = self.kubectl(&["create", "token", account, "--namespace", namespace, "--duration", "3h"]);
+        let administrator: Value = serde_json::to_value(Kubeconfig::read_from(&self.kubeconfig).unwrap()).unwrap();
+        let mut connection = administrator["clusters"][0]["cluster"].clone();
+        connection["server"] = server.into();
+        let kubeconfig = serde_json::json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "testbed", "cluster": connection}],
+            "users": [{"name": account, "user": {"token": token.trim()}}],
+            "contexts": [{"name": "testbed", "context": {"cluster": "testbed", "user": account}}],
+            "current-context": "testbed",
+        });
+        let file =
+            tempfile::Builder::new().prefix(account).suffix(".kubeconfig").tempfile_in(self.folder.path()).unwrap();
+        // JSON is YAML.
+        serde_json::to_writer(&file, &kubeconfig).unwrap();
+        file.keep().unwrap().1
+    }
+}
+
+fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("TESTBED") {
+        return path.into();
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("testbed/build.sh");
+    let output = Command::new(script).stderr(Stdio::inherit()).output().expect("testbed/build.sh can be run");
+    assert!(output.status.success(), "testbed/build.sh failed");
+    String::from_utf8(output.stdout).unwrap().trim().into()
+}
+
+fn wait_until_ready(child: &mut Child, file: &Path, folder: &Path) -> Ready {
+    let deadline = Instant::now() + Duration::from_secs(180);
+    loop {
+        if let Ok(text) = std::fs::read(file)
+            && let Ok(ready) = serde_json::from_slice(&text)
+        {
+            return ready;
+        }
+        let ended = child.try_wait().unwrap();
+        if ended.is_some() || Instant::now() > deadline {
+            let log = std::fs::read_to_string(folder.join("supervisor.log")).unwrap_or_default();
+            panic!("the control plane did not start ({ended:?}):\n{log}");
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}

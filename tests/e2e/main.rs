@@ -1,0 +1,20 @@
+//! The service on a real Kubernetes control plane: real API server, controllers, scheduler and metrics-server, real
+//! HTTP. The pods' usage is set through KWOK, and what the service does is judged by the cluster and its audit log.
+//!
+//! One control plane serves the whole run; each test has a namespace of its own. The test command passes the control
+//! plane's binary in the variable `TESTBED`; without it the tests build it themselves, which takes a while once.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+
+mod api;
+mod audit;
+mod cluster;
+mod creation;
+mod deletion;
+mod faults;
+mod manifests;
+mod permissions;
+mod proxy;
+mod scaling;
+mod service;
+mod steady_state;
+mod workload;

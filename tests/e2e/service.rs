@@ -1,0 +1,88 @@
+//! A running service, as a process of its own with its own account.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use super::api::Api;
+use super::cluster::{SERVICE_ACCOUNT, cluster};
+
+/// The process; killed when dropped.
+pub struct Service {
+    process: Child,
+    address: String,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+/// The service that most tests share. It runs under the account and the role of `deploy/`, and under no other.
+pub fn shared_service() -> &'static Service {
+    static SERVICE: OnceLock<Service> = OnceLock::new();
+    SERVICE.get_or_init(|| {
+        let kubeconfig = cluster().kubeconfig_for(SERVICE_ACCOUNT, "kube-system", &cluster().server);
+        Service::start(&kubeconfig)
+    })
+}
+
+impl Service {
+    /// Starts a service on the cluster of `kubeconfig`, and waits until it listens.
+    pub fn start(kubeconfig: &Path) -> Self {
+        Self::start_with(&["--kubeconfig", kubeconfig.to_str().unwrap()])
+    }
+
+    pub fn start_with(arguments: &[&str]) -> Self {
+        let mut process =
+            Command::new(binary()).args(arguments).args(["--port", "0"]).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (listening, listens) = std::sync::mpsc::channel();
+        let kept = log.clone();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                if let Some((_, address)) = line.split_once("; open http://") {
+                    let _ = listening.send(address.trim_end_matches('/').to_owned());
+                }
+                kept.lock().unwrap().push(line);
+            }
+        });
+        let address = listens.recv_timeout(Duration::from_secs(30)).unwrap_or_else(|_| {
+            let _ = process.kill();
+            panic!("the service does not listen:\n{}", log.lock().unwrap().join("\n"))
+        });
+        Self { process, address, log }
+    }
+
+    /// A client of its API, on the runtime of the calling test.
+    pub fn api(&self) -> Api {
+        Api::new(&self.address)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// The lines of its log that contain `text`.
+    pub fn logged(&self, text: &str) -> Vec<String> {
+        self.log.lock().unwrap().iter().filter(|line| line.contains(text)).cloned().collect()
+    }
+
+    /// Sends SIGTERM, and returns the exit status and the time it took.
+    pub fn terminate(mut self) -> (ExitStatus, Duration) {
+        let asked = Instant::now();
+        let killed = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+        (self.process.wait().unwrap(), asked.elapsed())
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn binary() -> PathBuf {
+    env!("CARGO_BIN_EXE_ai-storage-orchestrator").into()
+}
