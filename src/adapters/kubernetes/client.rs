@@ -105,3 +105,52 @@ impl Clients {
         Self { calls: client.clone(), watches: client }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// A kubeconfig with one context.
+    fn kubeconfig(folder: &Path, name: &str) -> PathBuf {
+        let path = folder.join(name);
+        let text = format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: {name}\n\
+             contexts: [{{name: {name}, context: {{cluster: {name}, user: me}}}}]\n\
+             clusters: [{{name: {name}, cluster: {{server: 'http://{name}.example:6443'}}}}]\n\
+             users: [{{name: me, user: {{}}}}]\n"
+        );
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn folder() -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("kubeconfig-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    #[tokio::test]
+    async fn several_kubeconfigs_are_merged_and_a_context_is_chosen() {
+        let folder = folder();
+        let path = std::env::join_paths([kubeconfig(&folder, "one"), kubeconfig(&folder, "two")]).unwrap();
+        let server = async |context: Option<&str>| {
+            let access =
+                ClusterAccess::Kubeconfig { path: path.clone().into(), context: context.map(ToOwned::to_owned) };
+            access.config().await.map(|config| config.cluster_url.to_string()).map_err(|error| error.to_string())
+        };
+        assert_eq!(server(None).await.unwrap(), "http://one.example:6443/");
+        assert_eq!(server(Some("two")).await.unwrap(), "http://two.example:6443/");
+        let error = server(Some("three")).await.unwrap_err();
+        assert!(error.starts_with("cannot use the kubeconfig ") && error.contains("three"), "{error}");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_missing_kubeconfig_is_named() {
+        let access = ClusterAccess::Kubeconfig { path: "/does/not/exist".into(), context: None };
+        let error = access.config().await.unwrap_err().to_string();
+        assert!(error.contains("/does/not/exist") && error.contains("No such file"), "{error}");
+    }
+}

@@ -129,3 +129,114 @@ fn amount(name: &str, quantity: &Quantity) -> Option<MilliUnits> {
         .inspect_err(|error| log::debug!("ignoring the amount {:?} of {name}: {error}", quantity.0))
         .ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::{TimeZone, Utc};
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(pod: Value) -> Pod {
+        compact(serde_json::from_value(pod).unwrap())
+    }
+
+    fn milli(thousandths: u64) -> Option<MilliUnits> {
+        Some(MilliUnits(thousandths))
+    }
+
+    #[test]
+    fn a_pod_keeps_what_a_decision_needs() {
+        let pod = read(json!({
+            "metadata": {"name": "web-1", "deletionTimestamp": "2026-01-05T11:00:00Z", "labels": {"app": "web"}},
+            "spec": {
+                "nodeName": "node-7",
+                "containers": [
+                    {"name": "main", "image": "nginx", "resources": {
+                        "requests": {"cpu": "250m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "128Mi"},
+                    }},
+                    {"name": "proxy"},
+                ],
+                "initContainers": [
+                    {"name": "prepare", "resources": {"requests": {"cpu": "4"}}},
+                    {"name": "mesh", "restartPolicy": "Always", "resources": {"requests": {"cpu": "0.1"}}},
+                ],
+                "resources": {"requests": {"cpu": "1"}},
+            },
+            "status": {
+                "phase": "Running",
+                "startTime": "2026-01-05T10:00:00Z",
+                "conditions": [
+                    {"type": "PodScheduled", "status": "True", "lastTransitionTime": "2026-01-05T09:59:59Z"},
+                    {"type": "Ready", "status": "False", "lastTransitionTime": "2026-01-05T10:00:07Z"},
+                ],
+            },
+        }));
+        let container = |name: &str, cpu, memory| ContainerRequests {
+            name: name.to_owned(),
+            resources: ResourceRequests { cpu, memory },
+        };
+        let expected = Pod {
+            name: "web-1".to_owned(),
+            phase: PodPhase::Running,
+            terminating: true,
+            readiness: Some(Readiness {
+                is_false: true,
+                changed_at: Utc.with_ymd_and_hms(2026, 1, 5, 10, 0, 7).unwrap(),
+            }),
+            started_at: Some(Utc.with_ymd_and_hms(2026, 1, 5, 10, 0, 0).unwrap()),
+            requests: PodRequests {
+                containers: vec![
+                    container("main", milli(250), milli(67_108_864_000)),
+                    container("proxy", None, None),
+                    container("mesh", milli(100), None),
+                ],
+                pod_level: ResourceRequests { cpu: milli(1_000), memory: None },
+                gpus: 0,
+            },
+            usage: None,
+        };
+        assert_eq!(pod, expected);
+    }
+
+    #[test]
+    fn a_pod_that_nobody_has_seen_yet_is_pending() {
+        let pod = read(json!({"metadata": {"name": "new"}}));
+        assert_eq!((pod.phase, pod.terminating, pod.readiness, pod.started_at), (PodPhase::Pending, false, None, None));
+        assert_eq!(read(json!({"status": {"phase": "Lost"}})).phase, PodPhase::Unknown);
+    }
+
+    #[rstest]
+    #[case("True", false)]
+    #[case("False", true)]
+    #[case("Unknown", false)]
+    fn only_false_is_false(#[case] status: &str, #[case] is_false: bool) {
+        let pod = read(json!({"status": {"conditions": [{"type": "Ready", "status": status}]}}));
+        assert_eq!(pod.readiness, Some(Readiness { is_false, changed_at: DateTime::UNIX_EPOCH }));
+    }
+
+    #[rstest]
+    #[case::a_request_and_its_equal_limit(json!({"requests": {"nvidia.com/gpu": "2"}, "limits": {"nvidia.com/gpu": "2"}}), 2)]
+    #[case::only_a_limit(json!({"limits": {"nvidia.com/gpu": "4"}}), 4)]
+    #[case::only_a_request(json!({"requests": {"nvidia.com/gpu": 1}}), 1)]
+    #[case::slices(json!({"limits": {"nvidia.com/mig-1g.5gb": "2", "nvidia.com/mig-3g.20gb": "1"}}), 3)]
+    #[case::other_devices(json!({"limits": {"amd.com/gpu": "1", "nvidia.com/gpumem": "9"}}), 0)]
+    #[case::an_impossible_number(json!({"limits": {"nvidia.com/gpu": "-1"}}), 0)]
+    fn gpus_are_counted(#[case] resources: Value, #[case] gpus: u32) {
+        // A quantity is written as text, but a number is allowed.
+        let container = |name: &str, resources: Value| json!({"name": name, "resources": resources});
+        let pod = read(json!({"spec": {
+            "containers": [container("main", resources), container("helper", json!({}))],
+            "initContainers": [container("prepare", json!({"limits": {"nvidia.com/gpu": "8"}}))],
+        }}));
+        assert_eq!(pod.requests.gpus, gpus);
+    }
+
+    #[test]
+    fn an_impossible_request_is_none() {
+        let resources = json!({"requests": {"cpu": "much", "memory": "-1Gi"}});
+        let pod = read(json!({"spec": {"containers": [{"name": "main", "resources": resources}]}}));
+        assert_eq!(pod.requests.containers[0].resources, ResourceRequests::default());
+    }
+}
