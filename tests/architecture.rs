@@ -1,0 +1,121 @@
+//! The lines that hold the structure, enforced: who may name what.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Every source file under `folder` of `src`, or the file itself, with its text.
+fn sources(place: &str) -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(place);
+    let mut open = vec![root];
+    let mut files = Vec::new();
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push((path.clone(), fs::read_to_string(&path).unwrap()));
+        }
+    }
+    assert!(!files.is_empty(), "nothing at {place}");
+    files
+}
+
+/// Whether `line` names `word` outside a comment and not as a part of a longer word.
+fn names(line: &str, word: &str) -> bool {
+    let code = line.split("//").next().unwrap_or_default();
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    code.match_indices(word).any(|(at, _)| {
+        let (before, after) = (&code[..at], &code[at + word.len()..]);
+        !before.ends_with(is_part) && (word.ends_with(':') || !after.starts_with(is_part))
+    })
+}
+
+fn violations(place: &str, forbidden: &[&str], except: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (path, text) in sources(place) {
+        let shown = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().display().to_string();
+        if except.iter().any(|exception| shown.starts_with(&format!("src/{exception}"))) {
+            continue;
+        }
+        for (number, line) in text.lines().enumerate() {
+            for word in forbidden.iter().filter(|word| names(line, word)) {
+                found.push(format!("{shown}:{}: names {word}", number + 1));
+            }
+        }
+    }
+    found
+}
+
+fn assert_free(place: &str, forbidden: &[&str], except: &[&str]) {
+    let found = violations(place, forbidden, except);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn the_domain_knows_nothing_of_the_world() {
+    let world = [
+        "actix",
+        "actix_web",
+        "kube",
+        "k8s_openapi",
+        "jiff",
+        "reqwest",
+        "tokio",
+        "http",
+        "log",
+        "fastrand",
+        "uuid",
+        "std::env",
+        "std::fs",
+        "std::net",
+        "SystemTime",
+        "Instant",
+        "now()",
+    ];
+    assert_free("domain", &world, &[]);
+    let rest = ["crate::actors", "crate::adapters", "crate::http", "crate::ports", "crate::clock", "crate::app"];
+    assert_free("domain", &rest, &[]);
+}
+
+#[test]
+fn the_ports_know_only_the_domain() {
+    let rest =
+        ["crate::actors", "crate::adapters", "crate::http", "crate::app", "crate::simulation", "actix", "kube::"];
+    assert_free("ports.rs", &rest, &[]);
+}
+
+#[test]
+fn actors_and_adapters_do_not_know_each_other() {
+    assert_free("actors", &["crate::adapters", "crate::http", "crate::app", "crate::simulation", "kube::"], &[]);
+    assert_free("adapters", &["crate::actors", "crate::http", "crate::app", "crate::simulation"], &[]);
+}
+
+#[test]
+fn only_the_actors_and_what_starts_them_name_actix() {
+    assert_free("", &["actix"], &["actors", "app.rs", "main.rs"]);
+}
+
+#[test]
+fn only_the_kubernetes_adapter_and_the_simulated_cluster_name_kube() {
+    assert_free("", &["kube::", "k8s_openapi::", "jiff::"], &["adapters/kubernetes", "simulation"]);
+}
+
+#[test]
+fn only_the_composition_root_knows_the_adapters_and_the_simulation() {
+    assert_free("", &["crate::adapters"], &["adapters", "app.rs"]);
+    assert_free("", &["crate::simulation"], &["simulation", "app.rs", "settings.rs"]);
+    assert_free(
+        "simulation",
+        &["crate::domain", "crate::actors", "crate::adapters", "crate::http", "crate::ports"],
+        &[],
+    );
+}
+
+#[test]
+fn the_check_sees_a_violation() {
+    assert!(names("use actix::prelude::*;", "actix"));
+    assert!(!names("use actix_web::web;", "actix"));
+    assert!(!names("let x = 1; // kube", "kube"));
+    assert!(names("    std::env::var(\"X\")", "std::env"));
+    assert!(!violations("adapters", &["kube::"], &[]).is_empty());
+}
