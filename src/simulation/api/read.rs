@@ -27,17 +27,15 @@ pub(super) fn list(
 ) -> Result<Reply, ApiError> {
     let selector = Selector::parse(resource, query.get("labelSelector"), query.get("fieldSelector"))?;
     let page = Page::parse(world, query, resource)?;
-    let limit = query.number("limit").filter(|limit| *limit > 0);
+    let limit = query.number("limit").and_then(|limit| usize::try_from(limit).ok()).filter(|limit| *limit > 0);
 
     let mut items: Vec<u8> = Vec::new();
-    let mut count = 0;
     let mut last: Option<&ObjectKey> = None;
     let mut matching =
         world.store.list(resource, namespace, page.after.as_ref()).filter(|object| selector.matches(object));
     let metadata_only = wants_metadata_only(request);
-    for object in matching.by_ref().take(limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX)))
-    {
-        if count > 0 {
+    for object in matching.by_ref().take(limit.unwrap_or(usize::MAX)) {
+        if last.is_some() {
             items.push(b',');
         }
         if metadata_only {
@@ -45,7 +43,6 @@ pub(super) fn list(
         } else {
             items.extend_from_slice(&object.json);
         }
-        count += 1;
         last = Some(&object.key);
     }
 
