@@ -1,0 +1,155 @@
+//! The metrics server: reads the usage of all pods every so often, and answers from what it last read.
+//!
+//! As the real one does it, usage is the mean since the reading before, a new pod appears only after its second
+//! reading, and a pod that is gone stays until the next.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::controllers::{Pod, WorkloadRef};
+use super::store::ObjectKey;
+use super::template::Labels;
+use super::world::{Event, World};
+
+/// Whether and how `metrics.k8s.io` answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MetricsApi {
+    /// As in a cluster with a metrics server.
+    #[default]
+    Serving,
+    /// As in a cluster without one: the group is not there.
+    Absent,
+    /// As in a cluster whose metrics server is down: the group is there, and every request is answered with 503.
+    Unavailable,
+}
+
+/// What the metrics server knows.
+#[derive(Debug)]
+pub(super) struct MetricsServer {
+    pub api: MetricsApi,
+    /// Reads nothing any more, and goes on showing what it has.
+    pub frozen: bool,
+    pub at: DateTime<Utc>,
+    pub window: TimeDelta,
+    pub pods: BTreeMap<ObjectKey, PodSample>,
+    /// By the machine's place in the list of machines.
+    pub nodes: Vec<Usage>,
+    resolution: TimeDelta,
+    scrapes: u64,
+}
+
+/// A pod's usage as last read.
+#[derive(Debug)]
+pub(super) struct PodSample {
+    pub labels: Arc<Labels>,
+    pub containers: Vec<(String, Usage)>,
+}
+
+/// An amount of CPU and memory in use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Usage {
+    pub nanocores: u64,
+    pub bytes: u64,
+}
+
+/// What a machine uses for itself.
+const NODE_OVERHEAD: Usage = Usage { nanocores: 250_000_000, bytes: 1 << 30 };
+
+/// How old the readings are when a cluster starts.
+const FIRST_AGE: TimeDelta = TimeDelta::seconds(2);
+
+impl MetricsServer {
+    pub fn new(resolution: Duration) -> Self {
+        // Scraping without a pause would be an endless loop.
+        let resolution = TimeDelta::from_std(resolution).unwrap_or(TimeDelta::MAX).max(TimeDelta::milliseconds(100));
+        Self {
+            api: MetricsApi::default(),
+            frozen: false,
+            at: DateTime::UNIX_EPOCH,
+            window: resolution,
+            pods: BTreeMap::new(),
+            nodes: Vec::new(),
+            resolution,
+            scrapes: 0,
+        }
+    }
+}
+
+impl World {
+    /// Makes the readings of a metrics server that has been running for a while, and plans the next.
+    pub(super) fn start_scraping(&mut self) {
+        let first = self.now - FIRST_AGE;
+        self.read_usage(first);
+        self.plan(first + self.metrics.resolution, Event::Scrape);
+    }
+
+    pub(super) fn scrape(&mut self) {
+        let now = self.now;
+        if !self.metrics.frozen {
+            self.metrics.window = now - self.metrics.at;
+            self.read_usage(now);
+        }
+        self.plan(now + self.metrics.resolution, Event::Scrape);
+    }
+
+    fn read_usage(&mut self, now: DateTime<Utc>) {
+        let mut serving: HashMap<&WorkloadRef, u32> = HashMap::new();
+        for pod in self.pods.values().filter(|pod| pod.is_serving()) {
+            *serving.entry(&pod.workload).or_default() += 1;
+        }
+        let shares: HashMap<_, _> = serving
+            .into_iter()
+            .filter_map(|(key, pods)| {
+                let workload = self.workloads.get(key)?;
+                let seconds = |at: DateTime<Utc>| (at - workload.load_since).as_seconds_f64();
+                let load = workload.load.mean(seconds(now - self.metrics.window), seconds(now));
+                Some((key.clone(), load / f64::from(pods)))
+            })
+            .collect();
+
+        self.metrics.at = now;
+        self.metrics.scrapes += 1;
+        self.metrics.pods.clear();
+        let mut nodes = vec![NODE_OVERHEAD; self.scheduler.nodes().len()];
+        for (key, pod) in self.pods.iter_mut().filter(|(_, pod)| pod.started.is_some()) {
+            pod.scrapes = pod.scrapes.saturating_add(1);
+            let share = shares.get(&*pod.workload).copied().unwrap_or_default();
+            let random = self.seed.stream(&[&pod.uid, "usage"], self.metrics.scrapes);
+            let usage = usage(pod, share, random);
+            if let Some(node) = pod.node.and_then(|node| nodes.get_mut(node)) {
+                node.nanocores += usage.nanocores;
+                node.bytes += usage.bytes;
+            }
+            if pod.scrapes >= 2 {
+                // The load is on the first container; any others are idle.
+                let names = pod.template.containers.iter().map(|container| container.name.clone());
+                let usages = std::iter::once(usage).chain(std::iter::repeat(Usage::default()));
+                let sample = PodSample { labels: pod.labels.clone(), containers: names.zip(usages).collect() };
+                self.metrics.pods.insert(key.clone(), sample);
+            }
+        }
+        self.metrics.nodes = nodes;
+    }
+}
+
+/// What a running pod uses when its share of the load is `share` thousandths of a core.
+fn usage(pod: &Pod, share: f64, mut random: fastrand::Rng) -> Usage {
+    let settings = &pod.settings;
+    let limits = pod.template.containers.first().map(|container| container.limits).unwrap_or_default();
+    let base = settings.cpu_base.millis as f64;
+    let load = if pod.is_serving() { share } else { 0.0 };
+    let starting = settings.cpu_starting.filter(|_| pod.ready.is_none());
+    let cpu_limit = limits.cpu.map_or(f64::INFINITY, |cpu| cpu.millis as f64);
+    let millicores = starting.map_or(base + load, |cpu| cpu.millis as f64);
+    let mut noisy = |amount: f64| amount * (1.0 + settings.noise * (random.f64() * 2.0 - 1.0));
+    let millicores = noisy(millicores).clamp(0.0, cpu_limit);
+
+    let memory_limit = limits.memory.map_or(f64::INFINITY, |memory| memory.bytes as f64);
+    let served = (millicores - base).max(0.0) / 1000.0;
+    // Memory is read exactly; what strays is the CPU that causes it.
+    let bytes = settings.memory_base.bytes as f64 + served * settings.memory_per_core.bytes as f64;
+    Usage { nanocores: (millicores * 1e6) as u64, bytes: bytes.clamp(0.0, memory_limit) as u64 }
+}
