@@ -39,7 +39,8 @@ pub(super) struct Autoscaler {
     timer: Timer,
     /// What the actor shows; the published one is a copy.
     snapshot: Snapshot,
-    was_forbidden: bool,
+    /// Whether its predecessor crashed and nothing has been evaluated since.
+    crashed: bool,
     evaluating: bool,
     /// Whom to tell when the evaluation in hand is finished.
     stopping: Vec<oneshot::Sender<()>>,
@@ -51,16 +52,8 @@ impl Autoscaler {
     pub(super) fn new(record: Arc<AutoscalerRecord>, shared: Shared, notice: DeathNotice) -> Self {
         let timer = Timer::new(record.spec.rules.interval.length(), phase_seed(&record.id));
         let snapshot = Snapshot::clone(&record.snapshot());
-        Self {
-            record,
-            shared,
-            timer,
-            snapshot,
-            was_forbidden: false,
-            evaluating: false,
-            stopping: Vec::new(),
-            _notice: notice,
-        }
+        let crashed = record.restarts() > 0;
+        Self { record, shared, timer, snapshot, crashed, evaluating: false, stopping: Vec::new(), _notice: notice }
     }
 
     fn tick(&mut self, context: &mut Context<Self>) {
@@ -78,7 +71,7 @@ impl Autoscaler {
             usage: self.shared.usage.clone(),
             clock: self.shared.clock,
             max_age: self.shared.max_age,
-            was_forbidden: self.was_forbidden,
+            was_forbidden: self.snapshot.forbidden,
         };
         context.spawn(evaluation.run().into_actor(self).map(Self::finish));
     }
@@ -86,6 +79,10 @@ impl Autoscaler {
     fn finish(outcome: Outcome, autoscaler: &mut Self, context: &mut Context<Self>) {
         autoscaler.evaluating = false;
         let now = autoscaler.shared.clock.now();
+        if !matches!(outcome, Outcome::Cancelled) && std::mem::take(&mut autoscaler.crashed) {
+            autoscaler.snapshot.status = Status::Active;
+            autoscaler.snapshot.failure = None;
+        }
         match outcome {
             Outcome::Cancelled => {}
             Outcome::WorkloadGone => autoscaler.workload_gone(now),
@@ -165,12 +162,13 @@ impl Autoscaler {
         log::warn!("{}: {message} (wanted: {})", self.record.id, decision.sentence());
         match error {
             ClusterError::Forbidden(_) => {
-                self.was_forbidden = true;
+                self.snapshot.forbidden = true;
                 self.fail(message);
             }
             ClusterError::NotFound(_) => self.fail(message),
-            // Passes by itself, and nothing is known against the workload.
-            _ => {}
+            // Passes by itself. The workload exists, and unless scaling it was forbidden, nothing is known against it.
+            _ if self.snapshot.forbidden => {}
+            _ => self.recover(),
         }
     }
 
@@ -188,7 +186,7 @@ impl Autoscaler {
     }
 
     fn recover(&mut self) {
-        self.was_forbidden = false;
+        self.snapshot.forbidden = false;
         if self.snapshot.failure.take().is_some() {
             log::info!("{}: {} can be scaled again", self.record.id, self.record.spec.workload);
         }

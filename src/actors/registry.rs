@@ -1,11 +1,13 @@
 //! The registry: owns every autoscaler, starts, restarts and stops their actors, and answers for all of them.
 
 use std::collections::{BTreeMap, HashMap};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::prelude::*;
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -203,9 +205,15 @@ impl Handler<Create> for Registry {
             return Box::pin(fut::ready(existing));
         }
         let address = context.address();
-        let resolving = timeout(RESOLVE_LIMIT, self.shared.cluster.resolver.resolve(namespace, name, kind));
-        Box::pin(resolving.into_actor(self).map(move |resolved, registry, _| {
-            let resolved = resolved.unwrap_or_else(|_| Err(ClusterError::Timeout(RESOLVE_LIMIT).into()))?;
+        let resolver = self.shared.cluster.resolver.clone();
+        // A panic of the lookup must not end the registry, on which everything depends.
+        let resolving = AssertUnwindSafe(async move {
+            let resolving = resolver.resolve(namespace, name, kind);
+            timeout(RESOLVE_LIMIT, resolving).await.unwrap_or_else(|_| Err(ClusterError::Timeout(RESOLVE_LIMIT).into()))
+        });
+        Box::pin(resolving.catch_unwind().into_actor(self).map(move |resolved, registry, _| {
+            let resolved = resolved
+                .unwrap_or_else(|_| Err(ClusterError::Unavailable("looking the workload up panicked".into()).into()))?;
             registry.insert(resolved, rules, &address)
         }))
     }

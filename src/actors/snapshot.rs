@@ -58,6 +58,8 @@ pub struct Snapshot {
     pub scale_up_count: u64,
     /// How often it scaled down.
     pub scale_down_count: u64,
+    /// Whether the last attempt to scale was forbidden, so that the permission is to be tried again.
+    pub(super) forbidden: bool,
     /// What the next decision builds on; a restarted actor goes on from here.
     pub(super) state: State,
 }
@@ -75,6 +77,7 @@ impl Snapshot {
             last_scale_time: None,
             scale_up_count: 0,
             scale_down_count: 0,
+            forbidden: false,
             state: State::default(),
         }
     }

@@ -48,6 +48,14 @@ struct Fetched {
     result: UsageResult,
 }
 
+impl Cached {
+    /// The latest result, if it still serves.
+    fn fresh(&self, now: Timestamp) -> Option<&UsageResult> {
+        let fetched = self.latest.as_ref()?;
+        (now - fetched.at).to_std().is_ok_and(|age| age < fetched.good_for).then_some(&fetched.result)
+    }
+}
+
 impl ResourceCollector {
     /// A collector that reads from `source`.
     pub fn new(source: Arc<dyn ResourceMetrics>, clock: Clock, settings: CollectorSettings) -> Self {
@@ -58,18 +66,24 @@ impl ResourceCollector {
     fn scope_for(&mut self, namespace: String, now: Timestamp) -> Scope {
         self.namespaces.insert(namespace.clone(), now);
         self.namespaces.retain(|_, asked| (now - *asked).to_std().is_ok_and(|age| age <= IN_USE));
-        if self.namespaces.len() >= self.settings.cluster_scope_from {
-            self.cache.retain(|scope, cached| *scope == Scope::Cluster || cached.waiting.is_some());
-            Scope::Cluster
-        } else {
-            Scope::Namespace(namespace)
-        }
+        let by_cluster = self.namespaces.len() >= self.settings.cluster_scope_from;
+        let in_use = &self.namespaces;
+        // A result that will serve nobody any more is forgotten, but none that is fresh: it may be a plea for a pause.
+        self.cache.retain(|scope, cached| {
+            let serves = match scope {
+                Scope::Cluster => by_cluster,
+                Scope::Namespace(namespace) => !by_cluster && in_use.contains_key(namespace),
+            };
+            serves || cached.waiting.is_some() || cached.fresh(now).is_some()
+        });
+        if by_cluster { Scope::Cluster } else { Scope::Namespace(namespace) }
     }
 
     fn fetch(&mut self, scope: Scope, context: &mut Context<Self>) {
         // A panic of the source must not end the collector, on which every autoscaler depends.
-        let listing = AssertUnwindSafe(self.source.list(scope.clone())).catch_unwind();
-        let finished = listing.into_actor(self).map(move |result, collector, _| {
+        let (source, wanted) = (self.source.clone(), scope.clone());
+        let listing = AssertUnwindSafe(async move { source.list(wanted).await });
+        let finished = listing.catch_unwind().into_actor(self).map(move |result, collector, _| {
             let result =
                 result.unwrap_or_else(|_| Err(ClusterError::Unavailable("reading the metrics panicked".into())));
             collector.finish(scope, result.map(Arc::new));
@@ -107,10 +121,7 @@ impl Handler<GetUsage> for ResourceCollector {
         let now = self.clock.now();
         let scope = self.scope_for(message.namespace, now);
         let cached = self.cache.entry(scope.clone()).or_default();
-        if let Some(fetched) = &cached.latest
-            && (now - fetched.at).to_std().is_ok_and(|age| age < fetched.good_for)
-        {
-            let result = fetched.result.clone();
+        if let Some(result) = cached.fresh(now).cloned() {
             return Box::pin(async move { result });
         }
         let (answer, answered) = oneshot::channel();

@@ -1,0 +1,359 @@
+//! A cluster that does what a test tells it: workloads whose load is set by hand, and answers that can be wrong, late,
+//! or a panic. It writes every call down.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use ai_storage_orchestrator::clock::Clock;
+use ai_storage_orchestrator::domain::Timestamp;
+use ai_storage_orchestrator::domain::autoscaler::{RequestedKind, WorkloadKind, WorkloadRef};
+use ai_storage_orchestrator::domain::observation::{
+    ContainerRequests, ContainerUsage, MilliUnits, Pod, PodPhase, PodRequests, PodUsage, Readiness, ResourceRequests,
+};
+use ai_storage_orchestrator::ports::{
+    Cluster, ClusterError, PortFuture, ResolveError, ResolvedWorkload, ResourceMetrics, Scale, Scope, UsageTable,
+    WorkloadIndex, WorkloadResolver, WorkloadScaler, WorkloadView,
+};
+use chrono::TimeDelta;
+use tokio::sync::{Semaphore, watch};
+
+/// What the actors ask a cluster for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Op {
+    Resolve,
+    View,
+    Read,
+    Set,
+    Probe,
+    /// The usage of a namespace (whose name is the subject), or of the cluster (subject `*`).
+    List,
+}
+
+/// One call, as the cluster saw it come in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    pub op: Op,
+    pub subject: String,
+    pub at: Timestamp,
+    /// For [`Op::Set`]: the wanted replicas and the named version.
+    pub change: Option<(u32, String)>,
+}
+
+/// An answer other than the truth.
+#[derive(Clone)]
+pub enum Answer {
+    /// As if nothing was scripted.
+    Truth,
+    Fails(ClusterError),
+    Panics,
+    /// The truth, once the gate is open.
+    Waits(Gate),
+    /// The truth, after somebody else has set the replicas.
+    AfterOthersSet(u32),
+    /// For [`Op::View`]: nothing is known.
+    Unknown(&'static str),
+}
+
+/// Holds calls up.
+#[derive(Clone)]
+pub struct Gate(Arc<(Semaphore, watch::Sender<bool>)>);
+
+impl Gate {
+    pub fn new() -> Self {
+        Self(Arc::new((Semaphore::new(0), watch::Sender::new(false))))
+    }
+
+    /// Completes when a call waits at the gate.
+    pub async fn reached(&self) {
+        self.0.0.acquire().await.unwrap().forget();
+    }
+
+    pub fn open(&self) {
+        self.0.1.send_replace(true);
+    }
+
+    async fn pass(&self) {
+        self.0.0.add_permits(1);
+        self.0.1.subscribe().wait_for(|open| *open).await.unwrap();
+    }
+}
+
+struct Workload {
+    kind: WorkloadKind,
+    replicas: u32,
+    version: u64,
+    /// What its pods use together, in percent of what one of them requests.
+    load: u64,
+    /// What the watches still believe, when they lag behind.
+    seen_replicas: Option<u32>,
+}
+
+struct State {
+    clock: Clock,
+    workloads: BTreeMap<(String, String), Workload>,
+    calls: Vec<Call>,
+    once: HashMap<(Op, String), VecDeque<Answer>>,
+    always: HashMap<(Op, String), Answer>,
+}
+
+/// The cluster.
+#[derive(Clone)]
+pub struct FakeCluster(Arc<Mutex<State>>);
+
+pub const NAMESPACE: &str = "default";
+
+/// A Deployment in the default namespace.
+pub fn deployment(name: &str) -> WorkloadRef {
+    WorkloadRef { kind: WorkloadKind::Deployment, namespace: NAMESPACE.into(), name: name.into() }
+}
+
+impl FakeCluster {
+    pub fn new(clock: Clock) -> Self {
+        let (workloads, calls) = (BTreeMap::new(), Vec::new());
+        Self(Arc::new(Mutex::new(State { clock, workloads, calls, once: HashMap::new(), always: HashMap::new() })))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A scripted panic may have poisoned it, but never in the middle of a change.
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub fn ports(&self) -> Cluster {
+        Cluster {
+            resolver: Arc::new(self.clone()),
+            index: Arc::new(self.clone()),
+            scaler: Arc::new(self.clone()),
+            metrics: Arc::new(self.clone()),
+        }
+    }
+
+    pub fn add(&self, name: &str, replicas: u32, cpu_percent: u64) {
+        self.add_workload(&deployment(name), replicas, cpu_percent);
+    }
+
+    pub fn add_workload(&self, workload: &WorkloadRef, replicas: u32, cpu_percent: u64) {
+        let WorkloadRef { kind, namespace, name } = workload.clone();
+        let load = cpu_percent * u64::from(replicas);
+        let added = Workload { kind, replicas, version: 100, load, seen_replicas: None };
+        self.state().workloads.insert((namespace, name), added);
+    }
+
+    pub fn remove(&self, name: &str) {
+        self.state().workloads.remove(&(NAMESPACE.into(), name.into()));
+    }
+
+    fn change(&self, name: &str, change: impl FnOnce(&mut Workload)) {
+        change(self.state().workloads.get_mut(&(NAMESPACE.into(), name.into())).unwrap());
+    }
+
+    /// Each pod uses `cpu_percent` of its request from now on; more pods will share that load.
+    pub fn set_load(&self, name: &str, cpu_percent: u64) {
+        self.change(name, |workload| workload.load = cpu_percent * u64::from(workload.replicas));
+    }
+
+    /// The watches show another count than the API server has.
+    pub fn lag(&self, name: &str, seen_replicas: u32) {
+        self.change(name, |workload| workload.seen_replicas = Some(seen_replicas));
+    }
+
+    /// Somebody else changes something other than the replicas.
+    pub fn bump(&self, name: &str) {
+        self.change(name, |workload| workload.version += 1);
+    }
+
+    pub fn replicas(&self, name: &str) -> u32 {
+        self.state().workloads[&(NAMESPACE.into(), name.into())].replicas
+    }
+
+    /// Answers the next calls.
+    pub fn next(&self, op: Op, subject: &str, answers: impl IntoIterator<Item = Answer>) {
+        self.state().once.entry((op, subject.into())).or_default().extend(answers);
+    }
+
+    /// Answers every call from now on.
+    pub fn always(&self, op: Op, subject: &str, answer: Answer) {
+        self.state().always.insert((op, subject.into()), answer);
+    }
+
+    pub fn calls(&self, op: Op) -> Vec<Call> {
+        self.state().calls.iter().filter(|call| call.op == op).cloned().collect()
+    }
+
+    pub fn calls_about(&self, op: Op, subject: &str) -> Vec<Call> {
+        self.calls(op).into_iter().filter(|call| call.subject == subject).collect()
+    }
+
+    /// Calls that need a request of their own to the API server.
+    pub fn scaler_calls(&self) -> usize {
+        self.calls(Op::Read).len() + self.calls(Op::Set).len() + self.calls(Op::Probe).len()
+    }
+
+    pub fn forget_calls(&self) {
+        self.state().calls.clear();
+    }
+
+    /// Writes the call down, and says how to answer it.
+    fn called(&self, op: Op, subject: &str, change: Option<(u32, String)>) -> Answer {
+        let mut state = self.state();
+        let at = state.clock.now();
+        state.calls.push(Call { op, subject: subject.into(), at, change });
+        let key = (op, subject.to_owned());
+        let once = state.once.get_mut(&key).and_then(VecDeque::pop_front);
+        once.or_else(|| state.always.get(&key).cloned()).unwrap_or(Answer::Truth)
+    }
+
+    /// Answers with `truth`, unless told otherwise.
+    fn answer<T: Send + 'static, E: From<ClusterError> + Send + 'static>(
+        &self,
+        answer: Answer,
+        subject: (String, String),
+        truth: impl FnOnce(&mut State) -> Result<T, E> + Send + 'static,
+    ) -> PortFuture<Result<T, E>> {
+        let cluster = self.clone();
+        Box::pin(async move {
+            match answer {
+                Answer::Truth => {}
+                Answer::Fails(error) => return Err(error.into()),
+                Answer::Panics => panic!("scripted panic"),
+                Answer::Waits(gate) => gate.pass().await,
+                Answer::AfterOthersSet(replicas) => {
+                    let mut state = cluster.state();
+                    let workload = state.workloads.get_mut(&subject).unwrap();
+                    workload.replicas = replicas;
+                    workload.version += 1;
+                }
+                Answer::Unknown(_) => panic!("only a view can be unknown"),
+            }
+            truth(&mut cluster.state())
+        })
+    }
+}
+
+fn key(workload: &WorkloadRef) -> (String, String) {
+    (workload.namespace.clone(), workload.name.clone())
+}
+
+fn not_found(name: &str) -> ClusterError {
+    ClusterError::NotFound(format!("deployments.apps \"{name}\" not found"))
+}
+
+fn pods(clock: &Clock, name: &str, replicas: u32) -> Vec<Pod> {
+    let started = clock.now() - TimeDelta::hours(1);
+    let requests = ContainerRequests {
+        name: "main".into(),
+        resources: ResourceRequests { cpu: Some(MilliUnits(1000)), memory: None },
+    };
+    (0..replicas)
+        .map(|number| Pod {
+            name: format!("{name}-{number}"),
+            phase: PodPhase::Running,
+            terminating: false,
+            readiness: Some(Readiness { is_false: false, changed_at: started }),
+            started_at: Some(started),
+            requests: PodRequests { containers: vec![requests.clone()], ..PodRequests::default() },
+            usage: None,
+        })
+        .collect()
+}
+
+impl WorkloadResolver for FakeCluster {
+    fn resolve(
+        &self,
+        namespace: String,
+        name: String,
+        kind: RequestedKind,
+    ) -> PortFuture<Result<ResolvedWorkload, ResolveError>> {
+        let answer = self.called(Op::Resolve, &name, None);
+        self.answer(answer, (namespace.clone(), name.clone()), move |state| {
+            match state.workloads.get(&(namespace.clone(), name.clone())) {
+                Some(found) if kind == RequestedKind::Auto || kind == RequestedKind::Exactly(found.kind) => {
+                    let workload = WorkloadRef { kind: found.kind, namespace, name };
+                    Ok(ResolvedWorkload { workload, replicas: found.replicas })
+                }
+                _ => Err(ResolveError::NotFound { kind: "deployment", name, hint: String::new() }),
+            }
+        })
+    }
+}
+
+impl WorkloadIndex for FakeCluster {
+    fn view(&self, workload: &WorkloadRef) -> WorkloadView {
+        match self.called(Op::View, &workload.name, None) {
+            Answer::Truth => {}
+            Answer::Panics => panic!("scripted panic"),
+            Answer::Unknown(error) => return WorkloadView::Unknown { error: error.into() },
+            _ => panic!("a view has no such answer"),
+        }
+        let state = self.state();
+        let Some(found) = state.workloads.get(&key(workload)) else { return WorkloadView::Absent };
+        let replicas = found.seen_replicas.unwrap_or(found.replicas);
+        WorkloadView::Present { replicas, pods: pods(&state.clock, &workload.name, replicas) }
+    }
+
+    fn fault(&self) -> Option<String> {
+        None
+    }
+}
+
+impl WorkloadScaler for FakeCluster {
+    fn read(&self, workload: &WorkloadRef) -> PortFuture<Result<Scale, ClusterError>> {
+        let answer = self.called(Op::Read, &workload.name, None);
+        let workload = key(workload);
+        self.answer(answer, workload.clone(), move |state| {
+            let found = state.workloads.get(&workload).ok_or_else(|| not_found(&workload.1))?;
+            Ok(Scale { replicas: found.replicas, resource_version: found.version.to_string() })
+        })
+    }
+
+    fn set(
+        &self,
+        workload: &WorkloadRef,
+        replicas: u32,
+        resource_version: String,
+    ) -> PortFuture<Result<(), ClusterError>> {
+        let answer = self.called(Op::Set, &workload.name, Some((replicas, resource_version.clone())));
+        let workload = key(workload);
+        self.answer(answer, workload.clone(), move |state| {
+            let found = state.workloads.get_mut(&workload).ok_or_else(|| not_found(&workload.1))?;
+            if found.version.to_string() != resource_version {
+                return Err(ClusterError::Conflict("the object has been modified".into()));
+            }
+            found.replicas = replicas;
+            found.version += 1;
+            Ok(())
+        })
+    }
+
+    fn probe(&self, workload: &WorkloadRef) -> PortFuture<Result<(), ClusterError>> {
+        let answer = self.called(Op::Probe, &workload.name, None);
+        self.answer(answer, key(workload), |_| Ok(()))
+    }
+}
+
+impl ResourceMetrics for FakeCluster {
+    fn list(&self, scope: Scope) -> PortFuture<Result<UsageTable, ClusterError>> {
+        let subject = match &scope {
+            Scope::Cluster => "*".to_owned(),
+            Scope::Namespace(namespace) => namespace.clone(),
+        };
+        let answer = self.called(Op::List, &subject, None);
+        self.answer(answer, (String::new(), subject), move |state| {
+            let measured_at = state.clock.now();
+            let mut table: HashMap<String, HashMap<String, PodUsage>> = HashMap::new();
+            for ((namespace, name), workload) in &state.workloads {
+                if matches!(&scope, Scope::Namespace(wanted) if wanted != namespace) {
+                    continue;
+                }
+                let cpu = Some(MilliUnits(workload.load * 10 / u64::from(workload.replicas.max(1))));
+                let used = ContainerUsage { name: "main".into(), cpu, memory: None };
+                let usage = PodUsage { measured_at, window: Duration::from_secs(15), containers: vec![used] };
+                let of_namespace = table.entry(namespace.clone()).or_default();
+                // The watches may know more pods than there are: all that they can know are measured.
+                let pods = workload.seen_replicas.unwrap_or(workload.replicas).max(workload.replicas);
+                of_namespace.extend((0..pods).map(|number| (format!("{name}-{number}"), usage.clone())));
+            }
+            Ok(UsageTable { source: "fake", pods: table })
+        })
+    }
+}

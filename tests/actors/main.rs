@@ -1,0 +1,16 @@
+//! The actors on a scripted cluster, with a paused clock: every test runs on one thread, and no test waits.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod cluster;
+mod stage;
+
+mod crashes;
+mod creation;
+mod deletion;
+mod draining;
+mod failures;
+mod listing;
+mod many;
+mod scaling;
+mod sharing;
+mod ticks;

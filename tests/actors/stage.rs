@@ -1,0 +1,203 @@
+//! What every test needs: a registry on a scripted cluster, and time that passes when the test says so.
+
+use std::cell::RefCell;
+use std::sync::{Arc, Once};
+use std::time::Duration;
+
+use actix::Actor as _;
+use ai_storage_orchestrator::actors::autoscaler::Shared;
+use ai_storage_orchestrator::actors::collectors::resource::{CollectorSettings, ResourceCollector};
+use ai_storage_orchestrator::actors::messages::{CreateError, Created};
+use ai_storage_orchestrator::actors::registry::{NamespaceRules, Registry};
+use ai_storage_orchestrator::actors::registry_handle::RegistryHandle;
+use ai_storage_orchestrator::actors::snapshot::{AutoscalerRecord, ScaleTotals, Snapshot};
+use ai_storage_orchestrator::clock::Clock;
+use ai_storage_orchestrator::domain::Timestamp;
+use ai_storage_orchestrator::domain::autoscaler::{
+    Direction, Interval, ReplicaBounds, RequestedAutoscaler, RequestedKind, ScalingPolicy, ScalingRules, TargetPercent,
+    Targets, Window, WorkloadRef,
+};
+use ai_storage_orchestrator::domain::decision::{Condition, ConditionKind};
+use ai_storage_orchestrator::ports::Cluster;
+use chrono::TimeDelta;
+use tokio::task::{JoinHandle, LocalSet, spawn_local};
+
+use super::cluster::{FakeCluster, deployment};
+
+/// A result of the collector serves everyone for this long.
+pub const FRESHNESS: Duration = Duration::from_secs(10);
+
+/// From this many namespaces on, the collector reads the whole cluster at once.
+pub const CLUSTER_SCOPE_FROM: usize = 5;
+
+/// Longer than the registry looks for a workload.
+const TIME_LIMIT: Duration = Duration::from_secs(120);
+
+pub struct Stage {
+    pub cluster: FakeCluster,
+    pub registry: Arc<RegistryHandle>,
+    pub clock: Clock,
+    ports: Cluster,
+    start: Timestamp,
+}
+
+/// Runs a test on a stage of its own.
+pub fn play(test: impl AsyncFnOnce(&Stage)) {
+    keep_log();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let local = LocalSet::new();
+    local.block_on(&runtime, async {
+        let stage = Stage::new();
+        test(&stage).await;
+    });
+}
+
+impl Stage {
+    fn new() -> Self {
+        let clock = Clock::scaled(Timestamp::UNIX_EPOCH + TimeDelta::days(20_000), 1.0);
+        let cluster = FakeCluster::new(clock);
+        let ports = cluster.ports();
+        let settings = CollectorSettings { freshness: FRESHNESS, cluster_scope_from: CLUSTER_SCOPE_FROM };
+        let collector = ResourceCollector::new(ports.metrics.clone(), clock, settings).start();
+        let shared = Shared {
+            cluster: ports.clone(),
+            usage: collector.recipient(),
+            clock,
+            max_age: Duration::from_secs(90),
+            totals: Arc::new(ScaleTotals::default()),
+        };
+        let namespaces = NamespaceRules { allow: Vec::new(), deny: vec!["kube-system".into()] };
+        let registry = RegistryHandle::start(Registry::new(shared, namespaces, Vec::new()), TIME_LIMIT);
+        Self { cluster, registry: Arc::new(registry), clock, ports, start: clock.now() }
+    }
+
+    /// Lets time pass. Everything that falls due meanwhile happens at its own time.
+    pub async fn pass(&self, seconds: f64) {
+        self.clock.sleep(Duration::from_secs_f64(seconds)).await;
+    }
+
+    /// Lets everything happen that is due now.
+    pub async fn settle(&self) {
+        self.pass(0.001).await;
+    }
+
+    /// The seconds since the stage was set up.
+    pub fn seconds(&self, at: Timestamp) -> f64 {
+        (at - self.start).as_seconds_f64()
+    }
+
+    pub fn now(&self) -> f64 {
+        self.seconds(self.clock.now())
+    }
+
+    /// How many autoscaler actors there are, evaluations in hand counted extra.
+    pub fn actors(&self) -> usize {
+        // One more belongs to the stage, and one to the registry.
+        Arc::strong_count(&self.ports.index) - 2
+    }
+
+    pub async fn try_create(&self, workload: &WorkloadRef, rules: ScalingRules) -> Result<Created, CreateError> {
+        self.registry.create(request(workload, rules)).await.unwrap()
+    }
+
+    pub async fn create_for(&self, workload: &WorkloadRef, rules: ScalingRules) -> Arc<AutoscalerRecord> {
+        match self.try_create(workload, rules).await {
+            Ok(Created::New(record)) => record,
+            other => panic!("not created: {other:?}"),
+        }
+    }
+
+    /// Puts a Deployment in the default namespace under autoscaling, and lets the first evaluation happen.
+    pub async fn create(&self, name: &str, rules: ScalingRules) -> Arc<AutoscalerRecord> {
+        let record = self.create_for(&deployment(name), rules).await;
+        self.settle().await;
+        record
+    }
+
+    pub async fn delete(&self, record: &AutoscalerRecord) -> bool {
+        self.registry.delete(&record.id).await.unwrap()
+    }
+
+    /// Starts to delete, and lets the test go on.
+    pub fn start_deleting(&self, record: &AutoscalerRecord) -> JoinHandle<bool> {
+        let (registry, id) = (self.registry.clone(), record.id.clone());
+        spawn_local(async move { registry.delete(&id).await.unwrap() })
+    }
+
+    /// Starts to create, and lets the test go on.
+    pub fn start_creating(
+        &self,
+        workload: &WorkloadRef,
+        rules: ScalingRules,
+    ) -> JoinHandle<Result<Created, CreateError>> {
+        let (registry, request) = (self.registry.clone(), request(workload, rules));
+        spawn_local(async move { registry.create(request).await.unwrap() })
+    }
+}
+
+pub fn request(workload: &WorkloadRef, rules: ScalingRules) -> RequestedAutoscaler {
+    RequestedAutoscaler {
+        namespace: workload.namespace.clone(),
+        name: workload.name.clone(),
+        kind: RequestedKind::Exactly(workload.kind),
+        rules,
+    }
+}
+
+/// A CPU target of 70 %, the default windows (0 s up, 300 s down) and the default interval of 15 s.
+pub fn rules(min: u32, max: u32) -> ScalingRules {
+    ScalingRules {
+        bounds: ReplicaBounds::new(min, max).unwrap(),
+        targets: Targets::new(TargetPercent::new(70), None, None).unwrap(),
+        scale_up: ScalingPolicy::default_for(Direction::Up),
+        scale_down: ScalingPolicy::default_for(Direction::Down),
+        interval: Interval::default(),
+    }
+}
+
+/// As [`rules`], with another scale-down window.
+pub fn rules_with_down_window(min: u32, max: u32, seconds: u32) -> ScalingRules {
+    let mut rules = rules(min, max);
+    rules.scale_down.window = Window::from_seconds(seconds).unwrap();
+    rules
+}
+
+/// The condition of that kind.
+pub fn condition(snapshot: &Snapshot, kind: ConditionKind) -> Condition {
+    snapshot.conditions.iter().find(|condition| condition.kind == kind).expect("the condition exists").clone()
+}
+
+thread_local! {
+    static LOG: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+struct Recorder;
+
+impl log::Log for Recorder {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if record.target().starts_with("ai_storage_orchestrator") {
+            LOG.with_borrow_mut(|lines| lines.push(format!("{} {}", record.level(), record.args())));
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// Each test has a thread, so each has a log.
+fn keep_log() {
+    static INSTALL: Once = Once::new();
+    INSTALL.call_once(|| {
+        log::set_logger(&Recorder).unwrap();
+        log::set_max_level(log::LevelFilter::Info);
+    });
+    LOG.with_borrow_mut(Vec::clear);
+}
+
+/// The lines of this test's log that contain `text`.
+pub fn log_lines(text: &str) -> Vec<String> {
+    LOG.with_borrow(|lines| lines.iter().filter(|line| line.contains(text)).cloned().collect())
+}
