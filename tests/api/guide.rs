@@ -63,8 +63,11 @@ fn requests() -> Vec<Value> {
     ]
 }
 
-/// What each field of `details` must be. `true` = always there.
-const DETAILS: [(&str, fn(&Value) -> bool, bool); 11] = [
+/// A field's name, what its value must be, and whether it is always there.
+type Field = (&'static str, fn(&Value) -> bool, bool);
+
+/// The fields of `details`.
+const DETAILS: [Field; 11] = [
     ("created_at", is_time, true),
     ("updated_at", is_time, false),
     ("current_replicas", Value::is_u64, true),
