@@ -430,8 +430,12 @@ impl Trail {
     }
 
     fn finish(mut self, now: Timestamp, metrics: Vec<MetricReport>) -> Decision {
-        if self.number != self.current && self.able.reason == Reason::ReadyForNewScale {
-            self.able.message = format!("the workload can go from {} to {}", self.current, self.number);
+        if self.able.reason == Reason::ReadyForNewScale {
+            if self.number != self.current {
+                self.able.message = format!("the workload can go from {} to {}", self.current, self.number);
+            } else if self.recommended.is_none() {
+                "the workload could be scaled, but there is no recommendation".clone_into(&mut self.able.message);
+            }
         }
         Decision {
             at: now,
@@ -445,5 +449,7 @@ impl Trail {
     }
 }
 
+#[cfg(test)]
+pub(crate) mod properties;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -28,7 +28,7 @@ impl ScaleEvents {
     /// Adds an event, and forgets those that nothing looks at any more.
     pub fn record(&mut self, event: ScaleEvent) {
         self.0.push_back(event);
-        while self.0.front().is_some_and(|first| age(first.at, event.at) > LONGEST_LOOK_BACK) {
+        while self.0.front().is_some_and(|first| apart(first.at, event.at) > LONGEST_LOOK_BACK) {
             self.0.pop_front();
         }
     }
@@ -37,14 +37,15 @@ impl ScaleEvents {
     fn sum(&self, direction: Direction, period: Duration, now: Timestamp) -> u32 {
         self.0
             .iter()
-            .filter(|event| event.direction == direction && age(event.at, now) < period)
+            .filter(|event| event.direction == direction && apart(event.at, now) < period)
             .fold(0, |sum, event| sum.saturating_add(event.change))
     }
 }
 
-/// A clock that went back makes an event look new, which limits rather than allows.
-fn age(at: Timestamp, now: Timestamp) -> Duration {
-    (now - at).to_std().unwrap_or(Duration::ZERO)
+/// The time between an event and now, whichever is first: a clock that was set back by an hour must not keep an event
+/// new for an hour.
+fn apart(at: Timestamp, now: Timestamp) -> Duration {
+    (now - at).abs().to_std().unwrap_or(Duration::MAX)
 }
 
 /// `wanted`, moved towards `current` as far as `max_scale_change` demands (guide, "Scaling Policy Fields").
@@ -65,6 +66,7 @@ pub fn limit_step(rules: &ScalingRules, events: &ScaleEvents, current: u32, want
 
 #[cfg(test)]
 mod tests {
+    use super::super::autoscaler::Interval;
     use super::super::decision::tests::{at, rules};
     use super::*;
     use std::num::NonZeroU32;
@@ -96,6 +98,38 @@ mod tests {
         assert_eq!(limit_step(&rules, &events, 6, 20, at(113)), 7);
         assert_eq!(limit_step(&rules, &events, 6, 20, at(114)), 9, "13.5 s later a new operation begins");
         assert_eq!(limit_step(&rules, &events, 6, 1, at(105)), 4, "the other direction has its own limit");
+    }
+
+    #[test]
+    fn an_event_is_part_of_the_operation_for_nine_tenths_of_a_short_interval() {
+        let mut rules = limited(3, 2);
+        rules.interval = Interval::from_seconds(10).unwrap();
+        let mut events = ScaleEvents::default();
+        events.record(ScaleEvent { at: at(100), direction: Direction::Down, change: 1 });
+        events.record(ScaleEvent { at: at(105), direction: Direction::Down, change: 1 });
+        assert_eq!(limit_step(&rules, &events, 8, 1, at(108)), 8, "2 of 2 are used");
+        assert_eq!(limit_step(&rules, &events, 8, 1, at(109)), 7, "the first is exactly 9 s old");
+        assert_eq!(limit_step(&rules, &events, 8, 1, at(114)), 6);
+        rules.interval = Interval::from_seconds(3600).unwrap();
+        assert_eq!(limit_step(&rules, &events, 8, 1, at(119)), 6, "nothing counts longer than 13.5 s");
+    }
+
+    #[test]
+    fn a_change_greater_than_the_limit_leaves_nothing_for_the_same_operation() {
+        let mut events = ScaleEvents::default();
+        events.record(ScaleEvent { at: at(0), direction: Direction::Up, change: 50 });
+        assert_eq!(limit_step(&limited(3, 2), &events, 50, 60, at(1)), 50);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_neither_blocks_nor_forgets() {
+        let rules = limited(3, 2);
+        let mut events = ScaleEvents::default();
+        events.record(ScaleEvent { at: at(3600), direction: Direction::Up, change: 3 });
+        assert_eq!(limit_step(&rules, &events, 6, 20, at(3595)), 6, "a few seconds: the same operation");
+        assert_eq!(limit_step(&rules, &events, 6, 20, at(0)), 9, "an hour: another one");
+        events.record(ScaleEvent { at: at(0), direction: Direction::Up, change: 3 });
+        assert_eq!(events.0.len(), 1);
     }
 
     #[test]

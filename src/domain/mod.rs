@@ -14,3 +14,8 @@ pub mod validation;
 
 /// A moment in the cluster's time. The domain never asks for the present one: it is always an argument.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;
+
+/// Whether `at` is less than `span` before `now`, or after it. Unlike a sum, a difference of timestamps cannot overflow.
+fn is_younger(at: Timestamp, now: Timestamp, span: std::time::Duration) -> bool {
+    (now - at).to_std().map_or(true, |age| age < span)
+}

@@ -8,8 +8,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::Timestamp;
 use super::autoscaler::{Direction, ScalingRules, Stabilization};
+use super::{Timestamp, is_younger};
 
 /// Recommendations further apart than this are not a continuous observation, however short the interval.
 const LEAST_GAP: Duration = Duration::from_secs(45);
@@ -134,11 +134,6 @@ pub fn longest_gap(rules: &ScalingRules) -> Duration {
 /// Whether `at` is not after `now`, and at most `span` before it.
 fn is_within(at: Timestamp, now: Timestamp, span: Duration) -> bool {
     (now - at).to_std().is_ok_and(|age| age <= span)
-}
-
-/// Whether `at` is less than `span` before `now`.
-fn is_younger(at: Timestamp, now: Timestamp, span: Duration) -> bool {
-    (now - at).to_std().map_or(true, |age| age < span)
 }
 
 #[cfg(test)]

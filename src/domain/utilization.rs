@@ -6,9 +6,9 @@
 
 use std::time::Duration;
 
-use super::Timestamp;
 use super::autoscaler::{Direction, Metric, ScalingRules, TargetPercent};
 use super::observation::{MilliUnits, Observation, Pod, PodPhase, PodUsage, SourceState};
+use super::{Timestamp, is_younger};
 
 /// CPU of a pod this young says more about its start than about its load, unless it was measured after the pod
 /// became ready (the HPA's `--horizontal-pod-autoscaler-cpu-initialization-period`).
@@ -157,8 +157,10 @@ impl Sample {
         let mut measured = Sum::default();
         let mut oldest = None;
         let (mut unready, mut missing) = (Vec::new(), Vec::new());
-        for pod in observation.pods.iter().filter(|pod| is_counted(pod)) {
-            let request = request(metric, pod)?;
+        let counted = || observation.pods.iter().filter(|pod| is_counted(pod));
+        for pod in counted() {
+            let request =
+                request(metric, pod).map_err(|error| first_missing_request(metric, counted()).unwrap_or(error))?;
             match classify(metric, pod, observation.max_age, now) {
                 Class::Unready => unready.push(request),
                 Class::Missing => missing.push(request),
@@ -272,10 +274,10 @@ fn is_warming_up(pod: &Pod, usage: &PodUsage, now: Timestamp) -> bool {
     let (Some(readiness), Some(started_at)) = (pod.readiness, pod.started_at) else {
         return true;
     };
-    if started_at + CPU_INITIALIZATION > now {
-        readiness.is_false || usage.measured_at < readiness.changed_at + usage.window
+    if is_younger(started_at, now, CPU_INITIALIZATION) {
+        readiness.is_false || is_younger(readiness.changed_at, usage.measured_at, usage.window)
     } else {
-        readiness.is_false && started_at + READINESS_DELAY > readiness.changed_at
+        readiness.is_false && is_younger(started_at, readiness.changed_at, READINESS_DELAY)
     }
 }
 
@@ -294,6 +296,12 @@ fn request(metric: Metric, pod: &Pod) -> Result<MilliUnits, MetricError> {
         sum = sum.saturating_add(request.0);
     }
     Ok(MilliUnits(sum))
+}
+
+/// Of all missing requests that of the pod that is first by name, so that the order of the pods changes nothing.
+fn first_missing_request<'a>(metric: Metric, pods: impl Iterator<Item = &'a Pod>) -> Option<MetricError> {
+    let missing = pods.filter_map(|pod| Some((&pod.name, request(metric, pod).err()?)));
+    missing.min_by_key(|(name, _)| *name).map(|(_, error)| error)
 }
 
 #[cfg(test)]

@@ -337,6 +337,115 @@ mod tests {
     }
 
     #[test]
+    fn the_least_and_the_greatest_values_are_allowed() {
+        let mut raw = valid();
+        (raw.min_replicas, raw.max_replicas) = (Some(1), Some(i32::MAX));
+        (raw.target_cpu_percent, raw.target_memory_percent) = (Some(1), Some(100));
+        raw.interval_seconds = Some(1);
+        raw.scale_up_policy = Some(RawPolicy {
+            stabilization_window_seconds: Some(3600),
+            max_scale_change: Some(i32::MAX),
+            tolerance_percent: Some(100.0),
+            stabilization: Some("hpa".into()),
+        });
+        raw.scale_down_policy = Some(RawPolicy {
+            stabilization_window_seconds: Some(0),
+            tolerance_percent: Some(0.0),
+            ..RawPolicy::default()
+        });
+        let rules = validate(&raw).unwrap().rules;
+        assert_eq!((rules.bounds.min(), rules.bounds.max()), (1, i32::MAX.unsigned_abs()));
+        assert_eq!(rules.interval.length().as_secs(), 1);
+        assert_eq!(rules.scale_up.window.length().as_secs(), 3600);
+        assert_eq!(rules.scale_up.stabilization, Stabilization::Hpa);
+        assert_eq!(rules.scale_down.window.length().as_secs(), 0, "an explicit 0 is not the default of 300 s");
+        assert_eq!(rules.scale_down.stabilization, Stabilization::GateAndMaximum);
+        (raw.min_replicas, raw.max_replicas) = (Some(7), Some(7));
+        assert!(validate(&raw).is_ok(), "the bounds may be one number");
+    }
+
+    #[test]
+    fn the_faults_of_all_fields_come_in_the_order_of_the_guide() {
+        let policy = RawPolicy {
+            stabilization_window_seconds: Some(-1),
+            max_scale_change: Some(i32::MIN),
+            tolerance_percent: Some(100.1),
+            stabilization: Some("HPA".into()),
+        };
+        let raw = RawAutoscaler {
+            workload_name: Some("Web".into()),
+            workload_namespace: Some("a.b".into()),
+            workload_type: Some("Job".into()),
+            min_replicas: Some(-1),
+            max_replicas: Some(-2),
+            target_cpu_percent: Some(i32::MAX),
+            target_memory_percent: Some(i32::MIN),
+            target_gpu_percent: Some(101),
+            scale_up_policy: Some(policy.clone()),
+            scale_down_policy: Some(policy),
+            interval_seconds: Some(3601),
+        };
+        let ValidationErrors(faults) = validate(&raw).unwrap_err();
+        let fields: Vec<_> = faults.iter().filter_map(|fault| fault.split(' ').next()).collect();
+        assert_eq!(
+            fields,
+            [
+                "workload_name",
+                "workload_namespace",
+                "workload_type",
+                "min_replicas",
+                "max_replicas",
+                "target_cpu_percent",
+                "target_memory_percent",
+                "target_gpu_percent",
+                "scale_up_policy.stabilization_window_seconds",
+                "scale_up_policy.max_scale_change",
+                "scale_up_policy.tolerance_percent",
+                "scale_up_policy.stabilization",
+                "scale_down_policy.stabilization_window_seconds",
+                "scale_down_policy.max_scale_change",
+                "scale_down_policy.tolerance_percent",
+                "scale_down_policy.stabilization",
+                "interval_seconds",
+            ]
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_accepted_is_within_its_limits(
+            (min, max) in (-2i32..6, -2i32..6),
+            targets in (-2i32..103, -2i32..103, -2i32..103),
+            window in -2i32..3603,
+            change: i32,
+            interval in proptest::option::of(-2i32..3603),
+        ) {
+            let mut raw = valid();
+            (raw.min_replicas, raw.max_replicas, raw.interval_seconds) = (Some(min), Some(max), interval);
+            raw.target_cpu_percent = Some(targets.0);
+            raw.target_memory_percent = Some(targets.1);
+            raw.target_gpu_percent = Some(targets.2);
+            raw.scale_up_policy = Some(RawPolicy {
+                stabilization_window_seconds: Some(window),
+                max_scale_change: Some(change),
+                ..RawPolicy::default()
+            });
+            let percents = [targets.0, targets.1, targets.2];
+            let allowed = 1 <= min
+                && min <= max
+                && percents.iter().all(|percent| (0..=100).contains(percent))
+                && percents.iter().any(|percent| *percent != 0)
+                && (0..=3600).contains(&window)
+                && change >= 0
+                && interval.is_none_or(|seconds| (1..=3600).contains(&seconds));
+            match validate(&raw) {
+                Ok(_) => proptest::prop_assert!(allowed),
+                Err(ValidationErrors(faults)) => proptest::prop_assert!(!allowed && !faults.is_empty()),
+            }
+        }
+    }
+
+    #[test]
     fn all_faults_are_named_at_once_in_the_order_of_the_guide() {
         let empty = validate(&RawAutoscaler::default()).unwrap_err().to_string();
         let fields = ["workload_name", "workload_namespace", "workload_type", "min_replicas", "max_replicas"];
