@@ -2,7 +2,7 @@
 # Builds the testbed binary when it is not cached, and prints its absolute path.
 #
 # stdout: exactly one line, the path. Everything else goes to stderr. A cold build
-# takes 5 to 12 minutes on 2 cores, a cached one a fraction of a second.
+# takes 5 minutes on 2 idle cores and 12 or more on busy ones, a cached one no time.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/ai-storage-orchestrator/testbed
@@ -87,7 +87,7 @@ gocache=$(go env GOCACHE)
 gocache_mib=0
 [ ! -d "$gocache" ] || gocache_mib=$(du -sm "$gocache" 2> /dev/null | cut -f1) || true
 if [ "$gocache_mib" -lt 3072 ]; then
-  say "no binary for $key in $cache: a cold build, it takes 5 to 12 minutes on 2 cores"
+  say "no binary for $key in $cache: a cold build, which takes 5 minutes on 2 idle cores and 12 or more on busy ones"
   for d in "$gocache" "$(go env GOMODCACHE)" "$cache"; do
     free=$(free_mib "$d")
     [ "$free" -ge "$cold_build_mib" ] || die "only $free MiB are free at $d and a cold build needs $cold_build_mib MiB:" \
@@ -95,7 +95,7 @@ if [ "$gocache_mib" -lt 3072 ]; then
   done
 else
   say "no binary for $key in $cache: building (half a minute if only this folder has changed since the last build," \
-    "5 to 12 minutes on 2 cores if the Go build cache has other things in it)"
+    "5 to 12 minutes if the Go build cache is full of other things)"
 fi
 
 logged "downloading the Go modules" go list -deps -f '{{.ImportPath}}' .
