@@ -98,7 +98,7 @@ else
     "5 to 12 minutes if the Go build cache is full of other things)"
 fi
 
-logged "downloading the Go modules" go list -deps -f '{{.ImportPath}}' .
+logged "downloading the Go modules" go list -deps -f '' .
 
 # The versions that the components report. Without them kubectl cannot parse the server's version.
 version=$(go list -m -f '{{.Version}}' k8s.io/kubernetes)
