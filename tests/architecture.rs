@@ -70,7 +70,7 @@ fn the_domain_knows_nothing_of_the_world() {
         "std::net",
         "SystemTime",
         "Instant",
-        "now()",
+        "Utc::now",
     ];
     assert_free("domain", &world, &[]);
     let rest = ["crate::actors", "crate::adapters", "crate::http", "crate::ports", "crate::clock", "crate::app"];

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use super::api::Api;
 use super::cluster::{SERVICE_ACCOUNT, cluster};
 
-/// The process; killed when dropped.
+/// The process; killed when dropped, and by its watcher when this process ends without that.
 pub struct Service {
     process: Child,
+    watcher: Child,
     address: String,
     log: Arc<Mutex<Vec<String>>>,
 }
@@ -50,7 +51,7 @@ impl Service {
             let _ = process.kill();
             panic!("the service does not listen:\n{}", log.lock().unwrap().join("\n"))
         });
-        Self { process, address, log }
+        Self { watcher: watch(&process), process, address, log }
     }
 
     /// A client of its API, on the runtime of the calling test.
@@ -76,8 +77,17 @@ impl Service {
     }
 }
 
+/// Ends the service when this process is gone: its end of the watcher's standard input closes then, however it ended.
+/// (What tests share is never dropped.)
+fn watch(service: &Child) -> Child {
+    let service = service.id().to_string();
+    Command::new("sh").args(["-c", "read -r _; kill -KILL \"$0\"", &service]).stdin(Stdio::piped()).spawn().unwrap()
+}
+
 impl Drop for Service {
     fn drop(&mut self) {
+        let _ = self.watcher.kill();
+        let _ = self.watcher.wait();
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
