@@ -7,6 +7,7 @@ use kube::Client;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::owned::Uid;
 use super::pods::Pods;
 use super::watch::follow;
 use super::watched::{Table, Watched};
@@ -66,7 +67,8 @@ impl Index {
     }
 }
 
-fn with_itself_as_owner(found: Option<Workload>) -> (Option<Workload>, Vec<super::owned::Uid>) {
+/// The workload's pods are its own.
+fn with_itself_as_owner(found: Option<Workload>) -> (Option<Workload>, Vec<Uid>) {
     let owners = found.iter().map(|workload| workload.uid.clone()).collect();
     (found, owners)
 }
@@ -95,7 +97,16 @@ impl WorkloadIndex for Index {
     fn fault(&self) -> Option<String> {
         let faults =
             [self.deployments.fault(), self.stateful_sets.fault(), self.replica_sets.fault(), self.pods.fault()];
-        let faults: Vec<String> = faults.into_iter().flatten().collect();
-        (!faults.is_empty()).then(|| faults.join("; "))
+        // When the API server is down all have the same fault; it is named once.
+        let mut resources_by_fault: Vec<(String, Vec<&str>)> = Vec::new();
+        for (resource, fault) in faults.into_iter().flatten() {
+            match resources_by_fault.iter_mut().find(|(known, _)| *known == fault) {
+                Some((_, resources)) => resources.push(resource),
+                None => resources_by_fault.push((fault, vec![resource])),
+            }
+        }
+        let texts = resources_by_fault.into_iter();
+        let texts = texts.map(|(fault, resources)| format!("the {} of the cluster {fault}", resources.join(", ")));
+        texts.reduce(|all, text| format!("{all}; {text}"))
     }
 }

@@ -9,6 +9,7 @@ use http::Request;
 use kube::client::Body;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client};
+use tower::BoxError;
 
 use super::error::watch_error;
 use super::watched::{Table, Watched};
@@ -35,9 +36,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(15);
 /// Watches without end.
 ///
 /// `kube` repeats a broken watch by itself, but does not tell when it works again. So the first error ends the watch,
-/// and the complete list with which the next one begins is the proof that all is well.
+/// and the next one begins with a complete list; when the API server then agrees to tell its changes, all is well.
 pub(super) async fn follow<T: Table>(watched: Arc<Watched<T>>, client: Client, clock: Clock) {
-    let client = paced(client, clock);
+    let client = watching_client(watched.clone(), client, clock);
     let mut wait = SHORTEST_WAIT;
     loop {
         let (error, current_since) = follow_once(&watched, client.clone(), clock).await;
@@ -78,22 +79,25 @@ async fn follow_once<T: Table>(
     (ClusterError::Unavailable("the watch ended".to_owned()), current_since)
 }
 
-/// A client for one watch. An answer that does not begin in time is an error. And an API server (or a proxy before it)
-/// that ends every watch at once is not asked without a pause, as `kube` would do.
-fn paced(client: Client, clock: Clock) -> Client {
+/// A client for one watch. It tells when the API server has accepted the watch. An answer that does not begin in time is
+/// an error. And an API server (or a proxy before it) that ends every watch at once is not asked without a pause, as
+/// `kube` would do.
+fn watching_client<T: Table>(watched: Arc<Watched<T>>, client: Client, clock: Clock) -> Client {
     let namespace = client.default_namespace().to_owned();
     let last_watch = Arc::new(Mutex::new(None));
     let service = tower::service_fn(move |request: Request<Body>| {
-        let client = client.clone();
-        let pause = if is_watch(&request) { pause(&last_watch, clock.now()) } else { Duration::ZERO };
+        let (watched, client, last_watch) = (watched.clone(), client.clone(), last_watch.clone());
         async move {
-            if !pause.is_zero() {
-                clock.sleep(pause).await;
+            let is_watch = is_watch(&request);
+            if is_watch {
+                clock.sleep(pause(&last_watch, clock.now())).await;
             }
-            match tokio::time::timeout(ANSWER_LIMIT, client.send(request)).await {
-                Ok(answer) => answer.map_err(tower::BoxError::from),
-                Err(_) => Err(ClusterError::Timeout(ANSWER_LIMIT).into()),
+            let answer = tokio::time::timeout(ANSWER_LIMIT, client.send(request));
+            let answer = answer.await.map_err(|_| BoxError::from(ClusterError::Timeout(ANSWER_LIMIT)))??;
+            if is_watch && answer.status().is_success() {
+                watched.confirm();
             }
+            Ok::<_, BoxError>(answer)
         }
     });
     Client::new(service, namespace)

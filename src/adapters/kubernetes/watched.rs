@@ -36,12 +36,25 @@ struct Known<T> {
 
 /// Whether a table shows the cluster as it is.
 enum Health {
-    /// Not yet: the first list is under way.
+    /// Not yet: the first list is under way, or nobody has said yet that changes to it can be watched.
     Starting,
     /// Yes, as far as anybody can tell.
     Current,
     /// No: the watch is broken, and the table shows what was before.
     Failing { since: Timestamp, error: ClusterError },
+}
+
+impl Health {
+    fn fault(&self) -> Option<String> {
+        match self {
+            Self::Current => None,
+            Self::Starting => Some("have not been read yet".to_owned()),
+            Self::Failing { since, error } => {
+                let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);
+                Some(format!("cannot be watched since {since}: {error}"))
+            }
+        }
+    }
 }
 
 impl<T: Table> Watched<T> {
@@ -54,19 +67,16 @@ impl<T: Table> Watched<T> {
     pub(super) fn read<R>(&self, look: impl FnOnce(&T) -> R) -> Result<R, String> {
         // A poisoned lock is taken all the same: a panic while an object is put in leaves at worst that one out.
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        match &known.health {
-            Health::Current => Ok(look(&known.table)),
-            Health::Starting => Err(format!("the {} of the cluster have not been read yet", self.name)),
-            Health::Failing { since, error } => {
-                let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);
-                Err(format!("the {} of the cluster cannot be watched since {since}: {error}", self.name))
-            }
+        match known.health.fault() {
+            None => Ok(look(&known.table)),
+            Some(why) => Err(format!("the {} of the cluster {why}", self.name)),
         }
     }
 
-    /// Why the table is not up to date, if it is not.
-    pub(super) fn fault(&self) -> Option<String> {
-        self.read(|_| ()).err()
+    /// Why the table is not up to date, if it is not: the resource, and what is wrong with it.
+    pub(super) fn fault(&self) -> Option<(&str, String)> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.health.fault().map(|why| (self.name.as_str(), why))
     }
 
     /// Changes the table by what the watch says.
@@ -74,12 +84,19 @@ impl<T: Table> Watched<T> {
         change(&mut self.known.write().unwrap_or_else(PoisonError::into_inner).table);
     }
 
-    /// Takes a complete new table, which makes it current.
+    /// Takes a complete new table. It is current as soon as its changes are watched.
     pub(super) fn replace(&self, table: T) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        let old = std::mem::replace(&mut *known, Known { table, health: Health::Current });
+        let old = std::mem::replace(&mut known.table, table);
         drop(known);
-        if let Health::Failing { .. } = old.health {
+        // After the lock is free: a large table takes a while to drop.
+        drop(old);
+    }
+
+    /// The API server tells the changes to the table from now on.
+    pub(super) fn confirm(&self) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if let Health::Failing { .. } = std::mem::replace(&mut known.health, Health::Current) {
             log::info!("the {} of the cluster are watched again", self.name);
         }
     }

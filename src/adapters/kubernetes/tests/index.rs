@@ -163,6 +163,9 @@ async fn nothing_is_known_before_the_lists_are_complete() {
     let web = workload(Deployment, "web");
     assert_eq!(watching.unknown(&web), "the deployments of the cluster have not been read yet");
 
+    let all = "the deployments, statefulsets, replicasets, pods of the cluster have not been read yet";
+    assert_eq!(watching.fault().as_deref(), Some(all));
+
     watching.settle().await;
     let error = "the pods of the cluster cannot be watched since 1970-01-01T00:00:00Z: \
                  pods is forbidden: User \"me\" cannot list resource \"pods\"";
@@ -191,6 +194,21 @@ async fn a_broken_watch_makes_unknown_until_a_new_list_is_complete() {
     watching.clock.sleep(Duration::from_secs(20)).await;
     assert_eq!(watching.fault(), None);
     assert_eq!(watching.present(&web), (3, vec!["web-new-1".into(), "web-new-2".into()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_whose_changes_may_not_be_watched_is_not_trusted() {
+    let objects = Objects::default();
+    objects.put("deployments", scalable("web", "d", 3));
+    objects.refuse_watches("deployments", 403, "cannot watch resource \"deployments\"");
+    let watching = Watching::start(objects);
+    for _ in 0..600 {
+        watching.clock.sleep(Duration::from_millis(100)).await;
+        let error = watching.unknown(&workload(Deployment, "web"));
+        assert!(error.ends_with("since 1970-01-01T00:00:00Z: cannot watch resource \"deployments\""), "{error}");
+    }
+    let lists = watching.requests("/deployments", false);
+    assert!((6..=9).contains(&lists), "{lists} lists in a minute");
 }
 
 #[tokio::test(start_paused = true)]

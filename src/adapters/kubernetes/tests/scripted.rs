@@ -135,6 +135,7 @@ struct Collection {
     objects: Vec<Value>,
     watches: Vec<UnboundedSender<Line>>,
     refusal: Option<(u16, &'static str)>,
+    watch_refusal: Option<(u16, &'static str)>,
     version: u64,
 }
 
@@ -159,6 +160,9 @@ impl Objects {
             return Answer::status(code, "", message);
         }
         if asked.query.contains("watch=true") {
+            if let Some((code, message)) = collection.watch_refusal {
+                return Answer::status(code, "", message);
+            }
             let (sender, receiver) = unbounded_channel();
             collection.watches.push(sender);
             return Answer::Events(receiver);
@@ -206,6 +210,11 @@ impl Objects {
         for watch in collection.watches.drain(..) {
             let _ = watch.send(Err(std::io::Error::other("the connection broke")));
         }
+    }
+
+    /// Answers watches with an error from now on, but not lists.
+    pub(super) fn refuse_watches(&self, plural: &'static str, code: u16, message: &'static str) {
+        self.collections().entry(plural).or_default().watch_refusal = Some((code, message));
     }
 
     /// Answers again.
