@@ -22,7 +22,11 @@ pub(super) fn cluster_error(error: kube::Error) -> ClusterError {
         kube::Error::Auth(error) => {
             ClusterError::Unavailable(format!("cannot log in to the API server: {}", with_sources(&error)))
         }
-        kube::Error::Service(error) => unreachable(with_sources(&*error)),
+        kube::Error::Service(error) => match error.downcast() {
+            // A time limit of our own, which has passed through `kube`.
+            Ok(error) => *error,
+            Err(error) => unreachable(with_sources(&*error)),
+        },
         kube::Error::HyperError(error) => unreachable(with_sources(&error)),
         error => unreachable(with_sources(&error)),
     }

@@ -41,10 +41,10 @@ pub(super) async fn follow<T: Table>(watched: Arc<Watched<T>>, client: Client, c
     let client = watching_client(watched.clone(), client, clock);
     let mut wait = SHORTEST_WAIT;
     loop {
-        let (error, current_since) = follow_once(&watched, client.clone(), clock).await;
+        let (error, listed_at) = follow_once(&watched, client.clone(), clock).await;
         let now = clock.now();
         // Only a watch that lasted has worked: where listing is allowed but watching is not, each try begins well.
-        if current_since.is_some_and(|since| (now - since).to_std().is_ok_and(|lasted| lasted > LONGEST_WAIT)) {
+        if listed_at.is_some_and(|at| (now - at).to_std().is_ok_and(|lasted| lasted > LONGEST_WAIT)) {
             wait = SHORTEST_WAIT;
         }
         watched.fail(error, now);
@@ -53,7 +53,7 @@ pub(super) async fn follow<T: Table>(watched: Arc<Watched<T>>, client: Client, c
     }
 }
 
-/// Lists and watches until something goes wrong. Returns what, and since when the table was current, if it was.
+/// Lists and watches until something goes wrong. Returns what, and when the list was complete, if it ever was.
 async fn follow_once<T: Table>(
     watched: &Watched<T>,
     client: Client,
@@ -62,21 +62,21 @@ async fn follow_once<T: Table>(
     let config = watcher::Config::default().page_size(PAGE).timeout(WATCH_SECONDS);
     let mut events = pin!(watcher(Api::<T::Object>::all(client), config));
     let mut listed = T::default();
-    let mut current_since = None;
+    let mut listed_at = None;
     while let Some(event) = events.next().await {
         match event {
             Ok(Event::Init) => listed = T::default(),
             Ok(Event::InitApply(object)) => listed.put(object),
             Ok(Event::InitDone) => {
                 watched.replace(std::mem::take(&mut listed));
-                current_since = Some(clock.now());
+                listed_at = Some(clock.now());
             }
             Ok(Event::Apply(object)) => watched.change(|table| table.put(object)),
             Ok(Event::Delete(object)) => watched.change(|table| table.remove(object)),
-            Err(error) => return (watch_error(error), current_since),
+            Err(error) => return (watch_error(error), listed_at),
         }
     }
-    (ClusterError::Unavailable("the watch ended".to_owned()), current_since)
+    (ClusterError::Unavailable("the watch ended".to_owned()), listed_at)
 }
 
 /// A client for one watch. It tells when the API server has accepted the watch. An answer that does not begin in time is

@@ -253,10 +253,14 @@ async fn a_dead_connection_is_noticed() {
     let watching = Watching::a_rollout().await;
     // Nobody closes the connection, but nothing comes any more; and a new watch gets no answer.
     let _dead = watching.objects.forget_watches("pods");
+    watching.objects.be_silent("pods");
     watching.clock.sleep(Duration::from_secs(64)).await;
     assert_eq!(watching.requests("/pods", true), 1);
     watching.clock.sleep(Duration::from_secs(2)).await;
     assert_eq!(watching.requests("/pods", true), 2, "the server should have ended it after 60 s");
+    watching.clock.sleep(Duration::from_secs(31)).await;
+    let fault = watching.fault().unwrap();
+    assert!(fault.ends_with(": no answer from the API server within 30 s"), "{fault}");
 }
 
 #[tokio::test(start_paused = true)]

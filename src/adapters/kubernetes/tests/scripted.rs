@@ -136,6 +136,7 @@ struct Collection {
     watches: Vec<UnboundedSender<Line>>,
     refusal: Option<(u16, &'static str)>,
     watch_refusal: Option<(u16, &'static str)>,
+    silent: bool,
     version: u64,
 }
 
@@ -156,6 +157,9 @@ impl Objects {
         let watched = ["pods", "deployments", "statefulsets", "replicasets"];
         let Some(plural) = watched.into_iter().find(|it| *it == plural) else { return Answer::not_found(plural) };
         let collection = collections.entry(plural).or_default();
+        if collection.silent {
+            return Answer::Silence;
+        }
         if let Some((code, message)) = collection.refusal {
             return Answer::status(code, "", message);
         }
@@ -210,6 +214,11 @@ impl Objects {
         for watch in collection.watches.drain(..) {
             let _ = watch.send(Err(std::io::Error::other("the connection broke")));
         }
+    }
+
+    /// Answers nothing from now on.
+    pub(super) fn be_silent(&self, plural: &'static str) {
+        self.collections().entry(plural).or_default().silent = true;
     }
 
     /// Answers watches with an error from now on, but not lists.
