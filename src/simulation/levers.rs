@@ -5,7 +5,7 @@ use serde_json::json;
 use super::controllers::{Birth, WorkloadRef};
 use super::faults::{Fault, FaultId};
 use super::load::LoadCurve;
-use super::metrics::MetricsApi;
+use super::metrics::{MetricsApi, MetricsVersion};
 use super::requests::RecordedRequest;
 use super::resource::Resource;
 use super::settings::{WorkloadKind, WorkloadSettings};
@@ -156,6 +156,11 @@ impl SimulatedCluster {
     /// With `false`, the cluster is one without a metrics server.
     pub fn set_metrics_available(&self, available: bool) {
         self.set_metrics_api(if available { MetricsApi::Serving } else { MetricsApi::Absent });
+    }
+
+    /// In which versions `metrics.k8s.io` is served from now on, the preferred one first.
+    pub fn set_metrics_versions(&self, versions: &[MetricsVersion]) {
+        self.change(|world| world.metrics.versions = versions.to_vec());
     }
 
     /// With `true`, the metrics server goes on showing its last readings, which grow old.

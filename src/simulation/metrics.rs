@@ -26,10 +26,31 @@ pub enum MetricsApi {
     Unavailable,
 }
 
+/// A version of `metrics.k8s.io`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricsVersion {
+    /// `v1`
+    V1,
+    /// `v1beta1`
+    V1Beta1,
+}
+
+impl MetricsVersion {
+    /// Its name in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V1 => "v1",
+            Self::V1Beta1 => "v1beta1",
+        }
+    }
+}
+
 /// What the metrics server knows.
 #[derive(Debug)]
 pub(super) struct MetricsServer {
     pub api: MetricsApi,
+    /// The versions that are served, the preferred one first.
+    pub versions: Vec<MetricsVersion>,
     /// Reads nothing any more, and goes on showing what it has.
     pub frozen: bool,
     pub at: DateTime<Utc>,
@@ -67,6 +88,7 @@ impl MetricsServer {
         let resolution = TimeDelta::from_std(resolution).unwrap_or(TimeDelta::MAX).max(TimeDelta::milliseconds(100));
         Self {
             api: MetricsApi::default(),
+            versions: vec![MetricsVersion::V1Beta1],
             frozen: false,
             at: DateTime::UNIX_EPOCH,
             window: resolution,

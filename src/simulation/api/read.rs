@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::query::Query;
-use super::{ApiError, ApiRequest, Reply, full_json, wants_metadata_only};
+use super::{ApiError, ApiRequest, Reply, full_json, push_full_json, wants_metadata_only};
 use crate::simulation::resource::Resource;
 use crate::simulation::selector::Selector;
 use crate::simulation::store::ObjectKey;
@@ -38,8 +38,9 @@ pub(super) fn list(
         if last.is_some() {
             items.push(b',');
         }
-        if metadata_only {
-            super::push_full_json(&mut items, resource.definition(), object, true);
+        // The items of a list have no types of their own, except those of custom resources.
+        if metadata_only || resource.definition().add_on {
+            push_full_json(&mut items, resource.definition(), object, metadata_only);
         } else {
             items.extend_from_slice(&object.json);
         }
