@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::controllers::{Pod, WorkloadRef};
 use super::store::ObjectKey;
 use super::template::Labels;
-use super::world::{Event, World};
+use super::world::{Event, World, span};
 
 /// Whether and how `metrics.k8s.io` answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,7 +85,7 @@ const FIRST_AGE: TimeDelta = TimeDelta::seconds(2);
 impl MetricsServer {
     pub fn new(resolution: Duration) -> Self {
         // Scraping without a pause would be an endless loop.
-        let resolution = TimeDelta::from_std(resolution).unwrap_or(TimeDelta::MAX).max(TimeDelta::milliseconds(100));
+        let resolution = span(resolution).max(TimeDelta::milliseconds(100));
         Self {
             api: MetricsApi::default(),
             versions: vec![MetricsVersion::V1Beta1],

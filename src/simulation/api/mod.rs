@@ -74,6 +74,9 @@ pub(super) fn answer(world: &mut World, request: &ApiRequest) -> Reply {
 fn dispatch(world: &mut World, request: &ApiRequest, route: Route) -> Result<Reply, ApiError> {
     let query = Query::parse(&request.query);
     let get = request.method == Method::GET;
+    if query.flag("watch") && !matches!(route, Route::Collection { .. }) {
+        return Err(ApiError::method_not_allowed());
+    }
     match route {
         Route::Collection { resource, namespace } if get => {
             if query.flag("watch") {

@@ -82,7 +82,7 @@ impl Page {
         if !token.is_empty() {
             let page = Self::from_token(token)
                 .ok_or_else(|| ApiError::bad_request("continue key is not valid: it was not made by this server"))?;
-            if world.store.changes(resource, page.revision).is_err() {
+            if world.store.reaches_back(resource, page.revision).is_err() {
                 return Err(ApiError::expired(
                     "The provided continue parameter is too old to display a consistent list result. You must start a \
                      new list without the continue parameter.",

@@ -96,6 +96,23 @@ async fn history_is_bounded_by_number_and_age() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_watch_under_way_outlives_the_history() {
+    let cluster = cluster([stateful(1)]);
+    let api: Api<Pod> = Api::all(cluster.client());
+    let mut events = api.watch(&WatchParams::default(), &version(&api).await).await.unwrap().boxed();
+    pass(5).await;
+    cluster.expire_versions();
+    scale(&cluster, 2);
+    assert_eq!(next(&mut events).await.unwrap(), "added db-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn metrics_cannot_be_watched() {
+    let cluster = cluster([]);
+    assert_eq!(refusal(get_json(&cluster, "/apis/metrics.k8s.io/v1beta1/pods?watch=true").await).code, 405);
+}
+
+#[tokio::test(start_paused = true)]
 async fn cut_watches_end_with_an_error() {
     let cluster = cluster([stateful(1)]);
     let api: Api<Pod> = Api::all(cluster.client());
