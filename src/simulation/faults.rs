@@ -18,6 +18,15 @@ pub enum FaultEffect {
         /// The `Retry-After` header, in seconds.
         retry_after: Option<u32>,
     },
+    /// It is answered with plain text, as proxies do it, and the API server's flow control.
+    Text {
+        /// The HTTP status code.
+        code: u16,
+        /// The body.
+        body: String,
+        /// The `Retry-After` header, in seconds.
+        retry_after: Option<u32>,
+    },
     /// It is answered only after a while of the cluster's time.
     Delay(Duration),
     /// It is never answered.
@@ -47,10 +56,16 @@ impl Fault {
         Self::new(FaultEffect::Status { code, reason, message, retry_after: None })
     }
 
+    /// The refusal of an API server that has too much to do, as its flow control makes it.
+    pub fn overloaded(seconds: u32) -> Self {
+        let body = "Too many requests, please try again later.\n".to_owned();
+        Self::new(FaultEffect::Text { code: 429, body, retry_after: Some(seconds) })
+    }
+
     /// Tells the client of a refusal when to come back.
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
-        if let FaultEffect::Status { retry_after, .. } = &mut self.effect {
+        if let FaultEffect::Status { retry_after, .. } | FaultEffect::Text { retry_after, .. } = &mut self.effect {
             *retry_after = Some(seconds);
         }
         self

@@ -5,12 +5,12 @@ use serde_json::json;
 use super::controllers::{Birth, WorkloadRef};
 use super::faults::{Fault, FaultId};
 use super::load::LoadCurve;
-use super::metrics::MetricsApi;
+use super::metrics::{MetricsApi, MetricsVersion};
 use super::requests::RecordedRequest;
 use super::resource::Resource;
 use super::settings::{WorkloadKind, WorkloadSettings};
 use super::store::ObjectKey;
-use super::world::World;
+use super::world::{World, span};
 use super::{SimulatedCluster, manifests};
 
 /// Why a lever had no effect.
@@ -36,7 +36,7 @@ impl SimulatedCluster {
         &self,
         workloads: impl IntoIterator<Item = WorkloadSettings>,
     ) -> Result<(), SimulationError> {
-        let age = chrono::TimeDelta::from_std(self.age()).unwrap_or_default();
+        let age = span(self.age());
         self.add(workloads, |world| Birth::Past(world.now - age))
     }
 
@@ -158,6 +158,11 @@ impl SimulatedCluster {
         self.set_metrics_api(if available { MetricsApi::Serving } else { MetricsApi::Absent });
     }
 
+    /// In which versions `metrics.k8s.io` is served from now on, the preferred one first.
+    pub fn set_metrics_versions(&self, versions: &[MetricsVersion]) {
+        self.change(|world| world.metrics.versions = versions.to_vec());
+    }
+
     /// With `true`, the metrics server goes on showing its last readings, which grow old.
     pub fn freeze_metrics(&self, frozen: bool) {
         self.change(|world| world.metrics.frozen = frozen);
@@ -200,8 +205,8 @@ impl SimulatedCluster {
         state.world.store.wake_watches();
     }
 
-    /// Forgets the history: a watch that begins at an earlier version, as one does that was just cut, is answered with
-    /// 410 Gone.
+    /// Forgets the history: a watch that begins from a version seen before, as one does that was just cut, is answered
+    /// with 410 Gone. Watches under way go on.
     pub fn expire_versions(&self) {
         self.change(|world| world.store.compact());
     }

@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::controllers::{Pod, WorkloadRef};
 use super::store::ObjectKey;
 use super::template::Labels;
-use super::world::{Event, World};
+use super::world::{Event, World, span};
 
 /// Whether and how `metrics.k8s.io` answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,10 +26,31 @@ pub enum MetricsApi {
     Unavailable,
 }
 
+/// A version of `metrics.k8s.io`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricsVersion {
+    /// `v1`
+    V1,
+    /// `v1beta1`
+    V1Beta1,
+}
+
+impl MetricsVersion {
+    /// Its name in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V1 => "v1",
+            Self::V1Beta1 => "v1beta1",
+        }
+    }
+}
+
 /// What the metrics server knows.
 #[derive(Debug)]
 pub(super) struct MetricsServer {
     pub api: MetricsApi,
+    /// The versions that are served, the preferred one first.
+    pub versions: Vec<MetricsVersion>,
     /// Reads nothing any more, and goes on showing what it has.
     pub frozen: bool,
     pub at: DateTime<Utc>,
@@ -64,9 +85,10 @@ const FIRST_AGE: TimeDelta = TimeDelta::seconds(2);
 impl MetricsServer {
     pub fn new(resolution: Duration) -> Self {
         // Scraping without a pause would be an endless loop.
-        let resolution = TimeDelta::from_std(resolution).unwrap_or(TimeDelta::MAX).max(TimeDelta::milliseconds(100));
+        let resolution = span(resolution).max(TimeDelta::milliseconds(100));
         Self {
             api: MetricsApi::default(),
+            versions: vec![MetricsVersion::V1Beta1],
             frozen: false,
             at: DateTime::UNIX_EPOCH,
             window: resolution,

@@ -53,7 +53,7 @@ pub use self::api::SimulatedApi;
 pub use self::faults::{Fault, FaultEffect, FaultId};
 pub use self::levers::SimulationError;
 pub use self::load::LoadCurve;
-pub use self::metrics::MetricsApi;
+pub use self::metrics::{MetricsApi, MetricsVersion};
 pub use self::quantity::{Cpu, InvalidQuantity, Memory};
 pub use self::requests::RecordedRequest;
 pub use self::settings::{DEFAULTS, NodeSettings, PodManagement, SimulationSettings, WorkloadKind, WorkloadSettings};

@@ -86,6 +86,8 @@ struct Table {
     history: VecDeque<Change>,
     /// The newest version that the history no longer holds.
     forgotten: u64,
+    /// The version of the newest change.
+    newest: u64,
     changed: watch::Sender<u64>,
 }
 
@@ -100,6 +102,7 @@ impl Store {
             objects: BTreeMap::new(),
             history: VecDeque::new(),
             forgotten: 0,
+            newest: 0,
             changed: watch::Sender::new(0),
         };
         Self { revision: 1, tables: Resource::ALL.into_iter().map(|resource| (resource, table())).collect() }
@@ -181,12 +184,18 @@ impl Store {
         });
     }
 
-    /// The changes to a kind of object after a version.
+    /// Whether one can begin to watch a kind of object from a version.
+    pub fn reaches_back(&self, resource: Resource, version: u64) -> Result<(), Expired> {
+        let oldest = self.tables.get(&resource).map_or(0, |table| table.forgotten);
+        if version < oldest { Err(Expired { asked: version, oldest }) } else { Ok(()) }
+    }
+
+    /// The changes to a kind of object after a version. Who has seen the newest one has missed nothing, even if the
+    /// history has been forgotten since.
     pub fn changes(&self, resource: Resource, after: u64) -> Result<impl Iterator<Item = &Change>, Expired> {
-        let table = self.tables.get(&resource);
-        let forgotten = table.map_or(0, |table| table.forgotten);
-        if after < forgotten {
-            return Err(Expired { asked: after, oldest: forgotten });
+        let table = self.tables.get(&resource).filter(|table| after < table.newest);
+        if table.is_some() {
+            self.reaches_back(resource, after)?;
         }
         Ok(table.into_iter().flat_map(move |table| {
             let first = table.history.partition_point(|change| change.revision <= after);
@@ -206,7 +215,7 @@ impl Store {
         }
     }
 
-    /// Forgets all history, so that no earlier version can be watched from.
+    /// Forgets all history, so that no watch can begin from a version that somebody has seen.
     pub fn compact(&mut self) {
         self.revision += 1;
         for table in self.tables.values_mut() {
@@ -219,6 +228,7 @@ impl Store {
 impl Table {
     fn record(&mut self, change: Change) {
         let fresh_after = change.at - HISTORY_FRESH;
+        self.newest = change.revision;
         self.changed.send_replace(change.revision);
         self.history.push_back(change);
         while self.history.len() > HISTORY_AT_LEAST {

@@ -5,6 +5,7 @@
 //! the machine is.
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -20,6 +21,12 @@ use super::store::{ObjectKey, Store};
 
 /// How long a controller takes to react to a change.
 const CONTROLLER_REACTION: TimeDelta = TimeDelta::milliseconds(100);
+
+/// A span of the cluster's time, a century at most: beyond that, dates come to an end.
+pub(super) fn span(duration: Duration) -> TimeDelta {
+    const CENTURY: TimeDelta = TimeDelta::days(36_525);
+    TimeDelta::from_std(duration).map_or(CENTURY, |span| span.min(CENTURY))
+}
 
 /// Something that happens in the cluster.
 #[derive(Debug)]
@@ -75,7 +82,7 @@ impl World {
             scheduler: Scheduler::default(),
             metrics: MetricsServer::new(settings.metrics_resolution),
         };
-        let born = now - TimeDelta::from_std(settings.age).unwrap_or_default();
+        let born = now - span(settings.age);
         for namespace in ["default", "kube-node-lease", "kube-public", "kube-system"] {
             world.ensure_namespace(namespace, born);
         }

@@ -27,47 +27,58 @@ pub(super) fn core_versions() -> Value {
     json!({ "kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": [] })
 }
 
-/// The groups that are served, each with its one version.
-pub(super) fn served_groups(world: &World) -> Vec<(&'static str, &'static str)> {
-    let mut groups = Vec::new();
+/// A group and its versions, the preferred one first.
+pub(super) struct Group {
+    pub name: &'static str,
+    pub versions: Vec<&'static str>,
+}
+
+/// The groups that are served.
+pub(super) fn served_groups(world: &World) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
     for resource in Resource::ALL {
-        let definition = resource.definition();
-        let served = !definition.group.is_empty() && (!definition.add_on || world.store.any(resource));
-        let group = (definition.group, definition.version);
-        if served && !groups.contains(&group) {
-            groups.push(group);
+        let Definition { group: name, version, add_on, .. } = resource.definition();
+        if name.is_empty() || (*add_on && !world.store.any(resource)) {
+            continue;
+        }
+        match groups.iter_mut().find(|group| group.name == *name) {
+            Some(group) if group.versions.contains(version) => {}
+            Some(group) => group.versions.push(version),
+            None => groups.push(Group { name, versions: vec![version] }),
         }
     }
     if world.metrics.api != MetricsApi::Absent {
-        groups.push((metrics::GROUP, metrics::VERSION));
+        let versions = world.metrics.versions.iter().map(|version| version.as_str()).collect();
+        groups.push(Group { name: metrics::GROUP, versions });
     }
     groups
 }
 
 /// Whether a version of a group is served; the core group is the empty one.
 pub(super) fn is_served(world: &World, group: &str, version: &str) -> bool {
-    (group, version) == ("", "v1") || served_groups(world).contains(&(group, version))
+    let serves = |served: &Group| served.name == group && served.versions.contains(&version);
+    (group, version) == ("", "v1") || served_groups(world).iter().any(serves)
 }
 
 /// `/apis`
 pub(super) fn groups(world: &World) -> Value {
-    let groups: Vec<_> = served_groups(world).into_iter().map(|(name, version)| describe(name, version)).collect();
+    let groups: Vec<_> = served_groups(world).iter().map(describe).collect();
     json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": groups })
 }
 
 /// `/apis/GROUP`
-pub(super) fn group(name: &str) -> Value {
-    let of_group = |resource: &Resource| resource.definition().group == name;
-    let found = Resource::ALL.into_iter().find(of_group);
-    let mut group = describe(name, found.map_or(metrics::VERSION, |resource| resource.definition().version));
+pub(super) fn group(world: &World, name: &str) -> Value {
+    let groups = served_groups(world);
+    let mut group = groups.iter().find(|group| group.name == name).map_or_else(|| json!({}), describe);
     group["kind"] = "APIGroup".into();
     group["apiVersion"] = "v1".into();
     group
 }
 
-fn describe(name: &str, version: &str) -> Value {
-    let version = json!({ "groupVersion": format!("{name}/{version}"), "version": version });
-    json!({ "name": name, "versions": [version], "preferredVersion": version })
+fn describe(group: &Group) -> Value {
+    let version = |version: &&str| json!({ "groupVersion": format!("{}/{version}", group.name), "version": version });
+    let versions: Vec<_> = group.versions.iter().map(version).collect();
+    json!({ "name": group.name, "versions": versions, "preferredVersion": versions.first() })
 }
 
 /// `/api/v1` and `/apis/GROUP/VERSION`

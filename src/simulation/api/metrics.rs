@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::query::Query;
 use super::{ApiError, Reply};
 use crate::simulation::manifests::timestamp;
-use crate::simulation::metrics::{MetricsServer, PodSample, Usage};
+use crate::simulation::metrics::{MetricsServer, MetricsVersion, PodSample, Usage};
 use crate::simulation::resource::Resource;
 use crate::simulation::selector::Selector;
 use crate::simulation::store::ObjectKey;
@@ -16,14 +16,12 @@ use crate::simulation::template::Labels;
 use crate::simulation::world::World;
 
 pub(super) const GROUP: &str = "metrics.k8s.io";
-pub(super) const VERSION: &str = "v1beta1";
-const API_VERSION: &str = "metrics.k8s.io/v1beta1";
 
 /// The metrics of a pod. Borrowed and typed, because there may be tens of thousands in one answer.
 #[derive(Serialize)]
 struct PodMetrics<'a> {
     #[serde(flatten)]
-    types: Option<Types>,
+    types: Option<Types<'a>>,
     metadata: Metadata<'a>,
     timestamp: &'a str,
     window: &'a str,
@@ -32,9 +30,9 @@ struct PodMetrics<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Types {
+struct Types<'a> {
     kind: &'static str,
-    api_version: &'static str,
+    api_version: &'a str,
 }
 
 #[derive(Serialize)]
@@ -62,7 +60,7 @@ struct Quantities {
 #[serde(rename_all = "camelCase")]
 struct PodMetricsList<'a> {
     kind: &'static str,
-    api_version: &'static str,
+    api_version: &'a str,
     metadata: Value,
     items: Vec<PodMetrics<'a>>,
 }
@@ -115,7 +113,12 @@ pub(super) fn resources() -> Vec<Value> {
     vec![resource("nodes", false, "NodeMetrics"), resource("pods", true, "PodMetrics")]
 }
 
-pub(super) fn list_pods(world: &World, query: &Query, namespace: Option<&str>) -> Result<Reply, ApiError> {
+pub(super) fn list_pods(
+    world: &World,
+    query: &Query,
+    version: MetricsVersion,
+    namespace: Option<&str>,
+) -> Result<Reply, ApiError> {
     let selector = Selector::parse(Resource::Pod, query.get("labelSelector"), "")?;
     let times = Times::of(world);
     let first = ObjectKey::new(namespace.unwrap_or_default(), "");
@@ -126,13 +129,13 @@ pub(super) fn list_pods(world: &World, query: &Query, namespace: Option<&str>) -
         .map(|(key, sample)| times.pod(key, sample));
     Ok(serialized(&PodMetricsList {
         kind: "PodMetricsList",
-        api_version: API_VERSION,
+        api_version: &api_version(version),
         metadata: json!({}),
         items: selected.collect(),
     }))
 }
 
-pub(super) fn get_pod(world: &World, namespace: &str, name: &str) -> Result<Reply, ApiError> {
+pub(super) fn get_pod(world: &World, version: MetricsVersion, namespace: &str, name: &str) -> Result<Reply, ApiError> {
     let key = ObjectKey::new(namespace, name);
     let full_name = format!("{namespace}/{name}");
     if world.store.get(Resource::Pod, &key).is_none() {
@@ -142,11 +145,11 @@ pub(super) fn get_pod(world: &World, namespace: &str, name: &str) -> Result<Repl
         return Err(not_measured("podmetrics", &full_name));
     };
     let times = Times::of(world);
-    let types = Some(Types { kind: "PodMetrics", api_version: API_VERSION });
+    let types = Some(Types { kind: "PodMetrics", api_version: &api_version(version) });
     Ok(serialized(&PodMetrics { types, ..times.pod(&key, sample) }))
 }
 
-pub(super) fn nodes(world: &World, name: Option<&str>) -> Result<Reply, ApiError> {
+pub(super) fn nodes(world: &World, version: MetricsVersion, name: Option<&str>) -> Result<Reply, ApiError> {
     let times = Times::of(world);
     let nodes = world.scheduler.nodes().iter().zip(&world.metrics.nodes);
     let mut items = nodes.filter(|(node, _)| name.is_none_or(|name| node.name == name)).map(|(node, usage)| {
@@ -160,15 +163,19 @@ pub(super) fn nodes(world: &World, name: Option<&str>) -> Result<Reply, ApiError
     let Some(name) = name else {
         return Ok(Reply::ok(&json!({
             "kind": "NodeMetricsList",
-            "apiVersion": API_VERSION,
+            "apiVersion": api_version(version),
             "metadata": {},
             "items": items.collect::<Vec<_>>(),
         })));
     };
     let mut metrics = items.next().ok_or_else(|| not_measured("nodemetrics", name))?;
     metrics["kind"] = "NodeMetrics".into();
-    metrics["apiVersion"] = API_VERSION.into();
+    metrics["apiVersion"] = api_version(version).into();
     Ok(Reply::ok(&metrics))
+}
+
+fn api_version(version: MetricsVersion) -> String {
+    format!("{GROUP}/{}", version.as_str())
 }
 
 fn not_measured(plural: &str, name: &str) -> ApiError {

@@ -43,7 +43,7 @@ pub(super) struct ApiRequest {
 #[derive(Debug)]
 pub(super) enum Reply {
     Json(StatusCode, Bytes),
-    Text(StatusCode, &'static str),
+    Text(StatusCode, Bytes),
     Watch(Box<WatchPlan>),
 }
 
@@ -53,18 +53,20 @@ impl Reply {
         Self::Json(StatusCode::OK, serde_json::to_vec(value).unwrap_or_default().into())
     }
 
-    fn not_served() -> Self {
-        Self::Text(StatusCode::NOT_FOUND, "404 page not found\n")
+    fn text(status: StatusCode, text: &'static str) -> Self {
+        Self::Text(status, Bytes::from_static(text.as_bytes()))
     }
 }
 
 /// Answers a request, at the world's present time.
 pub(super) fn answer(world: &mut World, request: &ApiRequest) -> Reply {
-    let Some(route) = route::resolve(world, &request.path) else { return Reply::not_served() };
+    let Some(route) = route::resolve(world, &request.path) else {
+        return Reply::text(StatusCode::NOT_FOUND, "404 page not found\n");
+    };
     let metrics = matches!(route, Route::PodMetrics { .. } | Route::NodeMetrics { .. })
         || matches!(&route, Route::GroupVersion { group, .. } if group == metrics::GROUP);
     if metrics && world.metrics.api == MetricsApi::Unavailable {
-        return Reply::Text(StatusCode::SERVICE_UNAVAILABLE, "service unavailable\n");
+        return Reply::text(StatusCode::SERVICE_UNAVAILABLE, "service unavailable\n");
     }
     dispatch(world, request, route).unwrap_or_else(ApiError::into_reply)
 }
@@ -72,6 +74,9 @@ pub(super) fn answer(world: &mut World, request: &ApiRequest) -> Reply {
 fn dispatch(world: &mut World, request: &ApiRequest, route: Route) -> Result<Reply, ApiError> {
     let query = Query::parse(&request.query);
     let get = request.method == Method::GET;
+    if query.flag("watch") && !matches!(route, Route::Collection { .. }) {
+        return Err(ApiError::method_not_allowed());
+    }
     match route {
         Route::Collection { resource, namespace } if get => {
             if query.flag("watch") {
@@ -91,16 +96,18 @@ fn dispatch(world: &mut World, request: &ApiRequest, route: Route) -> Result<Rep
         Route::Scale { resource, key } if request.method == Method::PUT => {
             scale::replace(world, request, &query, resource, &key)
         }
-        Route::PodMetrics { namespace, name: None } if get => metrics::list_pods(world, &query, namespace.as_deref()),
-        Route::PodMetrics { namespace, name: Some(name) } if get => {
-            metrics::get_pod(world, &namespace.unwrap_or_default(), &name)
+        Route::PodMetrics { version, namespace, name: None } if get => {
+            metrics::list_pods(world, &query, version, namespace.as_deref())
         }
-        Route::NodeMetrics { name } if get => metrics::nodes(world, name.as_deref()),
-        Route::Healthy if get => Ok(Reply::Text(StatusCode::OK, "ok")),
+        Route::PodMetrics { version, namespace, name: Some(name) } if get => {
+            metrics::get_pod(world, version, &namespace.unwrap_or_default(), &name)
+        }
+        Route::NodeMetrics { version, name } if get => metrics::nodes(world, version, name.as_deref()),
+        Route::Healthy if get => Ok(Reply::text(StatusCode::OK, "ok")),
         Route::Version if get => Ok(Reply::ok(&discovery::version())),
         Route::CoreVersions if get => Ok(Reply::ok(&discovery::core_versions())),
         Route::Groups if get => Ok(Reply::ok(&discovery::groups(world))),
-        Route::Group { group } if get => Ok(Reply::ok(&discovery::group(&group))),
+        Route::Group { group } if get => Ok(Reply::ok(&discovery::group(world, &group))),
         Route::GroupVersion { group, version } if get => Ok(Reply::ok(&discovery::resources(&group, &version))),
         _ => Err(ApiError::method_not_allowed()),
     }

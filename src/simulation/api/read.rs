@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::query::Query;
-use super::{ApiError, ApiRequest, Reply, full_json, wants_metadata_only};
+use super::{ApiError, ApiRequest, Reply, full_json, push_full_json, wants_metadata_only};
 use crate::simulation::resource::Resource;
 use crate::simulation::selector::Selector;
 use crate::simulation::store::ObjectKey;
@@ -38,8 +38,9 @@ pub(super) fn list(
         if last.is_some() {
             items.push(b',');
         }
-        if metadata_only {
-            super::push_full_json(&mut items, resource.definition(), object, true);
+        // The items of a list have no types of their own, except those of custom resources.
+        if metadata_only || resource.definition().add_on {
+            push_full_json(&mut items, resource.definition(), object, metadata_only);
         } else {
             items.extend_from_slice(&object.json);
         }
@@ -81,7 +82,7 @@ impl Page {
         if !token.is_empty() {
             let page = Self::from_token(token)
                 .ok_or_else(|| ApiError::bad_request("continue key is not valid: it was not made by this server"))?;
-            if world.store.changes(resource, page.revision).is_err() {
+            if world.store.reaches_back(resource, page.revision).is_err() {
                 return Err(ApiError::expired(
                     "The provided continue parameter is too old to display a consistent list result. You must start a \
                      new list without the continue parameter.",

@@ -1,7 +1,7 @@
 //! Which part of the API an address means.
 
 use super::metrics;
-use crate::simulation::metrics::MetricsApi;
+use crate::simulation::metrics::{MetricsApi, MetricsVersion};
 use crate::simulation::resource::Resource;
 use crate::simulation::store::ObjectKey;
 use crate::simulation::world::World;
@@ -34,10 +34,12 @@ pub(super) enum Route {
         key: ObjectKey,
     },
     PodMetrics {
+        version: MetricsVersion,
         namespace: Option<String>,
         name: Option<String>,
     },
     NodeMetrics {
+        version: MetricsVersion,
         name: Option<String>,
     },
 }
@@ -52,7 +54,7 @@ pub(super) fn resolve(world: &World, path: &str) -> Option<Route> {
         ["apis"] => Some(Route::Groups),
         ["api", version, rest @ ..] => in_version(world, "", version, rest),
         ["apis", group] => {
-            let served = super::discovery::served_groups(world).iter().any(|(served, _)| served == group);
+            let served = super::discovery::served_groups(world).iter().any(|served| served.name == *group);
             served.then(|| Route::Group { group: (*group).to_owned() })
         }
         ["apis", group, version, rest @ ..] => in_version(world, group, version, rest),
@@ -90,19 +92,22 @@ fn in_version(world: &World, group: &str, version: &str, rest: &[&str]) -> Optio
 }
 
 fn in_metrics(world: &World, version: &str, rest: &[&str]) -> Option<Route> {
-    if world.metrics.api == MetricsApi::Absent || version != metrics::VERSION {
+    if world.metrics.api == MetricsApi::Absent {
         return None;
     }
+    let version = *world.metrics.versions.iter().find(|served| served.as_str() == version)?;
     let owned = |text: &str| Some(text.to_owned());
     match rest {
-        [] => Some(Route::GroupVersion { group: metrics::GROUP.to_owned(), version: version.to_owned() }),
-        ["pods"] => Some(Route::PodMetrics { namespace: None, name: None }),
-        ["namespaces", namespace, "pods"] => Some(Route::PodMetrics { namespace: owned(namespace), name: None }),
-        ["namespaces", namespace, "pods", name] => {
-            Some(Route::PodMetrics { namespace: owned(namespace), name: owned(name) })
+        [] => Some(Route::GroupVersion { group: metrics::GROUP.to_owned(), version: version.as_str().to_owned() }),
+        ["pods"] => Some(Route::PodMetrics { version, namespace: None, name: None }),
+        ["namespaces", namespace, "pods"] => {
+            Some(Route::PodMetrics { version, namespace: owned(namespace), name: None })
         }
-        ["nodes"] => Some(Route::NodeMetrics { name: None }),
-        ["nodes", name] => Some(Route::NodeMetrics { name: owned(name) }),
+        ["namespaces", namespace, "pods", name] => {
+            Some(Route::PodMetrics { version, namespace: owned(namespace), name: owned(name) })
+        }
+        ["nodes"] => Some(Route::NodeMetrics { version, name: None }),
+        ["nodes", name] => Some(Route::NodeMetrics { version, name: owned(name) }),
         _ => None,
     }
 }

@@ -57,7 +57,7 @@ impl Service<Request<Body>> for SimulatedApi {
 
 async fn handle(shared: Arc<Shared>, request: Request<Body>) -> io::Result<Response<ResponseBody>> {
     let (parts, body) = request.into_parts();
-    let query = parts.uri.query().unwrap_or_default().trim_end_matches('&').to_owned();
+    let query = parts.uri.query().unwrap_or_default().trim_matches('&').to_owned();
     let fault = {
         let mut state = shared.lock();
         if state.stopped {
@@ -82,12 +82,12 @@ async fn handle(shared: Arc<Shared>, request: Request<Body>) -> io::Result<Respo
             return Err(io::Error::new(io::ErrorKind::ConnectionReset, "connection reset by peer"));
         }
         Some(FaultEffect::Status { code, reason, message, retry_after }) => {
-            let code = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            let mut response = response(ApiError::new(code, &reason, message).into_reply());
-            if let Some(seconds) = retry_after {
-                response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-            }
-            return Ok(response);
+            let reply = ApiError::new(status_code(code), &reason, message).into_reply();
+            return Ok(with_retry_after(response(reply), retry_after));
+        }
+        Some(FaultEffect::Text { code, body, retry_after }) => {
+            let reply = Reply::Text(status_code(code), body.into());
+            return Ok(with_retry_after(response(reply), retry_after));
         }
     }
     let request = ApiRequest {
@@ -113,6 +113,17 @@ async fn handle(shared: Arc<Shared>, request: Request<Body>) -> io::Result<Respo
     })
 }
 
+fn status_code(code: u16) -> StatusCode {
+    StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+fn with_retry_after(mut response: Response<ResponseBody>, seconds: Option<u32>) -> Response<ResponseBody> {
+    if let Some(seconds) = seconds {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    response
+}
+
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
@@ -120,7 +131,7 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {
 fn response(reply: Reply) -> Response<ResponseBody> {
     let (status, media_type, body) = match reply {
         Reply::Json(status, body) => (status, "application/json", body),
-        Reply::Text(status, text) => (status, "text/plain; charset=utf-8", Bytes::from_static(text.as_bytes())),
+        Reply::Text(status, text) => (status, "text/plain; charset=utf-8", text),
         // Streams are made where the cluster is at hand.
         Reply::Watch(_) => (StatusCode::INTERNAL_SERVER_ERROR, "text/plain; charset=utf-8", Bytes::new()),
     };

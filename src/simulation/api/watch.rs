@@ -17,8 +17,8 @@ use super::{ApiError, ApiRequest, Reply, push_full_json, wants_metadata_only};
 use crate::simulation::Shared;
 use crate::simulation::resource::Resource;
 use crate::simulation::selector::Selector;
-use crate::simulation::store::{Change, ChangeKind, Object};
-use crate::simulation::world::World;
+use crate::simulation::store::{Change, ChangeKind, Expired, Object};
+use crate::simulation::world::{World, span};
 
 /// How often a watch is told that it has missed nothing.
 const BOOKMARK_INTERVAL: Duration = Duration::from_secs(60);
@@ -39,6 +39,8 @@ pub(in crate::simulation) struct WatchPlan {
     revision: u64,
     /// What it is told at once.
     first: Vec<u8>,
+    /// Whether that is all.
+    expired: bool,
     changed: watch::Receiver<u64>,
 }
 
@@ -67,6 +69,7 @@ pub(super) fn plan(
         timeout: query.number("timeoutSeconds").filter(|given| *given > 0).map_or(USUAL_TIMEOUT, Duration::from_secs),
         revision: asked,
         first: Vec::new(),
+        expired: false,
         changed,
     };
     // Version 0 means "any": the present state comes first, and what happens from here on.
@@ -80,6 +83,9 @@ pub(super) fn plan(
         if streams_list && plan.bookmarks {
             push_bookmark(&mut plan.first, resource, present, true);
         }
+    } else if let Err(expired) = world.store.reaches_back(resource, asked) {
+        push_error(&mut plan.first, expired);
+        plan.expired = true;
     }
     Ok(Reply::Watch(Box::new(plan)))
 }
@@ -106,7 +112,7 @@ enum Next {
 impl Watch {
     pub fn new(shared: Arc<Shared>, plan: WatchPlan, cuts: u64) -> Self {
         let now = shared.clock.now();
-        let timeout = chrono::TimeDelta::from_std(plan.timeout.min(USUAL_TIMEOUT)).unwrap_or_default();
+        let timeout = span(plan.timeout);
         Self { ends: now + timeout, next_bookmark: now + BOOKMARK_INTERVAL, shared, plan, cuts, over: false }
     }
 
@@ -142,6 +148,7 @@ impl Watch {
             return Next::Cut;
         }
         if !self.plan.first.is_empty() {
+            self.over = self.plan.expired;
             return Next::Bytes(std::mem::take(&mut self.plan.first).into());
         }
         self.plan.changed.mark_unchanged();
@@ -151,9 +158,7 @@ impl Watch {
         let mut bytes = Vec::new();
         match state.world.store.changes(plan.resource, plan.revision) {
             Err(expired) => {
-                let status = ApiError::from(expired).status();
-                bytes.extend_from_slice(json!({ "type": "ERROR", "object": status }).to_string().as_bytes());
-                bytes.push(b'\n');
+                push_error(&mut bytes, expired);
                 self.over = true;
                 return Next::Bytes(bytes.into());
             }
@@ -202,6 +207,12 @@ fn push_event(bytes: &mut Vec<u8>, kind: &str, resource: Resource, object: &Obje
     bytes.extend_from_slice(format!(r#"{{"type":"{kind}","object":"#).as_bytes());
     push_full_json(bytes, resource.definition(), object, metadata_only);
     bytes.extend_from_slice(b"}\n");
+}
+
+fn push_error(bytes: &mut Vec<u8>, expired: Expired) {
+    let status = ApiError::from(expired).status();
+    bytes.extend_from_slice(json!({ "type": "ERROR", "object": status }).to_string().as_bytes());
+    bytes.push(b'\n');
 }
 
 fn push_bookmark(bytes: &mut Vec<u8>, resource: Resource, revision: u64, initial_events_end: bool) {

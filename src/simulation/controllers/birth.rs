@@ -6,7 +6,6 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::pods::delta;
 use super::{Counts, Deployment, Holds, ReplicaSet, StatefulSet, Workload, WorkloadRef};
 use crate::simulation::load::LoadCurve;
 use crate::simulation::manifests;
@@ -14,7 +13,7 @@ use crate::simulation::resource::Resource;
 use crate::simulation::settings::{WorkloadKind, WorkloadSettings};
 use crate::simulation::store::ObjectKey;
 use crate::simulation::template::Template;
-use crate::simulation::world::World;
+use crate::simulation::world::{World, span};
 
 /// Since when a new workload has been there.
 #[derive(Clone, Copy, Debug)]
@@ -103,15 +102,16 @@ impl World {
         created: DateTime<Utc>,
         born: Option<DateTime<Utc>>,
     ) {
+        let template = manifests::pod_template(settings);
         let deployment = Deployment {
             uid: self.new_uid("Deployment", key),
             replicas: settings.replicas,
-            template: Template::parse(&manifests::pod_template(settings)),
+            template: Template::parse(&template),
             sets: Vec::new(),
             available: Holds { holds: false, since: created },
             complete: Holds { holds: false, since: created },
         };
-        let mut value = manifests::deployment(key, &deployment, settings, created);
+        let mut value = manifests::deployment(key, &deployment, template, created);
         let set_key = ObjectKey::new(&key.namespace, format!("{}-{}", key.name, deployment.template.hash));
         self.deployments.insert(key.clone(), deployment);
         if let Some(born) = born
@@ -119,7 +119,7 @@ impl World {
         {
             let counts = self.store_running_set(&set_key, set, born);
             if let Some(deployment) = self.deployments.get_mut(key) {
-                let since = born + delta(settings.start + settings.ready_after);
+                let since = born + span(settings.start) + span(settings.ready_after);
                 let all = counts.ready == settings.replicas;
                 deployment.available = Holds { holds: all, since };
                 deployment.complete = Holds { holds: all, since };
@@ -182,7 +182,8 @@ impl World {
         created: DateTime<Utc>,
         born: Option<DateTime<Utc>>,
     ) {
-        let template = Template::parse(&manifests::pod_template(settings));
+        let pod_template = manifests::pod_template(settings);
+        let template = Template::parse(&pod_template);
         let set = StatefulSet {
             uid: self.new_uid("StatefulSet", key),
             replicas: settings.replicas,
@@ -191,7 +192,7 @@ impl World {
             pods: BTreeSet::new(),
             made: 0,
         };
-        let mut value = manifests::stateful_set(key, &set, settings, created);
+        let mut value = manifests::stateful_set(key, &set, pod_template, settings.pod_management, created);
         self.stateful_sets.insert(key.clone(), set);
         if let Some(born) = born {
             for ordinal in 0..settings.replicas {

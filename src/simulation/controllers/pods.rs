@@ -11,7 +11,7 @@ use crate::simulation::resource::Resource;
 use crate::simulation::settings::{WorkloadKind, WorkloadSettings};
 use crate::simulation::store::ObjectKey;
 use crate::simulation::template::{Labels, Template};
-use crate::simulation::world::{Event, World};
+use crate::simulation::world::{Event, World, span};
 
 /// What a controller decides about a pod that it makes.
 pub(super) struct NewPod {
@@ -44,11 +44,11 @@ impl World {
         let mut pod = self.new_pod(new, born);
         let key = pod.key.clone();
         if let Ok(node) = self.scheduler.place(&pod.template) {
-            let started = born + delta(pod.settings.start);
+            let started = born + span(pod.settings.start);
             pod.node = Some(node);
             pod.scheduled = Some(born);
             pod.started = Some(started);
-            pod.ready = Some(started + delta(pod.settings.ready_after));
+            pod.ready = Some(started + span(pod.settings.ready_after));
             pod.scrapes = u32::MAX;
         } else {
             self.scheduler.wait(pod.created, &key);
@@ -111,7 +111,7 @@ impl World {
         let now = self.now;
         let Some(pod) = self.pods.get_mut(key).filter(|pod| pod.deleted.is_none()) else { return };
         pod.deleted = Some(now);
-        let takes = if pod.node.is_some() { delta(pod.settings.stop) } else { TimeDelta::zero() };
+        let takes = if pod.node.is_some() { span(pod.settings.stop) } else { TimeDelta::zero() };
         let uid = pod.uid.clone();
         let owner = pod.owner.clone();
         self.scheduler.wait_no_more(pod.created, key);
@@ -181,12 +181,7 @@ impl World {
     }
 }
 
-/// A span of the cluster's time.
-pub(super) fn delta(span: Duration) -> TimeDelta {
-    TimeDelta::from_std(span).unwrap_or(TimeDelta::MAX)
-}
-
 /// A span, give or take a fifth: no two pods start equally fast.
-fn about(span: Duration, random: &mut fastrand::Rng) -> TimeDelta {
-    delta(span.mul_f64(0.8 + 0.4 * random.f64()))
+fn about(usual: Duration, random: &mut fastrand::Rng) -> TimeDelta {
+    span(usual.mul_f64(0.8 + 0.4 * random.f64()))
 }

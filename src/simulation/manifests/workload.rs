@@ -55,12 +55,7 @@ pub(crate) fn pod_template(settings: &WorkloadSettings) -> Value {
 }
 
 /// A Deployment as it is before its controller has seen it.
-pub(crate) fn deployment(
-    key: &ObjectKey,
-    state: &Deployment,
-    settings: &WorkloadSettings,
-    created: DateTime<Utc>,
-) -> Value {
+pub(crate) fn deployment(key: &ObjectKey, state: &Deployment, template: Value, created: DateTime<Utc>) -> Value {
     let mut metadata = metadata(key, &state.uid, created);
     metadata["labels"] = json!({ "app": key.name });
     json!({
@@ -71,7 +66,7 @@ pub(crate) fn deployment(
             "revisionHistoryLimit": 10,
             "selector": { "matchLabels": { "app": key.name } },
             "strategy": { "type": "RollingUpdate", "rollingUpdate": { "maxSurge": "25%", "maxUnavailable": "25%" } },
-            "template": pod_template(settings),
+            "template": template,
         },
         "status": {},
     })
@@ -159,12 +154,13 @@ pub(crate) fn replica_set_status(counts: &Counts, generation: i64) -> Value {
 pub(crate) fn stateful_set(
     key: &ObjectKey,
     state: &StatefulSet,
-    settings: &WorkloadSettings,
+    template: Value,
+    management: PodManagement,
     created: DateTime<Utc>,
 ) -> Value {
     let mut metadata = metadata(key, &state.uid, created);
     metadata["labels"] = json!({ "app": key.name });
-    let management = match settings.pod_management {
+    let management = match management {
         PodManagement::OrderedReady => "OrderedReady",
         PodManagement::Parallel => "Parallel",
     };
@@ -177,7 +173,7 @@ pub(crate) fn stateful_set(
             "revisionHistoryLimit": 10,
             "selector": { "matchLabels": { "app": key.name } },
             "serviceName": key.name,
-            "template": pod_template(settings),
+            "template": template,
             "updateStrategy": { "type": "RollingUpdate", "rollingUpdate": { "partition": 0 } },
         },
         "status": { "replicas": 0, "availableReplicas": 0 },
