@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Recipient;
+use chrono::TimeDelta;
 
 use super::messages::{GetUsage, UsageResult};
 use super::snapshot::AutoscalerRecord;
@@ -21,6 +22,12 @@ const TRIES: usize = 3;
 
 /// How long to wait for the collector; its own call to the cluster ends sooner.
 const USAGE_TIMEOUT: Duration = Duration::from_secs(12);
+
+/// How much later than the API server the watches may know of a new workload.
+const WATCH_LAG: TimeDelta = TimeDelta::seconds(3);
+
+/// How long to wait before looking for it again.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// All that an evaluation needs.
 pub(super) struct Evaluation {
@@ -100,7 +107,7 @@ impl Evaluation {
 
     async fn observe(&self) -> Result<Observation, Outcome> {
         let workload = &self.record.spec.workload;
-        let (current_replicas, mut pods) = match self.cluster.index.view(workload) {
+        let (current_replicas, mut pods) = match self.view().await {
             WorkloadView::Present { replicas, pods } => (replicas, pods),
             WorkloadView::Absent => return Err(Outcome::WorkloadGone),
             WorkloadView::Unknown { error } => return Err(Outcome::Blind { error }),
@@ -120,6 +127,19 @@ impl Evaluation {
             gpu_source: SourceState::Unavailable { error: "no GPU metrics are collected".into() },
             max_age: self.max_age,
         })
+    }
+
+    /// What the watches know. They may hear of a workload a moment later than the client who created it, so a new
+    /// autoscaler does not take its absence at face value.
+    async fn view(&self) -> WorkloadView {
+        loop {
+            let view = self.cluster.index.view(&self.record.spec.workload);
+            let is_new = self.clock.now() - self.record.created_at < WATCH_LAG;
+            if view != WorkloadView::Absent || !is_new {
+                return view;
+            }
+            self.clock.sleep(LOOK_AGAIN).await;
+        }
     }
 
     async fn usage(&self) -> UsageResult {
