@@ -62,7 +62,7 @@ fn the_domain_knows_nothing_of_the_world() {
         "reqwest",
         "tokio",
         "http",
-        "log",
+        "log::",
         "fastrand",
         "uuid",
         "std::env",
