@@ -69,8 +69,8 @@ async fn a_fast_cluster_does_in_seconds_what_takes_others_minutes() {
     assert_eq!(pods(&cluster).await.iter().filter(|pod| is_ready(pod)).count(), 3);
 }
 
-/// Ten thousand workloads in a hundred namespaces, fifteen thousand pods. The limits are generous, because a machine may
-/// be slow and busy; what takes quadratic time would exceed them by far.
+/// Ten thousand workloads in a hundred namespaces, fifteen thousand pods. The limit is generous, because a machine may
+/// be slow and busy; what takes quadratic time would exceed it by far.
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_workloads_are_no_burden() {
     #[allow(clippy::disallowed_methods)]
