@@ -135,7 +135,7 @@ impl Registry {
     fn start(&mut self, record: Arc<AutoscalerRecord>, number: u64, registry: &Addr<Self>) -> Entry {
         let generation = self.next_generation;
         self.next_generation += 1;
-        let notice = DeathNotice { registry: registry.downgrade(), id: record.id.clone(), generation };
+        let notice = DeathNotice { registry: registry.downgrade().recipient(), id: record.id.clone(), generation };
         let shared = self.shared.clone();
         let spec = record.clone();
         let address = match self.arbiter_for(number) {

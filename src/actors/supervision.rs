@@ -3,14 +3,13 @@
 
 use std::time::Duration;
 
-use actix::WeakAddr;
+use actix::WeakRecipient;
 
 use super::messages::ActorGone;
-use super::registry::Registry;
 
 /// Tells the registry, when it is dropped with its actor, that the actor is gone, and whether by a panic.
 pub(super) struct DeathNotice {
-    pub(super) registry: WeakAddr<Registry>,
+    pub(super) registry: WeakRecipient<ActorGone>,
     pub(super) id: String,
     pub(super) generation: u64,
 }

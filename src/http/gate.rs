@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 use subtle::ConstantTimeEq;
 
 use super::error::ApiError;
-use super::server::HttpState;
+use super::state::HttpState;
 
 /// What a kubelet asks for; it has no token.
 const PROBES: [&str; 3] = ["/health", "/healthz", "/readyz"];

@@ -7,6 +7,8 @@ mod error;
 mod gate;
 mod routes;
 mod server;
+mod state;
 mod wire;
 
-pub use server::{HttpServerSettings, HttpState, serve};
+pub use server::{HttpServerSettings, serve};
+pub use state::HttpState;

@@ -1,34 +1,16 @@
 //! The listening server.
 
 use std::net::TcpListener;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::{Compress, Logger, NormalizePath, from_fn};
 use actix_web::web::{self, Data, PathConfig};
 use actix_web::{App, HttpServer};
-use secrecy::SecretString;
 
 use super::error::ApiError;
+use super::state::HttpState;
 use super::{gate, routes};
-use crate::actors::registry_handle::RegistryHandle;
-use crate::ports::WorkloadIndex;
-
-/// What the handlers need.
-pub struct HttpState {
-    /// The registry.
-    pub registry: RegistryHandle,
-    /// Knows whether the cluster is known.
-    pub index: Arc<dyn WorkloadIndex>,
-    /// The cluster's name for people.
-    pub cluster_name: String,
-    /// What a client must send, if anything.
-    pub token: Option<SecretString>,
-    /// Set when the service is about to stop, so that no more traffic is sent to it.
-    pub stopping: AtomicBool,
-}
 
 /// How the server serves.
 #[derive(Clone, Copy, Debug)]

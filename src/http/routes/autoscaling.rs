@@ -11,7 +11,7 @@ use crate::actors::snapshot::Status;
 use crate::domain::validation::{is_dns_label, validate};
 use crate::http::body::read_json;
 use crate::http::error::ApiError;
-use crate::http::server::HttpState;
+use crate::http::state::HttpState;
 use crate::http::wire::{AggregateBody, AutoscalerBody, CreateRequest, DeletedBody, ListBody};
 
 pub fn configure(config: &mut ServiceConfig) {

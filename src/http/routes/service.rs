@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{get, only};
 use crate::http::error::ApiError;
-use crate::http::server::HttpState;
+use crate::http::state::HttpState;
 
 pub fn configure(config: &mut ServiceConfig) {
     config

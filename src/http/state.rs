@@ -1,0 +1,23 @@
+//! What the handlers share.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use secrecy::SecretString;
+
+use crate::actors::registry_handle::RegistryHandle;
+use crate::ports::WorkloadIndex;
+
+/// What the handlers need.
+pub struct HttpState {
+    /// The registry.
+    pub registry: RegistryHandle,
+    /// Knows whether the cluster is known.
+    pub index: Arc<dyn WorkloadIndex>,
+    /// The cluster's name for people.
+    pub cluster_name: String,
+    /// What a client must send, if anything.
+    pub token: Option<SecretString>,
+    /// Set when the service is about to stop, so that no more traffic is sent to it.
+    pub stopping: AtomicBool,
+}
