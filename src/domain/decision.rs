@@ -233,7 +233,7 @@ fn describe_metric(report: &MetricReport) -> Option<String> {
     let target = report.target?.get();
     Some(match (&report.utilization, &report.proposal) {
         (Ok(utilization), Some(proposal)) => {
-            format!("{} {} % of target {target} % proposes {}", report.metric, utilization.percent, proposal.replicas)
+            format!("{} {} % (target {target} %) proposes {}", report.metric, utilization.percent, proposal.replicas)
         }
         (Err(error), _) => format!("{} unknown ({error})", report.metric),
         (Ok(utilization), None) => format!("{} {} %", report.metric, utilization.percent),

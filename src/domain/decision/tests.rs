@@ -376,11 +376,11 @@ fn a_step_limit_is_named_before_the_bound_that_lies_behind_it() {
 }
 
 #[rstest]
-#[case::no_change(4, 70, "stays at 4: cpu 70 % of target 70 % proposes 4")]
-#[case::up(4, 105, "4 -> 6: cpu 105 % of target 70 % proposes 6")]
-#[case::limited(4, 700, "4 -> 6: cpu 700 % of target 70 % proposes 40; bounds 40 -> 6 (TooManyReplicas)")]
-#[case::waits(4, 35, "stays at 4: cpu 35 % of target 70 % proposes 2; stabilization 2 -> 4 (ScaleDownStabilized)")]
-#[case::out_of_bounds(7, 70, "7 -> 6: cpu 70 % of target 70 % proposes 7; bounds 7 -> 6 (TooManyReplicas)")]
+#[case::no_change(4, 70, "stays at 4: cpu 70 % (target 70 %) proposes 4")]
+#[case::up(4, 105, "4 -> 6: cpu 105 % (target 70 %) proposes 6")]
+#[case::limited(4, 700, "4 -> 6: cpu 700 % (target 70 %) proposes 40; bounds 40 -> 6 (TooManyReplicas)")]
+#[case::waits(4, 35, "stays at 4: cpu 35 % (target 70 %) proposes 2; stabilization 2 -> 4 (ScaleDownStabilized)")]
+#[case::out_of_bounds(7, 70, "7 -> 6: cpu 70 % (target 70 %) proposes 7; bounds 7 -> 6 (TooManyReplicas)")]
 fn the_sentence_tells_what_happens_and_why(#[case] current: u32, #[case] cpu: u64, #[case] sentence: &str) {
     let decision = decide_once(&rules(2, 6), &observe(current, pods(current, cpu, 50, at(0))));
     assert_eq!(decision.sentence(), sentence);
@@ -393,7 +393,7 @@ fn the_sentence_names_each_metric_with_a_target_and_why_it_is_unknown() {
     let decision = decide_once(&rules, &observe(2, pods(2, 85, 160, at(0))));
     assert_eq!(
         decision.sentence(),
-        "2 -> 4: cpu 85 % of target 70 % proposes 3; memory 160 % of target 80 % proposes 4; gpu unknown (no exporter)"
+        "2 -> 4: cpu 85 % (target 70 %) proposes 3; memory 160 % (target 80 %) proposes 4; gpu unknown (no exporter)"
     );
 }
 
