@@ -109,7 +109,7 @@ fn a_scaling_that_was_due_at_the_next_tick_never_happens() {
 fn deleting_while_a_permission_is_probed_is_not_held_up() {
     play(async |stage| {
         stage.cluster.add("web", 2, 140);
-        stage.cluster.next(Op::Set, "web", [Answer::Fails(ClusterError::Forbidden("no".into()))]);
+        stage.cluster.always(Op::Set, "web", Answer::Fails(ClusterError::Forbidden("no".into())));
         let gate = Gate::new();
         stage.cluster.next(Op::Probe, "web", [Answer::Waits(gate.clone())]);
         let record = stage.create("web", rules(1, 10)).await;

@@ -145,7 +145,7 @@ fn a_forbidden_change_is_made_as_soon_as_it_is_allowed() {
 fn an_api_server_that_is_away_does_not_lift_a_refusal() {
     play(async |stage| {
         stage.cluster.add("web", 2, 105);
-        stage.cluster.next(Op::Set, "web", [forbidden()]);
+        stage.cluster.always(Op::Set, "web", forbidden());
         stage.cluster.always(Op::Probe, "web", Answer::Fails(ClusterError::Unavailable("connection refused".into())));
         let record = stage.create("web", rules(1, 10)).await;
         stage.cluster.set_load("web", 70);

@@ -181,6 +181,6 @@ fn in_steady_state_an_autoscaler_makes_no_request_of_its_own() {
         assert!(stage.cluster.calls(Op::View).len() >= 20 * 39, "they were evaluated");
         assert_eq!(stage.cluster.scaler_calls(), 0);
         assert_eq!(stage.cluster.calls(Op::Resolve).len(), 20);
-        assert!(stage.cluster.calls(Op::List).len() <= 61);
+        assert!(stage.cluster.calls(Op::List).len() <= 121);
     });
 }

@@ -24,8 +24,9 @@ fn list_times(stage: &Stage, subject: &str) -> Vec<f64> {
     stage.cluster.calls_about(Op::List, subject).iter().map(|call| stage.seconds(call.at)).collect()
 }
 
-fn shortest_gap(times: &[f64]) -> f64 {
-    times.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, f64::min)
+/// Whether no request follows another before its answer has lost its freshness.
+fn is_spared(times: &[f64]) -> bool {
+    times.windows(2).all(|pair| pair[1] - pair[0] > FRESHNESS.as_secs_f64() - 0.0005)
 }
 
 #[test]
@@ -35,8 +36,8 @@ fn two_hundred_autoscalers_of_a_namespace_cause_one_request_per_freshness() {
         stage.pass(300.0).await;
         assert!(stage.cluster.calls(Op::View).len() >= 200 * 19);
         let times = list_times(stage, NAMESPACE);
-        assert!(shortest_gap(&times) >= FRESHNESS.as_secs_f64(), "{times:?}");
-        assert!((28..=31).contains(&times.len()), "{}", times.len());
+        assert!(is_spared(&times), "{times:?}");
+        assert!((55..=61).contains(&times.len()), "{}", times.len());
         assert_eq!(stage.cluster.calls(Op::List).len(), times.len());
         assert_eq!(stage.cluster.scaler_calls(), 0);
     });
@@ -67,7 +68,7 @@ fn a_few_namespaces_are_read_one_by_one() {
         assert!(list_times(stage, "*").is_empty());
         for namespace in ["default", "team-1", "team-2", "team-3"] {
             let times = list_times(stage, namespace);
-            assert!(shortest_gap(&times) >= FRESHNESS.as_secs_f64() && times.len() >= 25, "{namespace} {times:?}");
+            assert!(is_spared(&times) && times.len() >= 35, "{namespace} {times:?}");
         }
     });
 }
@@ -80,7 +81,7 @@ fn many_namespaces_are_read_with_one_request_for_the_cluster() {
         stage.cluster.forget_calls();
         stage.pass(300.0).await;
         let times = list_times(stage, "*");
-        assert!(shortest_gap(&times) >= FRESHNESS.as_secs_f64() && times.len() <= 31, "{times:?}");
+        assert!(is_spared(&times) && times.len() <= 61, "{times:?}");
         assert_eq!(stage.cluster.calls(Op::List).len(), times.len());
         assert_eq!(stage.registry.aggregate().await.unwrap().average_cpu_percent, Some(70.0));
     });
@@ -93,7 +94,7 @@ fn a_source_that_fails_is_not_asked_more_often() {
         create_in(stage, 1, 200).await;
         stage.pass(300.0).await;
         let times = list_times(stage, NAMESPACE);
-        assert!(shortest_gap(&times) >= FRESHNESS.as_secs_f64() && times.len() <= 31, "{times:?}");
+        assert!(is_spared(&times) && times.len() <= 61, "{times:?}");
     });
 }
 
