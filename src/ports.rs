@@ -1,4 +1,6 @@
 //! What the outside must offer, in domain types. Adapters implement these traits; the actors use nothing else.
+//!
+//! Each future ends by itself: an implementation gives every call to the outside a time limit.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -111,6 +113,8 @@ pub trait WorkloadResolver: Send + Sync {
 pub enum WorkloadView {
     /// It exists.
     Present {
+        /// Tells it from another workload of the same name, before or after it.
+        uid: Arc<str>,
         /// Its `spec.replicas`.
         replicas: u32,
         /// The pods that it owns, without their usage.

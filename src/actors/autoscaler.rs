@@ -67,6 +67,7 @@ impl Autoscaler {
         let evaluation = Evaluation {
             record: self.record.clone(),
             state: self.snapshot.state.clone(),
+            uid: self.snapshot.uid.clone(),
             cluster: self.shared.cluster.clone(),
             usage: self.shared.usage.clone(),
             clock: self.shared.clock,
@@ -87,7 +88,10 @@ impl Autoscaler {
             Outcome::Cancelled => {}
             Outcome::WorkloadGone => autoscaler.workload_gone(now),
             Outcome::Blind { error } => autoscaler.blind(&error, now),
-            Outcome::Decided { decision, state, action } => autoscaler.decided(decision, state, action, now),
+            Outcome::Decided { decision, state, uid, action } => {
+                autoscaler.snapshot.uid = Some(uid);
+                autoscaler.decided(decision, state, action, now);
+            }
         }
         autoscaler.record.publish(autoscaler.snapshot.clone());
         if !autoscaler.stopping.is_empty() {
@@ -214,7 +218,6 @@ impl Handler<Stop> for Autoscaler {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, _: Stop, context: &mut Self::Context) -> Self::Result {
-        self.record.deleted.cancel();
         let (confirm, confirmed) = oneshot::channel();
         self.stopping.push(confirm);
         if !self.evaluating {

@@ -33,6 +33,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 pub(super) struct Evaluation {
     pub record: Arc<AutoscalerRecord>,
     pub state: State,
+    /// The workload that the state is about.
+    pub uid: Option<Arc<str>>,
     pub cluster: Cluster,
     pub usage: Recipient<GetUsage>,
     pub clock: Clock,
@@ -51,7 +53,7 @@ pub(super) enum Outcome {
     /// Nothing is known about the workload.
     Blind { error: String },
     /// A decision was made; `action` says what came of it.
-    Decided { decision: Arc<Decision>, state: State, action: Action },
+    Decided { decision: Arc<Decision>, state: State, uid: Arc<str>, action: Action },
 }
 
 /// What came of a decision.
@@ -78,13 +80,17 @@ enum Attempt {
 
 impl Evaluation {
     /// Runs the evaluation.
-    pub(super) async fn run(self) -> Outcome {
+    pub(super) async fn run(mut self) -> Outcome {
         let deleted = self.record.deleted.clone();
         let Some(observed) = deleted.run_until_cancelled(self.observe()).await else { return Outcome::Cancelled };
-        let mut observation = match observed {
-            Ok(observation) => observation,
+        let (uid, mut observation) = match observed {
+            Ok(observed) => observed,
             Err(outcome) => return outcome,
         };
+        if self.uid.as_ref().is_some_and(|known| *known != uid) {
+            // Deleted and created again meanwhile: nothing that was recommended for the old one holds for the new one.
+            self.state = State::default();
+        }
         let mut moved = 0;
         loop {
             // Deciding again starts from the same state: one evaluation leaves one recommendation.
@@ -92,23 +98,23 @@ impl Evaluation {
             let decision = Arc::new(decision);
             match self.act(&decision).await {
                 Attempt::Cancelled => return Outcome::Cancelled,
-                Attempt::Ended(action) => return Outcome::Decided { decision, state, action },
+                Attempt::Ended(action) => return Outcome::Decided { decision, state, uid, action },
                 Attempt::Moved { replicas } if moved < TRIES => {
                     moved += 1;
                     observation.current_replicas = replicas;
                 }
                 Attempt::Moved { .. } => {
                     let error = ClusterError::Conflict("the replicas keep being changed by somebody else".into());
-                    return Outcome::Decided { decision, state, action: Action::ChangeFailed(error) };
+                    return Outcome::Decided { decision, state, uid, action: Action::ChangeFailed(error) };
                 }
             }
         }
     }
 
-    async fn observe(&self) -> Result<Observation, Outcome> {
+    async fn observe(&self) -> Result<(Arc<str>, Observation), Outcome> {
         let workload = &self.record.spec.workload;
-        let (current_replicas, mut pods) = match self.view().await {
-            WorkloadView::Present { replicas, pods } => (replicas, pods),
+        let (uid, current_replicas, mut pods) = match self.view().await {
+            WorkloadView::Present { uid, replicas, pods } => (uid, replicas, pods),
             WorkloadView::Absent => return Err(Outcome::WorkloadGone),
             WorkloadView::Unknown { error } => return Err(Outcome::Blind { error }),
         };
@@ -120,13 +126,8 @@ impl Evaluation {
             }
             Err(error) => SourceState::Unavailable { error: error.to_string() },
         };
-        Ok(Observation {
-            current_replicas,
-            pods,
-            resource_source,
-            gpu_source: SourceState::Unavailable { error: "no GPU metrics are collected".into() },
-            max_age: self.max_age,
-        })
+        let gpu_source = SourceState::Unavailable { error: "no GPU metrics are collected".into() };
+        Ok((uid, Observation { current_replicas, pods, resource_source, gpu_source, max_age: self.max_age }))
     }
 
     /// What the watches know. They may hear of a workload a moment later than the client who created it, so a new

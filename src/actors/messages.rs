@@ -98,7 +98,7 @@ pub struct Aggregate {
     pub average_cpu_percent: Option<f64>,
 }
 
-/// To the registry, from the application: finish what is in hand and start nothing more.
+/// To the registry, from the application: finish the evaluations in hand and start nothing more.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Drain;
@@ -112,7 +112,7 @@ pub(super) struct ActorGone {
     pub panicked: bool,
 }
 
-/// To an autoscaler, from the registry: finish the change in hand, if there is one, and end.
+/// To an autoscaler, from the registry: end as soon as the evaluation in hand is over.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(super) struct Stop;

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::prelude::*;
+use chrono::TimeDelta;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use tokio::time::timeout;
@@ -18,6 +19,7 @@ use super::messages::{
 };
 use super::snapshot::{AutoscalerRecord, Snapshot, Status};
 use super::supervision::{DeathNotice, restart_delay};
+use crate::domain::Timestamp;
 use crate::domain::autoscaler::{
     AutoscalerSpec, Direction, Metric, RequestedAutoscaler, RequestedKind, ScalingRules, WorkloadRef,
 };
@@ -64,7 +66,13 @@ struct Entry {
     record: Arc<AutoscalerRecord>,
     address: Addr<Autoscaler>,
     generation: u64,
+    started_at: Timestamp,
+    /// Crashes in quick succession before this start.
+    crashes: u32,
 }
+
+/// Who has run this long without a crash has recovered from the last one.
+const RECOVERED_AFTER: TimeDelta = TimeDelta::minutes(10);
 
 impl Registry {
     /// A registry whose autoscalers are spread over `arbiters`.
@@ -116,7 +124,7 @@ impl Registry {
             resolved.replicas,
         ));
         log::info!("{}: {} is under autoscaling from now on", record.id, record.spec.workload);
-        let entry = self.start(record.clone(), number, address);
+        let entry = self.start(record.clone(), number, 0, address);
         self.by_id.insert(record.id.clone(), number);
         self.by_workload.insert(record.spec.workload.clone(), number);
         self.autoscalers.insert(number, entry);
@@ -132,7 +140,7 @@ impl Registry {
         }
     }
 
-    fn start(&mut self, record: Arc<AutoscalerRecord>, number: u64, registry: &Addr<Self>) -> Entry {
+    fn start(&mut self, record: Arc<AutoscalerRecord>, number: u64, crashes: u32, registry: &Addr<Self>) -> Entry {
         let generation = self.next_generation;
         self.next_generation += 1;
         let notice = DeathNotice { registry: registry.downgrade().recipient(), id: record.id.clone(), generation };
@@ -142,7 +150,7 @@ impl Registry {
             None => Autoscaler::new(spec, shared, notice).start(),
             Some(arbiter) => Autoscaler::start_in_arbiter(arbiter, move |_| Autoscaler::new(spec, shared, notice)),
         };
-        Entry { record, address, generation }
+        Entry { record, address, generation, started_at: self.shared.clock.now(), crashes }
     }
 
     fn arbiter_for(&self, number: u64) -> Option<&ArbiterHandle> {
@@ -150,7 +158,7 @@ impl Registry {
         self.arbiters.get(usize::try_from(number.checked_rem(count)?).ok()?)
     }
 
-    fn restart(&mut self, id: &str, generation: u64, registry: &Addr<Self>) {
+    fn restart(&mut self, id: &str, generation: u64, crashes: u32, registry: &Addr<Self>) {
         let Some(&number) = self.by_id.get(id) else { return };
         let Some(entry) = self.autoscalers.get(&number).filter(|entry| entry.generation == generation) else { return };
         if self.stopping {
@@ -158,7 +166,7 @@ impl Registry {
         }
         let record = entry.record.clone();
         log::info!("{id}: the autoscaler is started again");
-        let entry = self.start(record, number, registry);
+        let entry = self.start(record, number, crashes, registry);
         self.autoscalers.insert(number, entry);
     }
 
@@ -171,9 +179,14 @@ impl Registry {
 }
 
 impl Entry {
-    /// Completes when the autoscaler does nothing more.
-    fn stop(&self) -> impl Future<Output = ()> + use<> {
+    /// Abandons the evaluation in hand, unless it is changing something. Completes when the autoscaler does nothing more.
+    fn abandon(&self) -> impl Future<Output = ()> + use<> {
         self.record.deleted.cancel();
+        self.finish()
+    }
+
+    /// Completes when the evaluation in hand is finished and the autoscaler does nothing more.
+    fn finish(&self) -> impl Future<Output = ()> + use<> {
         let stopped = self.address.send(Stop);
         async move {
             // An actor that is gone has stopped.
@@ -257,7 +270,7 @@ impl Handler<Delete> for Registry {
     fn handle(&mut self, Delete(id): Delete, _: &mut Self::Context) -> Self::Result {
         let Some(entry) = self.remove(&id) else { return Box::pin(async { false }) };
         log::info!("{id}: {} is not under autoscaling any more", entry.record.spec.workload);
-        let stopped = entry.stop();
+        let stopped = entry.abandon();
         Box::pin(async move {
             stopped.await;
             true
@@ -293,7 +306,7 @@ impl Handler<Drain> for Registry {
 
     fn handle(&mut self, _: Drain, _: &mut Self::Context) -> Self::Result {
         self.stopping = true;
-        let stopped: Vec<_> = self.autoscalers.values().map(Entry::stop).collect();
+        let stopped: Vec<_> = self.autoscalers.values().map(Entry::finish).collect();
         Box::pin(async move {
             join_all(stopped).await;
         })
@@ -313,7 +326,9 @@ impl Handler<ActorGone> for Registry {
         }
         let record = &entry.record;
         let restarts = record.restarts.fetch_add(1, Ordering::Relaxed) + 1;
-        let delay = restart_delay(restarts);
+        let recovered = self.shared.clock.now() - entry.started_at >= RECOVERED_AFTER;
+        let crashes = if recovered { 1 } else { entry.crashes + 1 };
+        let delay = restart_delay(crashes);
         let how = if gone.panicked { "crashed" } else { "ended" };
         let message = format!("the autoscaler {how} (time {restarts}); it is started again in {} s", delay.as_secs());
         log::error!("{}: {message}", record.id);
@@ -321,7 +336,7 @@ impl Handler<ActorGone> for Registry {
         record.publish(Snapshot { status: Status::Failed, failure: Some(message), ..last });
         let address = context.address();
         context.run_later(self.shared.clock.real(delay), move |registry, _| {
-            registry.restart(&gone.id, gone.generation, &address);
+            registry.restart(&gone.id, gone.generation, crashes, &address);
         });
     }
 }

@@ -62,6 +62,8 @@ pub struct Snapshot {
     pub(super) forbidden: bool,
     /// What the next decision builds on; a restarted actor goes on from here.
     pub(super) state: State,
+    /// The workload that the state is about.
+    pub(super) uid: Option<Arc<str>>,
 }
 
 impl Snapshot {
@@ -79,6 +81,7 @@ impl Snapshot {
             scale_down_count: 0,
             forbidden: false,
             state: State::default(),
+            uid: None,
         }
     }
 

@@ -25,9 +25,10 @@ impl Drop for DeathNotice {
     }
 }
 
-/// How long to wait before the actor is started for the `restarts`-th time: 1 s, doubling, at most a minute.
-pub(super) fn restart_delay(restarts: u32) -> Duration {
-    let doublings = restarts.saturating_sub(1).min(6);
+/// How long to wait before an actor is started again after so many crashes in quick succession: 1 s, doubling, at most
+/// a minute.
+pub(super) fn restart_delay(crashes: u32) -> Duration {
+    let doublings = crashes.saturating_sub(1).min(6);
     Duration::from_secs(1 << doublings).min(Duration::from_secs(60))
 }
 

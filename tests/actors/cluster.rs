@@ -53,6 +53,8 @@ pub enum Answer {
     AfterOthersSet(u32),
     /// For [`Op::View`]: nothing is known.
     Unknown(&'static str),
+    /// For [`Op::View`]: the watches have not heard of the workload yet.
+    NotSeenYet,
 }
 
 /// Holds calls up.
@@ -80,6 +82,7 @@ impl Gate {
 }
 
 struct Workload {
+    uid: Arc<str>,
     kind: WorkloadKind,
     replicas: u32,
     version: u64,
@@ -91,6 +94,8 @@ struct Workload {
 
 struct State {
     clock: Clock,
+    /// How many workloads there have been.
+    added: u32,
     workloads: BTreeMap<(String, String), Workload>,
     calls: Vec<Call>,
     once: HashMap<(Op, String), VecDeque<Answer>>,
@@ -110,8 +115,14 @@ pub fn deployment(name: &str) -> WorkloadRef {
 
 impl FakeCluster {
     pub fn new(clock: Clock) -> Self {
-        let (workloads, calls) = (BTreeMap::new(), Vec::new());
-        Self(Arc::new(Mutex::new(State { clock, workloads, calls, once: HashMap::new(), always: HashMap::new() })))
+        Self(Arc::new(Mutex::new(State {
+            clock,
+            added: 0,
+            workloads: BTreeMap::new(),
+            calls: Vec::new(),
+            once: HashMap::new(),
+            always: HashMap::new(),
+        })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -135,8 +146,11 @@ impl FakeCluster {
     pub fn add_workload(&self, workload: &WorkloadRef, replicas: u32, cpu_percent: u64) {
         let WorkloadRef { kind, namespace, name } = workload.clone();
         let load = cpu_percent * u64::from(replicas);
-        let added = Workload { kind, replicas, version: 100, load, seen_replicas: None };
-        self.state().workloads.insert((namespace, name), added);
+        let mut state = self.state();
+        state.added += 1;
+        let uid = format!("uid-{}", state.added).into();
+        let added = Workload { uid, kind, replicas, version: 100, load, seen_replicas: None };
+        state.workloads.insert((namespace, name), added);
     }
 
     pub fn remove(&self, name: &str) {
@@ -223,7 +237,7 @@ impl FakeCluster {
                     workload.replicas = replicas;
                     workload.version += 1;
                 }
-                Answer::Unknown(_) => panic!("only a view can be unknown"),
+                Answer::Unknown(_) | Answer::NotSeenYet => panic!("only a view has such an answer"),
             }
             truth(&mut cluster.state())
         })
@@ -283,12 +297,14 @@ impl WorkloadIndex for FakeCluster {
             Answer::Truth => {}
             Answer::Panics => panic!("scripted panic"),
             Answer::Unknown(error) => return WorkloadView::Unknown { error: error.into() },
+            Answer::NotSeenYet => return WorkloadView::Absent,
             _ => panic!("a view has no such answer"),
         }
         let state = self.state();
         let Some(found) = state.workloads.get(&key(workload)) else { return WorkloadView::Absent };
         let replicas = found.seen_replicas.unwrap_or(found.replicas);
-        WorkloadView::Present { replicas, pods: pods(&state.clock, &workload.name, replicas) }
+        let uid = found.uid.clone();
+        WorkloadView::Present { uid, replicas, pods: pods(&state.clock, &workload.name, replicas) }
     }
 
     fn fault(&self) -> Option<String> {

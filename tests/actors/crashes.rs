@@ -65,6 +65,22 @@ fn restarts_become_rarer_and_leave_nothing_behind() {
 }
 
 #[test]
+fn who_has_run_well_for_a_while_is_started_again_quickly() {
+    play(async |stage| {
+        stage.cluster.add("web", 2, 70);
+        stage.cluster.next(Op::View, "web", [Answer::Panics, Answer::Panics, Answer::Panics]);
+        let record = stage.create("web", rules(1, 10)).await;
+        stage.pass(700.0).await;
+        assert_eq!(record.restarts(), 3);
+        stage.cluster.forget_calls();
+        stage.cluster.next(Op::View, "web", [Answer::Panics]);
+        stage.pass(30.0).await;
+        let evaluated = evaluations(stage, "web");
+        assert_eq!((evaluated[1] - evaluated[0]).round() as u64, 1, "{evaluated:?}");
+    });
+}
+
+#[test]
 fn an_autoscaler_that_crashed_goes_on_with_its_window_and_its_counts() {
     // Seconds until a scale-down that waits for a window of 300 s.
     fn scaled_after(crash: bool) -> f64 {

@@ -41,19 +41,24 @@ fn draining_waits_for_the_change_in_hand_and_lets_no_tick_happen_afterwards() {
 }
 
 #[test]
-fn draining_does_not_wait_for_metrics_that_nobody_will_act_on() {
+fn draining_finishes_the_evaluation_in_hand_and_what_it_decides() {
     play(async |stage| {
         stage.cluster.add("web", 2, 105);
         let gate = Gate::new();
         stage.cluster.next(Op::List, NAMESPACE, [Answer::Waits(gate.clone())]);
         stage.create_for(&deployment("web"), rules(1, 10)).await;
         gate.reached().await;
-        let before = stage.now();
-        stage.registry.drain().await.unwrap();
-        assert!(stage.now() - before < 0.01);
+        let registry = stage.registry.clone();
+        let draining = spawn_local(async move { registry.drain().await.unwrap() });
+        stage.settle().await;
+        assert!(!draining.is_finished());
         gate.open();
+        draining.await.unwrap();
+        assert_eq!(stage.cluster.replicas("web"), 3);
+        stage.cluster.forget_calls();
         stage.pass(60.0).await;
         assert_eq!(stage.cluster.scaler_calls(), 0);
+        assert_eq!(stage.actors(), 0);
     });
 }
 

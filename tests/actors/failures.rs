@@ -63,6 +63,34 @@ fn a_workload_that_comes_back_quickly_has_a_fresh_window_too() {
 }
 
 #[test]
+fn a_workload_that_was_replaced_between_two_evaluations_has_a_fresh_window_too() {
+    play(async |stage| {
+        stage.cluster.add("web", 4, 20);
+        stage.create("web", rules_with_down_window(1, 10, 60)).await;
+        stage.pass(50.0).await;
+        // Nobody looks while it is gone.
+        stage.cluster.remove("web");
+        stage.cluster.add("web", 4, 20);
+        stage.pass(60.0).await;
+        assert_eq!(stage.cluster.replicas("web"), 4);
+        stage.pass(50.0).await;
+        assert_eq!(stage.cluster.replicas("web"), 2);
+    });
+}
+
+#[test]
+fn a_new_workload_that_the_watches_have_not_seen_yet_is_waited_for() {
+    play(async |stage| {
+        stage.cluster.add("web", 2, 105);
+        stage.cluster.next(Op::View, "web", [Answer::NotSeenYet, Answer::NotSeenYet]);
+        let record = stage.create("web", rules(1, 10)).await;
+        stage.pass(1.0).await;
+        assert_eq!(record.snapshot().status, Status::Active);
+        assert_eq!(stage.cluster.replicas("web"), 3, "the first evaluation was not lost");
+    });
+}
+
+#[test]
 fn a_workload_that_disappears_while_it_is_scaled_fails_the_autoscaler() {
     play(async |stage| {
         stage.cluster.add("web", 2, 105);

@@ -43,8 +43,8 @@ impl Index {
         start(&self.stateful_sets, client, clock, tasks, stop);
     }
 
-    /// The workload's replicas and pods, if it exists; an error if one of the tables that tell is not current.
-    fn find(&self, workload: &WorkloadRef) -> Result<Option<(u32, Vec<Pod>)>, String> {
+    /// The workload and its pods, if it exists; an error if one of the tables that tell is not current.
+    fn find(&self, workload: &WorkloadRef) -> Result<Option<(Workload, Vec<Pod>)>, String> {
         let (namespace, name) = (&workload.namespace, &workload.name);
         let (found, owners) = match workload.kind {
             WorkloadKind::Deployment => {
@@ -63,7 +63,7 @@ impl Index {
             }
         };
         let pods = self.pods.read(|table| owners.iter().flat_map(|owner| table.of(owner)).cloned().collect())?;
-        Ok(found.map(|Workload { replicas, .. }| (replicas, pods)))
+        Ok(found.map(|workload| (workload, pods)))
     }
 }
 
@@ -88,7 +88,7 @@ fn start<T: Table>(
 impl WorkloadIndex for Index {
     fn view(&self, workload: &WorkloadRef) -> WorkloadView {
         match self.find(workload) {
-            Ok(Some((replicas, pods))) => WorkloadView::Present { replicas, pods },
+            Ok(Some((Workload { uid, replicas }, pods))) => WorkloadView::Present { uid, replicas, pods },
             Ok(None) => WorkloadView::Absent,
             Err(error) => WorkloadView::Unknown { error },
         }

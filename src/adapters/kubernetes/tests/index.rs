@@ -56,7 +56,7 @@ impl Watching {
 
     /// The replicas and the names of the pods, in order.
     fn present(&self, workload: &WorkloadRef) -> (u32, Vec<String>) {
-        let WorkloadView::Present { replicas, pods } = self.view(workload) else {
+        let WorkloadView::Present { replicas, pods, .. } = self.view(workload) else {
             panic!("{workload} is {:?}", self.view(workload))
         };
         let mut names: Vec<String> = pods.into_iter().map(|pod| pod.name).collect();
