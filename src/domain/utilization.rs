@@ -256,8 +256,8 @@ fn classify(metric: Metric, pod: &Pod, max_age: Duration, now: Timestamp) -> Cla
 }
 
 fn is_fresh(usage: &PodUsage, max_age: Duration, now: Timestamp) -> bool {
-    // A reading from the future (clocks that differ) has no age, and is as fresh as can be.
-    (now - usage.measured_at).to_std().is_ok_and(|age| age <= max_age) || usage.measured_at > now
+    // Clocks differ, so a reading may come from the future; one from far ahead would never grow old.
+    (now - usage.measured_at).abs().to_std().is_ok_and(|distance| distance <= max_age)
 }
 
 /// What the pod uses; `None` when one of its containers was not measured.

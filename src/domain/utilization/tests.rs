@@ -270,6 +270,14 @@ fn a_reading_of_exactly_the_greatest_age_is_fresh() {
 }
 
 #[test]
+fn a_reading_from_far_ahead_would_never_grow_old_and_is_missing() {
+    let mut ahead = busy("ahead", 10);
+    ahead.usage.as_mut().unwrap().measured_at = now() + TimeDelta::seconds(91);
+    let report = evaluate_cpu(2, vec![busy("a", 70), ahead]);
+    assert_eq!(measured(&report).coverage, Coverage { measured: 1, unready: 0, missing: 1 });
+}
+
+#[test]
 fn a_missing_request_is_an_error_that_names_pod_and_container() {
     let incomplete = pod_of("web-1", &[("app", Some(500), 100), ("log", None, 5)]);
     let found = error(2, vec![busy("web-0", 85), incomplete]);
@@ -459,7 +467,7 @@ mod hpa {
         let age = now.signed_duration_since(usage.measured_at).num_milliseconds();
         let names: BTreeSet<_> = usage.containers.iter().map(|container| &container.name).collect();
         let whole = pod.requests.containers.iter().all(|container| names.contains(&container.name));
-        if names.is_empty() || !whole || i128::from(age) > seen.max_age.as_millis() as i128 {
+        if names.is_empty() || !whole || i128::from(age.abs()) > seen.max_age.as_millis() as i128 {
             return None;
         }
         let mut sum = 0;
