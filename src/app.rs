@@ -11,7 +11,7 @@ use actix_web::web::Data;
 
 use crate::actors::autoscaler::Shared;
 use crate::actors::collectors::resource::{CollectorSettings, ResourceCollector};
-use crate::actors::registry::{NamespaceRules, Registry};
+use crate::actors::registry::Registry;
 use crate::actors::registry_handle::RegistryHandle;
 use crate::adapters::kubernetes::client::{AccessError, Clients, ClusterAccess};
 use crate::adapters::kubernetes::{KubernetesCluster, Limits};
@@ -24,10 +24,11 @@ use crate::simulation::SimulatedCluster;
 const REGISTRY_TIME_LIMIT: Duration = Duration::from_secs(15);
 
 /// What is left to requests under way when the service stops.
-const REQUESTS_GRACE: Duration = Duration::from_secs(3);
+const REQUESTS_GRACE: Duration = Duration::from_secs(2);
 
-/// What is left to evaluations under way when the service stops. With [`REQUESTS_GRACE`] it stays below 10 s.
-const EVALUATIONS_GRACE: Duration = Duration::from_secs(6);
+/// What is left to evaluations under way when the service stops: somewhat longer than the registry needs at most. With
+/// [`REQUESTS_GRACE`] it stays below 10 s.
+const EVALUATIONS_GRACE: Duration = Duration::from_millis(7_500);
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -117,16 +118,16 @@ impl Application {
             max_age: settings.metrics.max_age(),
             totals: Default::default(),
         };
-        let namespaces =
-            NamespaceRules { allow: settings.namespaces.allow.clone(), deny: settings.namespaces.deny.clone() };
         let arbiters: Vec<_> = (0..threads(settings.actors.arbiters, 1)).map(|_| Arbiter::new()).collect();
         let handles = arbiters.iter().map(Arbiter::handle).collect();
-        let registry = RegistryHandle::start(Registry::new(shared, namespaces, handles), REGISTRY_TIME_LIMIT);
+        let registry =
+            RegistryHandle::start(Registry::new(shared, settings.namespaces.rules(), handles), REGISTRY_TIME_LIMIT);
 
         let state = Data::new(HttpState {
             registry,
             index,
             cluster_name: name,
+            on_loopback: bind.ip().is_loopback(),
             token: settings.http.token(),
             stopping: false.into(),
         });

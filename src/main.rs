@@ -1,7 +1,6 @@
 //! The binary: TLS provider, logger, command line, exit code. Everything else is in the library.
 
 use std::io::Write;
-use std::process::ExitCode;
 
 use ai_storage_orchestrator::app::{Application, ConnectedCluster};
 use ai_storage_orchestrator::clock::Clock;
@@ -26,27 +25,30 @@ enum Command {
     Serve(Flags),
 }
 
-fn main() -> ExitCode {
+fn main() {
     let CommandLine { command, flags } = CommandLine::parse();
     let flags = match command {
         Some(Command::Serve(flags)) => flags,
         None => flags,
     };
-    match serve(&flags) {
-        Ok(()) => ExitCode::SUCCESS,
+    let system = actix::System::new();
+    let code = match serve(&system, &flags) {
+        Ok(()) => 0,
         Err(error) => {
             eprintln!("ai-storage-orchestrator: {error:#}");
-            ExitCode::FAILURE
+            1
         }
-    }
+    };
+    // Without taking the system down, which would wait for a name server that does not answer.
+    std::process::exit(code)
 }
 
-fn serve(flags: &Flags) -> anyhow::Result<()> {
+fn serve(system: &actix::SystemRunner, flags: &Flags) -> anyhow::Result<()> {
     let settings = Settings::load(flags)?;
     start_logger(&settings.log.filter);
     // Fails only when another provider is installed already, and none is.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    actix::System::new().block_on(async {
+    system.block_on(async {
         let surroundings = Surroundings::detect();
         let connected = ConnectedCluster::connect(&settings, &surroundings).await?;
         let application = Application::build(&settings, surroundings.in_pod, connected)?;

@@ -141,6 +141,8 @@ pub trait WorkloadIndex: Send + Sync {
 /// A workload's scale as the API server has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scale {
+    /// The workload's uid.
+    pub uid: Arc<str>,
     /// `spec.replicas`.
     pub replicas: u32,
     /// The version that a change must name, so that it is never blind.

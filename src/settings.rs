@@ -1,6 +1,7 @@
 //! Typed settings: built-in defaults < file < environment < flags.
-#![allow(clippy::disallowed_methods)] // One of the two places that read the environment.
+#![allow(clippy::disallowed_methods)] // The one place that reads the environment.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use config::{Config, Environment, File, FileFormat};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use crate::domain::namespaces::NamespaceRules;
 use crate::simulation::SimulationSettings;
 
 const DEFAULTS: &str = include_str!("../config/default.toml");
@@ -78,7 +80,9 @@ pub struct Http {
 impl Http {
     /// What clients must send, if anything.
     pub fn token(&self) -> Option<SecretString> {
-        (!self.token.expose_secret().is_empty()).then(|| self.token.clone())
+        // A file that a token was read from often ends with a newline, which no header can carry.
+        let token = self.token.expose_secret().trim();
+        (!token.is_empty()).then(|| token.into())
     }
 
     /// The address to listen on; refuses one that would open the service to everybody by accident.
@@ -208,10 +212,15 @@ impl Metrics {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Namespaces {
-    /// When not empty, only these.
-    pub allow: Vec<String>,
-    /// Never these.
-    pub deny: Vec<String>,
+    allow: Vec<String>,
+    deny: Vec<String>,
+}
+
+impl Namespaces {
+    /// Where workloads may be put under autoscaling.
+    pub fn rules(&self) -> NamespaceRules {
+        NamespaceRules { allow: self.allow.clone(), deny: self.deny.clone() }
+    }
 }
 
 /// `[actors]`
@@ -254,24 +263,36 @@ pub enum SettingsError {
 impl Settings {
     /// Loads the settings.
     pub fn load(flags: &Flags) -> Result<Self, SettingsError> {
-        Self::load_with(flags, Environment::with_prefix("ORCHESTRATOR"), std::env::var("PORT").ok())
+        // What is no Unicode is nothing of ours.
+        let variables =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Self::load_with(flags, variables.collect())
     }
 
-    fn load_with(flags: &Flags, environment: Environment, port: Option<String>) -> Result<Self, SettingsError> {
+    fn load_with(flags: &Flags, variables: HashMap<String, String>) -> Result<Self, SettingsError> {
         let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
         if let Some(path) = &flags.config {
             builder = builder.add_source(File::from(path.as_path()).format(FileFormat::Toml));
         }
-        let environment = environment
+        let environment = Environment::with_prefix("ORCHESTRATOR")
+            .source(Some(variables.clone()))
             .prefix_separator("__")
             .separator("__")
             .try_parsing(true)
             .list_separator(",")
             .with_list_parse_key("namespaces.allow")
             .with_list_parse_key("namespaces.deny");
+        builder = builder.add_source(environment);
+        // Parsing would make another text of one that looks like a number.
+        for (variable, key) in [
+            ("ORCHESTRATOR__HTTP__TOKEN", "http.token"),
+            ("ORCHESTRATOR__CLUSTER__KUBECONFIG", "cluster.kubeconfig"),
+            ("ORCHESTRATOR__CLUSTER__CONTEXT", "cluster.context"),
+            ("PORT", "http.port"),
+        ] {
+            builder = builder.set_override_option(key, variables.get(variable).map(String::as_str))?;
+        }
         let settings: Self = builder
-            .add_source(environment)
-            .set_override_option("http.port", port)?
             .set_override_option("http.bind", flags.bind.clone())?
             .set_override_option("http.port", flags.port)?
             .set_override_option("cluster.kubeconfig", flags.kubeconfig.clone())?
@@ -285,7 +306,11 @@ impl Settings {
 
     fn check(self) -> Result<Self, SettingsError> {
         let positive = |seconds: u64, message| if seconds == 0 { Err(SettingsError::Range(message)) } else { Ok(()) };
-        positive(self.cluster.request_timeout_seconds, "cluster.request_timeout_seconds must be at least 1")?;
+        // A change that was sent is awaited when an autoscaler is deleted and when the service stops, which takes 10 s at
+        // most.
+        if !(1..=5).contains(&self.cluster.request_timeout_seconds) {
+            return Err(SettingsError::Range("cluster.request_timeout_seconds must be between 1 and 5"));
+        }
         positive(self.metrics.max_age_seconds, "metrics.max_age_seconds must be at least 1")?;
         positive(self.metrics.freshness_seconds, "metrics.freshness_seconds must be at least 1")?;
         if self.metrics.freshness_seconds >= self.metrics.max_age_seconds {
@@ -300,9 +325,9 @@ mod tests {
     use super::*;
 
     fn load(flags: &Flags, variables: &[(&str, &str)], port: Option<&str>) -> Result<Settings, SettingsError> {
-        let variables = variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        let environment = Environment::with_prefix("ORCHESTRATOR").source(Some(variables));
-        Settings::load_with(flags, environment, port.map(str::to_owned))
+        let port = port.map(|port| ("PORT", port));
+        let variables = variables.iter().copied().chain(port);
+        Settings::load_with(flags, variables.map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
     }
 
     #[test]
@@ -344,6 +369,16 @@ mod tests {
         assert!(refusal("ORCHESTRATOR__HTTP__PORT", "70000").contains("port"));
         assert!(refusal("ORCHESTRATOR__METRICS__FRESHNESS_SECONDS", "0").contains("freshness_seconds"));
         assert!(refusal("ORCHESTRATOR__CLUSTER__KIND", "cloud").contains("cloud"));
+    }
+
+    #[test]
+    fn a_token_is_taken_to_the_letter() {
+        for (given, token) in [("00123456", "00123456"), ("1e999", "1e999"), ("TRUE", "TRUE"), ("a b\n", "a b")] {
+            let settings = load(&Flags::default(), &[("ORCHESTRATOR__HTTP__TOKEN", given)], None).unwrap();
+            assert_eq!(settings.http.token().unwrap().expose_secret(), token);
+        }
+        let context = load(&Flags::default(), &[("ORCHESTRATOR__CLUSTER__CONTEXT", "0xff")], None).unwrap();
+        assert_eq!(context.cluster.context, "0xff");
     }
 
     #[test]

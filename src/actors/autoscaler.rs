@@ -41,6 +41,8 @@ pub(super) struct Autoscaler {
     snapshot: Snapshot,
     /// Whether its predecessor crashed and nothing has been evaluated since.
     crashed: bool,
+    /// The failure that the log already tells of.
+    reported: Option<String>,
     evaluating: bool,
     /// Whom to tell when the evaluation in hand is finished.
     stopping: Vec<oneshot::Sender<()>>,
@@ -53,7 +55,17 @@ impl Autoscaler {
         let timer = Timer::new(record.spec.rules.interval.length(), phase_seed(&record.id));
         let snapshot = Snapshot::clone(&record.snapshot());
         let crashed = record.restarts() > 0;
-        Self { record, shared, timer, snapshot, crashed, evaluating: false, stopping: Vec::new(), _notice: notice }
+        Self {
+            record,
+            shared,
+            timer,
+            snapshot,
+            crashed,
+            reported: None,
+            evaluating: false,
+            stopping: Vec::new(),
+            _notice: notice,
+        }
     }
 
     fn tick(&mut self, context: &mut Context<Self>) {
@@ -131,13 +143,17 @@ impl Autoscaler {
         self.snapshot.desired_replicas = decision.desired;
         self.snapshot.conditions = decision.conditions.to_vec();
         match action {
-            Action::None => self.recover(),
+            Action::None => {
+                self.reported = None;
+                self.recover();
+            }
             Action::Scaled { at } => {
+                self.reported = None;
                 self.recover();
                 self.scaled(&decision, at);
             }
-            Action::ReadFailed(error) => self.could_not_scale(&decision, Reason::FailedGetScale, &error),
-            Action::ChangeFailed(error) => self.could_not_scale(&decision, Reason::FailedUpdateScale, &error),
+            Action::ReadFailed(error) => self.could_not_scale(Reason::FailedGetScale, &error),
+            Action::ChangeFailed(error) => self.could_not_scale(Reason::FailedUpdateScale, &error),
         }
         self.snapshot.decision = Some(decision);
     }
@@ -145,7 +161,8 @@ impl Autoscaler {
     fn scaled(&mut self, decision: &Decision, at: Timestamp) {
         let Some(direction) = decision.direction() else { return };
         let change = decision.desired.abs_diff(decision.current);
-        self.snapshot.state.events.record(ScaleEvent { at, direction, change });
+        // Dated by its decision, like the next one: however long the API server takes, they are one interval apart.
+        self.snapshot.state.events.record(ScaleEvent { at: decision.at, direction, change });
         self.snapshot.count_scale(direction, at);
         self.shared.totals.count(direction);
         self.snapshot.current_replicas = decision.desired;
@@ -158,12 +175,12 @@ impl Autoscaler {
         log::info!("{}: scaled {} {}", self.record.id, self.record.spec.workload, decision.sentence());
     }
 
-    fn could_not_scale(&mut self, decision: &Decision, reason: Reason, error: &ClusterError) {
+    fn could_not_scale(&mut self, reason: Reason, error: &ClusterError) {
         let workload = &self.record.spec.workload;
         let verb = if reason == Reason::FailedGetScale { "read" } else { "change" };
         let message = format!("failed to {verb} the scale of {workload}: {error}");
         self.replace_able(Condition::new(ConditionKind::AbleToScale, false, reason, message.clone()));
-        log::warn!("{}: {message} (wanted: {})", self.record.id, decision.sentence());
+        self.report(&message);
         match error {
             ClusterError::Forbidden(_) => {
                 self.snapshot.forbidden = true;
@@ -182,11 +199,17 @@ impl Autoscaler {
     }
 
     fn fail(&mut self, message: String) {
-        if self.snapshot.failure.as_deref() != Some(message.as_str()) {
-            log::warn!("{}: {} failed: {message}", self.record.id, self.record.spec.workload);
-        }
+        self.report(&message);
         self.snapshot.status = Status::Failed;
         self.snapshot.failure = Some(message);
+    }
+
+    /// Logs a failure once, and not at each evaluation while it lasts.
+    fn report(&mut self, message: &str) {
+        if self.reported.as_deref() != Some(message) {
+            log::warn!("{}: {}: {message}", self.record.id, self.record.spec.workload);
+            self.reported = Some(message.to_owned());
+        }
     }
 
     fn recover(&mut self) {

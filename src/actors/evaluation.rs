@@ -96,7 +96,7 @@ impl Evaluation {
             // Deciding again starts from the same state: one evaluation leaves one recommendation.
             let (decision, state) = decide(&self.record.spec.rules, &self.state, &observation, self.clock.now());
             let decision = Arc::new(decision);
-            match self.act(&decision).await {
+            match self.act(&decision, &uid).await {
                 Attempt::Cancelled => return Outcome::Cancelled,
                 Attempt::Ended(action) => return Outcome::Decided { decision, state, uid, action },
                 Attempt::Moved { replicas } if moved < TRIES => {
@@ -113,12 +113,13 @@ impl Evaluation {
 
     async fn observe(&self) -> Result<(Arc<str>, Observation), Outcome> {
         let workload = &self.record.spec.workload;
+        // First what takes long, so that the picture of the workload is the latest.
+        let usage = self.usage().await;
         let (uid, current_replicas, mut pods) = match self.view().await {
             WorkloadView::Present { uid, replicas, pods } => (uid, replicas, pods),
             WorkloadView::Absent => return Err(Outcome::WorkloadGone),
             WorkloadView::Unknown { error } => return Err(Outcome::Blind { error }),
         };
-        let usage = self.usage().await;
         let resource_source = match &usage {
             Ok(table) => {
                 attach_usage(&mut pods, table, &workload.namespace);
@@ -154,7 +155,7 @@ impl Evaluation {
         }
     }
 
-    async fn act(&self, decision: &Decision) -> Attempt {
+    async fn act(&self, decision: &Decision, uid: &Arc<str>) -> Attempt {
         if decision.direction().is_none() {
             return self.check_permission().await;
         }
@@ -166,6 +167,10 @@ impl Evaluation {
                 Some(Err(error)) => return Attempt::Ended(Action::ReadFailed(error)),
                 Some(Ok(scale)) => scale,
             };
+            if scale.uid != *uid {
+                let error = "the workload was deleted and created again; the new one is looked at next time";
+                return Attempt::Ended(Action::ReadFailed(ClusterError::Conflict(error.into())));
+            }
             if scale.replicas != decision.current {
                 return Attempt::Moved { replicas: scale.replicas };
             }
@@ -177,9 +182,18 @@ impl Evaluation {
             match self.cluster.scaler.set(workload, decision.desired, scale.resource_version).await {
                 Ok(()) => return Attempt::Ended(Action::Scaled { at: self.clock.now() }),
                 Err(ClusterError::Conflict(_)) if attempt < TRIES => {}
+                Err(error) if self.was_set_all_the_same(&error, decision.desired).await => {
+                    return Attempt::Ended(Action::Scaled { at: self.clock.now() });
+                }
                 Err(error) => return Attempt::Ended(Action::ChangeFailed(error)),
             }
         }
+    }
+
+    /// Whether a change took place although no answer came.
+    async fn was_set_all_the_same(&self, error: &ClusterError, replicas: u32) -> bool {
+        let is_unanswered = matches!(error, ClusterError::Timeout(_) | ClusterError::Unavailable(_));
+        is_unanswered && matches!(self.read_scale().await, Some(Ok(scale)) if scale.replicas == replicas)
     }
 
     /// `None` when the autoscaler was deleted meanwhile.

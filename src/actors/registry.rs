@@ -11,11 +11,12 @@ use chrono::TimeDelta;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::autoscaler::{Autoscaler, Shared};
 use super::messages::{
-    ActorGone, Aggregate, Create, CreateError, Created, Delete, Drain, Get, GetAggregate, List, Page, Stop,
+    ActorGone, Aggregate, Create, CreateError, Created, Delete, Drain, Get, GetAggregate, GetUsage, List, Page, Stop,
 };
 use super::snapshot::{AutoscalerRecord, Snapshot, Status};
 use super::supervision::{DeathNotice, restart_delay};
@@ -23,26 +24,12 @@ use crate::domain::Timestamp;
 use crate::domain::autoscaler::{
     AutoscalerSpec, Direction, Metric, RequestedAutoscaler, RequestedKind, ScalingRules, WorkloadRef,
 };
+use crate::domain::namespaces::NamespaceRules;
 use crate::ports::{ClusterError, ResolvedWorkload};
 
-/// The namespaces that the settings open to autoscaling.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NamespaceRules {
-    /// When not empty, only these.
-    pub allow: Vec<String>,
-    /// Never these.
-    pub deny: Vec<String>,
-}
-
-impl NamespaceRules {
-    fn permit(&self, namespace: &str) -> bool {
-        let listed = |list: &[String]| list.iter().any(|entry| entry == namespace);
-        (self.allow.is_empty() || listed(&self.allow)) && !listed(&self.deny)
-    }
-}
-
-/// How many requests may wait for the registry; more are refused by the sender's time limit.
-const MAILBOX: usize = 1024;
+/// How long evaluations in hand may go on when the service stops. A change that was sent is awaited after that, too, for
+/// as long as the API server may take.
+const TO_FINISH: Duration = Duration::from_secs(2);
 
 /// How long a workload is looked for. A client must wait longer, or it would not learn what came of it.
 const RESOLVE_LIMIT: Duration = Duration::from_secs(10);
@@ -88,6 +75,11 @@ impl Registry {
             next_generation: 0,
             stopping: false,
         }
+    }
+
+    /// The collector for CPU and memory.
+    pub(super) fn usage(&self) -> Recipient<GetUsage> {
+        self.shared.usage.clone()
     }
 
     /// The answer to a request for a workload that has an autoscaler; `None` when it has none.
@@ -197,10 +189,6 @@ impl Entry {
 
 impl Actor for Registry {
     type Context = Context<Self>;
-
-    fn started(&mut self, context: &mut Self::Context) {
-        context.set_mailbox_capacity(MAILBOX);
-    }
 }
 
 impl Handler<Create> for Registry {
@@ -306,9 +294,15 @@ impl Handler<Drain> for Registry {
 
     fn handle(&mut self, _: Drain, _: &mut Self::Context) -> Self::Result {
         self.stopping = true;
-        let stopped: Vec<_> = self.autoscalers.values().map(Entry::finish).collect();
+        let finishing = join_all(self.autoscalers.values().map(Entry::finish));
+        let unfinished: Vec<_> = self.autoscalers.values().map(|entry| entry.record.deleted.clone()).collect();
         Box::pin(async move {
-            join_all(stopped).await;
+            tokio::pin!(finishing);
+            if timeout(TO_FINISH, &mut finishing).await.is_err() {
+                // Those that wait for something are abandoned; a change that was sent is still awaited.
+                unfinished.iter().for_each(CancellationToken::cancel);
+                finishing.await;
+            }
         })
     }
 }
@@ -384,12 +378,5 @@ mod tests {
         let name = hpa_name(&workload(&long));
         assert!(name.len() <= 253, "{}", name.len());
         assert!(name.starts_with("hpa-start.x") && name.contains("x.end-"), "{name}");
-    }
-
-    #[test]
-    fn a_denied_namespace_stays_denied_when_it_is_allowed_too() {
-        let rules = NamespaceRules { allow: vec!["a".into(), "b".into()], deny: vec!["b".into()] };
-        assert!(rules.permit("a") && !rules.permit("b") && !rules.permit("c"));
-        assert!(NamespaceRules::default().permit("anything"));
     }
 }

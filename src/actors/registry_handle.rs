@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use actix::dev::ToEnvelope;
 use actix::prelude::*;
+use tokio::sync::Semaphore;
 
-use super::messages::{Aggregate, Create, CreateError, Created, Delete, Drain, Get, GetAggregate, List, Page};
+use super::messages::{
+    Aggregate, Create, CreateError, Created, Delete, Drain, Get, GetAggregate, GetUsage, List, Page,
+};
 use super::registry::Registry;
 use super::snapshot::AutoscalerRecord;
 use crate::domain::autoscaler::RequestedAutoscaler;
@@ -31,16 +34,22 @@ impl From<MailboxError> for RegistryError {
     }
 }
 
-/// Share one handle; each clone would have a slot of its own in the registry's mailbox.
+/// How many requests may wait for the registry at once. (A mailbox's own bound does not hold for senders who wait.)
+const AT_ONCE: usize = 1024;
+
+/// The way to the registry.
 pub struct RegistryHandle {
     address: Addr<Registry>,
+    usage: Recipient<GetUsage>,
     time_limit: Duration,
+    free: Semaphore,
 }
 
 impl RegistryHandle {
     /// Starts a registry on this thread.
     pub fn start(registry: Registry, time_limit: Duration) -> Self {
-        Self { address: registry.start(), time_limit }
+        let usage = registry.usage();
+        Self { address: registry.start(), usage, time_limit, free: Semaphore::new(AT_ONCE) }
     }
 
     async fn ask<M>(&self, message: M) -> Result<M::Result, RegistryError>
@@ -50,7 +59,13 @@ impl RegistryHandle {
         Registry: Handler<M>,
         Context<Registry>: ToEnvelope<Registry, M>,
     {
+        let _place = self.free.try_acquire().map_err(|_| RegistryError::Busy)?;
         Ok(self.address.send(message).timeout(self.time_limit).await?)
+    }
+
+    /// Whether the registry and the collector live. Without one of them the service can only be restarted.
+    pub fn is_alive(&self) -> bool {
+        self.address.connected() && self.usage.connected()
     }
 
     /// Puts a workload under autoscaling.
@@ -80,6 +95,7 @@ impl RegistryHandle {
 
     /// Finishes what is in hand and starts nothing more.
     pub async fn drain(&self) -> Result<(), RegistryError> {
-        self.ask(Drain).await
+        // Without a place: however busy the service is, it must be able to stop.
+        Ok(self.address.send(Drain).timeout(self.time_limit).await?)
     }
 }

@@ -48,7 +48,7 @@ pub struct Snapshot {
     pub desired_replicas: u32,
     /// The last decision; `None` before the first, and while nothing is known about the workload.
     pub decision: Option<Arc<Decision>>,
-    /// The three conditions, once there was an evaluation.
+    /// What is known of the three conditions, once there was an evaluation.
     pub conditions: Vec<Condition>,
     /// When it was last evaluated.
     pub updated_at: Option<Timestamp>,

@@ -422,10 +422,7 @@ impl Trail {
             return self.change(Rule::Bounds, bounded, bound_reason);
         }
         let reason = if step < bounded { Reason::ScaleUpLimit } else { Reason::ScaleDownLimit };
-        self.limited(
-            reason,
-            format!("{bounded} replicas are wanted, max_scale_change allows {step} in this operation"),
-        );
+        self.limited(reason, format!("{bounded} replicas are wanted, max_scale_change stops this operation at {step}"));
         self.change(Rule::StepLimit, step, reason);
     }
 

@@ -7,6 +7,7 @@
 pub mod autoscaler;
 pub mod decision;
 pub mod limits;
+pub mod namespaces;
 pub mod observation;
 pub mod stabilization;
 pub mod utilization;

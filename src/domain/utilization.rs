@@ -1,8 +1,8 @@
 //! One metric's utilisation, and the number of replicas it proposes.
 //!
 //! The arithmetic is the HPA's (`replica_calculator.go`: `GetResourceReplicas`, `groupPods`, `calculateRequests`;
-//! `metrics/utilization.go`: `GetResourceUtilizationRatio`). Two departures: succeeded pods are ignored instead of
-//! counted as missing, and a proposal never points the other way than the utilisation does.
+//! `metrics/utilization.go`: `GetResourceUtilizationRatio`). Where it departs from that,
+//! `docs/adr/0006-proposals-do-not-move-against-the-load.md` says how and why.
 
 use std::time::Duration;
 

@@ -85,6 +85,11 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, error, details).with_header(header::RETRY_AFTER, RETRY_AFTER)
     }
 
+    /// The service cannot recover by itself.
+    pub fn not_alive() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "Not alive", "a part of the service has ended; restart the service")
+    }
+
     /// The service is not ready for traffic.
     pub fn not_ready(details: impl Into<String>) -> Self {
         Self::unavailable("Not ready", details)

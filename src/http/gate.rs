@@ -1,4 +1,8 @@
-//! Who is let in: no web page of another origin, and with a token configured nobody without it.
+//! Who is let in: no web page of another origin, and with a token configured nobody without it. A page can also give a
+//! name of its own to this machine's address (DNS rebinding); so a service that only this machine reaches answers only to
+//! this machine's names, unless a token protects it.
+
+use std::net::IpAddr;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -28,6 +32,14 @@ pub async fn check<B: MessageBody + 'static>(
         )
         .into());
     }
+    if request.app_data::<Data<HttpState>>().is_some_and(|state| is_misnamed(state, request.headers())) {
+        return Err(ApiError::new(
+            StatusCode::FORBIDDEN,
+            "Forbidden host",
+            "without a token, this service answers only to localhost and loopback addresses",
+        )
+        .into());
+    }
     let authorized = PROBES.contains(&request.path())
         || request.app_data::<Data<HttpState>>().is_some_and(|state| is_authorized(state, request.headers()));
     if !authorized {
@@ -47,6 +59,19 @@ fn is_foreign(headers: &HeaderMap) -> bool {
         (Some(origin_host), Some(host)) => !origin_host.eq_ignore_ascii_case(&host),
         _ => true,
     }
+}
+
+fn is_misnamed(state: &HttpState, headers: &HeaderMap) -> bool {
+    let host = headers.get(HOST).map(|host| host.to_str().unwrap_or_default());
+    state.on_loopback && state.token.is_none() && host.is_some_and(|host| !names_loopback(host))
+}
+
+fn names_loopback(host: &str) -> bool {
+    let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => address,
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 fn is_authorized(state: &HttpState, headers: &HeaderMap) -> bool {
@@ -71,6 +96,16 @@ mod tests {
             headers.insert(ORIGIN, HeaderValue::from_static(origin));
         }
         is_foreign(&headers)
+    }
+
+    #[test]
+    fn this_machine_has_these_names() {
+        for name in ["localhost", "LOCALHOST:8080", "127.0.0.1:8080", "127.8.9.1", "[::1]:8080", "[::1]"] {
+            assert!(names_loopback(name), "{name}");
+        }
+        for name in ["", "evil.example:8080", "localhost.evil.example", "10.0.0.1:8080", "[fe80::1]:80", "::1"] {
+            assert!(!names_loopback(name), "{name}");
+        }
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub struct HttpState {
     pub index: Arc<dyn WorkloadIndex>,
     /// The cluster's name for people.
     pub cluster_name: String,
+    /// Whether only this machine can reach the service.
+    pub on_loopback: bool,
     /// What a client must send, if anything.
     pub token: Option<SecretString>,
     /// Set when the service is about to stop, so that no more traffic is sent to it.

@@ -8,7 +8,7 @@ use crate::actors::messages::{Aggregate, Page};
 use crate::actors::snapshot::{AutoscalerRecord, Snapshot, Status};
 use crate::domain::Timestamp;
 use crate::domain::autoscaler::Metric;
-use crate::domain::decision::{Condition, Decision};
+use crate::domain::decision::Condition;
 use crate::domain::utilization::MetricReport;
 use crate::domain::validation::{RawAutoscaler, RawPolicy};
 
@@ -191,17 +191,38 @@ impl Details {
             workload_type: workload.kind.as_str(),
             failure: snapshot.failure.clone(),
             restarts: Some(record.restarts()).filter(|&restarts| restarts > 0),
-            metrics: snapshot.decision.as_deref().map(metrics),
+            metrics: metrics(record, snapshot),
             conditions: snapshot.conditions.iter().map(ConditionBody::from).collect(),
         }
     }
 }
 
-fn metrics(decision: &Decision) -> Vec<MetricBody> {
-    decision.metrics.iter().map(|report| MetricBody::new(report, decision.at)).collect()
+/// Each metric as the last decision saw it. Where nothing could be decided, nothing is known; before the first
+/// evaluation there is nothing to say.
+fn metrics(record: &AutoscalerRecord, snapshot: &Snapshot) -> Option<Vec<MetricBody>> {
+    if let Some(decision) = &snapshot.decision {
+        return Some(decision.metrics.iter().map(|report| MetricBody::new(report, decision.at)).collect());
+    }
+    let why = snapshot.conditions.first()?;
+    Some(Metric::ALL.into_iter().map(|metric| MetricBody::unknown(metric, record, &why.message)).collect())
 }
 
 impl MetricBody {
+    fn unknown(metric: Metric, record: &AutoscalerRecord, error: &str) -> Self {
+        Self {
+            name: metric.as_str(),
+            state: "unknown",
+            utilization_percent: None,
+            effective_utilization_percent: None,
+            target_percent: record.spec.rules.targets.get(metric).map(|target| target.get()),
+            proposed_replicas: None,
+            source: None,
+            age_seconds: None,
+            coverage: None,
+            error: Some(error.to_owned()),
+        }
+    }
+
     fn new(report: &MetricReport, decided_at: Timestamp) -> Self {
         let measured = report.utilization.as_ref().ok();
         Self {

@@ -318,7 +318,7 @@ impl WorkloadScaler for FakeCluster {
         let workload = key(workload);
         self.answer(answer, workload.clone(), move |state| {
             let found = state.workloads.get(&workload).ok_or_else(|| not_found(&workload.1))?;
-            Ok(Scale { replicas: found.replicas, resource_version: found.version.to_string() })
+            Ok(Scale { uid: found.uid.clone(), replicas: found.replicas, resource_version: found.version.to_string() })
         })
     }
 

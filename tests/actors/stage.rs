@@ -8,7 +8,7 @@ use actix::Actor as _;
 use ai_storage_orchestrator::actors::autoscaler::Shared;
 use ai_storage_orchestrator::actors::collectors::resource::{CollectorSettings, ResourceCollector};
 use ai_storage_orchestrator::actors::messages::{CreateError, Created};
-use ai_storage_orchestrator::actors::registry::{NamespaceRules, Registry};
+use ai_storage_orchestrator::actors::registry::Registry;
 use ai_storage_orchestrator::actors::registry_handle::RegistryHandle;
 use ai_storage_orchestrator::actors::snapshot::{AutoscalerRecord, ScaleTotals, Snapshot};
 use ai_storage_orchestrator::clock::Clock;
@@ -18,6 +18,7 @@ use ai_storage_orchestrator::domain::autoscaler::{
     Targets, Window, WorkloadRef,
 };
 use ai_storage_orchestrator::domain::decision::{Condition, ConditionKind};
+use ai_storage_orchestrator::domain::namespaces::NamespaceRules;
 use ai_storage_orchestrator::ports::Cluster;
 use chrono::TimeDelta;
 use tokio::task::{JoinHandle, LocalSet, spawn_local};

@@ -26,6 +26,9 @@ pub struct CollectorSettings {
 /// A namespace that nobody has asked for this long is not in use any more.
 const IN_USE: Duration = Duration::from_secs(300);
 
+/// However long the API server asks to be left alone, it is asked again after this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
 /// The actor. Its mailbox never waits for the API server: who asks while a request is under way shares its answer.
 pub struct ResourceCollector {
     source: Arc<dyn ResourceMetrics>,
@@ -105,7 +108,7 @@ impl ResourceCollector {
 /// How long the API server asks to be left alone.
 fn pause_after(result: &UsageResult) -> Duration {
     match result {
-        Err(ClusterError::Overloaded { retry_after: Some(pause), .. }) => *pause,
+        Err(ClusterError::Overloaded { retry_after: Some(pause), .. }) => LONGEST_PAUSE.min(*pause),
         _ => Duration::ZERO,
     }
 }

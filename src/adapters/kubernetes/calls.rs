@@ -38,10 +38,15 @@ impl Calls {
 
     /// Waits for a call's answer, but not longer than the limit.
     pub(super) async fn run<T>(&self, call: impl Future<Output = kube::Result<T>>) -> Result<T, ClusterError> {
-        match tokio::time::timeout(self.limit, call).await {
-            Ok(answer) => answer.map_err(cluster_error),
-            Err(_) => Err(ClusterError::Timeout(self.limit)),
-        }
+        self.limited(async { call.await.map_err(cluster_error) }).await
+    }
+
+    /// The same for several calls that have the time limit of one.
+    pub(super) async fn limited<T>(
+        &self,
+        calls: impl Future<Output = Result<T, ClusterError>>,
+    ) -> Result<T, ClusterError> {
+        tokio::time::timeout(self.limit, calls).await.unwrap_or(Err(ClusterError::Timeout(self.limit)))
     }
 }
 

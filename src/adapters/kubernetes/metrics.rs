@@ -120,7 +120,8 @@ impl Metrics {
 impl ResourceMetrics for Metrics {
     fn list(&self, scope: Scope) -> PortFuture<Result<UsageTable, ClusterError>> {
         let metrics = self.clone();
-        async move { metrics.list(&scope).await }.boxed()
+        // Discovery included: who asks waits a little longer than this, and no longer.
+        async move { metrics.calls.limited(metrics.list(&scope)).await }.boxed()
     }
 }
 

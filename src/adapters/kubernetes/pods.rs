@@ -65,7 +65,7 @@ fn compact(pod: KubernetesPod) -> Pod {
     let requests = PodRequests {
         containers: containers.collect(),
         pod_level: requests(spec.resources.as_ref()),
-        gpus: lasting.iter().map(|container| gpus(container.resources.as_ref())).sum(),
+        gpus: lasting.iter().map(|container| gpus(container.resources.as_ref())).fold(0, u32::saturating_add),
     };
     Pod {
         name: pod.metadata.name.unwrap_or_default(),

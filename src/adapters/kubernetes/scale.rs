@@ -71,11 +71,13 @@ impl Subresource {
     async fn read(&self) -> Result<Scale, ClusterError> {
         let scale = self.calls.run(self.api.get_scale(&self.name)).await?;
         // Go leaves a zero out of the JSON, so an absent number is none and not the default.
-        let replicas = scale.spec.and_then(|spec| spec.replicas).unwrap_or(0);
+        let spec = scale.spec.ok_or_else(|| senseless("there is no spec".to_owned()))?;
+        let replicas = spec.replicas.unwrap_or(0);
         let replicas = u32::try_from(replicas).map_err(|_| senseless(format!("spec.replicas is {replicas}")))?;
         let version = scale.metadata.resource_version.filter(|version| !version.is_empty());
         let resource_version = version.ok_or_else(|| senseless("there is no resourceVersion".to_owned()))?;
-        Ok(Scale { replicas, resource_version })
+        let uid = scale.metadata.uid.ok_or_else(|| senseless("there is no uid".to_owned()))?;
+        Ok(Scale { uid: uid.into(), replicas, resource_version })
     }
 
     async fn patch(&self, patch: Value, dry_run: bool) -> Result<(), ClusterError> {

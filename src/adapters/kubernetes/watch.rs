@@ -1,10 +1,11 @@
 //! Keeps a table up to date by one cluster-wide watch.
 
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use http::Request;
 use kube::client::Body;
 use kube::runtime::watcher::{self, Event, watcher};
@@ -41,7 +42,11 @@ pub(super) async fn follow<T: Table>(watched: Arc<Watched<T>>, client: Client, c
     let client = watching_client(watched.clone(), client, clock);
     let mut wait = SHORTEST_WAIT;
     loop {
-        let (error, listed_at) = follow_once(&watched, client.clone(), clock).await;
+        // A panic must show like any other failure: without this, the table would pass for current for ever.
+        let following = AssertUnwindSafe(follow_once(&watched, client.clone(), clock)).catch_unwind().await;
+        let (error, listed_at) = following.unwrap_or_else(|_| {
+            (ClusterError::Unavailable("reading the watch panicked; the log says where".to_owned()), None)
+        });
         let now = clock.now();
         // Only a watch that lasted has worked: where listing is allowed but watching is not, each try begins well.
         if listed_at.is_some_and(|at| (now - at).to_std().is_ok_and(|lasted| lasted > LONGEST_WAIT)) {

@@ -65,7 +65,7 @@ impl<T: Table> Watched<T> {
 
     /// Reads the table, provided that it is up to date; otherwise says why it is not.
     pub(super) fn read<R>(&self, look: impl FnOnce(&T) -> R) -> Result<R, String> {
-        // A poisoned lock is taken all the same: a panic while an object is put in leaves at worst that one out.
+        // A poisoned lock is taken all the same: the panic ends the watch, so the table does not pass for current.
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         match known.health.fault() {
             None => Ok(look(&known.table)),

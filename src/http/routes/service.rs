@@ -35,9 +35,12 @@ async fn health() -> Json<Value> {
     }))
 }
 
-/// Whether the process lives.
-async fn healthz() -> Json<Value> {
-    Json(json!({ "status": "ok" }))
+/// Whether the process lives, or has to be started again.
+async fn healthz(state: Data<HttpState>) -> Result<Json<Value>, ApiError> {
+    if !state.registry.is_alive() {
+        return Err(ApiError::not_alive());
+    }
+    Ok(Json(json!({ "status": "ok" })))
 }
 
 /// Whether it can do its work: it is not stopping, and it knows the cluster.

@@ -19,7 +19,7 @@ fn scaler(script: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> (Scaler,
 fn scale(replicas: Option<u32>) -> Value {
     let mut scale = json!({
         "kind": "Scale", "apiVersion": "autoscaling/v1",
-        "metadata": {"name": "web", "namespace": "default", "resourceVersion": "42"},
+        "metadata": {"name": "web", "namespace": "default", "uid": "web-uid", "resourceVersion": "42"},
         "spec": {}, "status": {"replicas": 9, "selector": "app=web"},
     });
     if let Some(replicas) = replicas {
@@ -36,7 +36,7 @@ fn scale(replicas: Option<u32>) -> Value {
 async fn a_scale_is_read_from_the_subresource(#[case] kind: WorkloadKind, #[case] path: &str) {
     let (scaler, log) = scaler(|_| Answer::ok(scale(Some(3))));
     let read = scaler.read(&workload(kind, "web")).await;
-    assert_eq!(read, Ok(Scale { replicas: 3, resource_version: "42".to_owned() }));
+    assert_eq!(read, Ok(Scale { uid: "web-uid".into(), replicas: 3, resource_version: "42".to_owned() }));
     assert_eq!(log.lines(), [format!("GET {path}")]);
 }
 
