@@ -40,7 +40,7 @@ pub enum StartError {
     #[error(transparent)]
     Access(#[from] AccessError),
     /// The port cannot be listened on.
-    #[error("cannot listen on {address}: {error}")]
+    #[error("cannot listen on {address}: {error}; choose another port with --port, or an address with --bind")]
     Listen {
         /// The address and port.
         address: SocketAddr,

@@ -65,7 +65,8 @@ fn serve(system: &actix::SystemRunner, flags: &Flags) -> anyhow::Result<()> {
 }
 
 fn start_logger(filter: &str) {
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(filter))
+    env_logger::Builder::new()
+        .parse_filters(filter)
         .format(|out, record| {
             let time = Clock::wall().now().format("%Y-%m-%dT%H:%M:%S%.3fZ");
             writeln!(out, "{time} {:<5} {}: {}", record.level(), record.target(), record.args())

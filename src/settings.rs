@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::domain::namespaces::NamespaceRules;
+use crate::domain::validation::is_dns_label;
 use crate::simulation::SimulationSettings;
 
 const DEFAULTS: &str = include_str!("../config/default.toml");
@@ -38,7 +39,7 @@ pub struct Flags {
     #[arg(long, conflicts_with_all = ["kubeconfig", "context"])]
     pub simulated: bool,
     /// How many times as fast as real time the simulated cluster runs
-    #[arg(long, value_name = "FACTOR")]
+    #[arg(long, value_name = "FACTOR", allow_hyphen_values = true)]
     pub speed: Option<f64>,
 }
 
@@ -146,11 +147,11 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// Reads the environment.
+    /// Reads the environment. A pod without a service account's token is a pod, too: there the service must fail, and not
+    /// work on a simulated cluster as if all were well.
     pub fn detect() -> Self {
-        let token = Path::new("/var/run/secrets/kubernetes.io/serviceaccount/token");
         Self {
-            in_pod: std::env::var_os("KUBERNETES_SERVICE_HOST").is_some() && token.exists(),
+            in_pod: std::env::var_os("KUBERNETES_SERVICE_HOST").is_some(),
             kubeconfig: std::env::var("KUBECONFIG").ok().filter(|path| !path.is_empty()),
             home: std::env::home_dir(),
         }
@@ -243,8 +244,14 @@ pub struct Log {
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// A file cannot be read, or a value has the wrong type or an unknown name.
-    #[error("invalid settings: {0}")]
+    #[error("invalid settings")]
     Invalid(#[from] config::ConfigError),
+    /// The log's filter is none.
+    #[error("invalid settings: log.filter (or RUST_LOG)")]
+    LogFilter(#[from] env_filter::ParseError),
+    /// A name in `namespaces.allow` or `namespaces.deny` can be no namespace's.
+    #[error("invalid settings: \"{0}\" in namespaces.allow or namespaces.deny is no name of a namespace")]
+    Namespace(String),
     /// The address is none.
     #[error("invalid settings: http.bind \"{0}\" is no IP address (and neither \"auto\" nor \"localhost\")")]
     Bind(String),
@@ -289,8 +296,10 @@ impl Settings {
             ("ORCHESTRATOR__CLUSTER__KUBECONFIG", "cluster.kubeconfig"),
             ("ORCHESTRATOR__CLUSTER__CONTEXT", "cluster.context"),
             ("PORT", "http.port"),
+            ("RUST_LOG", "log.filter"),
         ] {
-            builder = builder.set_override_option(key, variables.get(variable).map(String::as_str))?;
+            let value = variables.get(variable).filter(|value| !value.is_empty());
+            builder = builder.set_override_option(key, value.map(String::as_str))?;
         }
         let settings: Self = builder
             .set_override_option("http.bind", flags.bind.clone())?
@@ -311,11 +320,33 @@ impl Settings {
         if !(1..=5).contains(&self.cluster.request_timeout_seconds) {
             return Err(SettingsError::Range("cluster.request_timeout_seconds must be between 1 and 5"));
         }
-        positive(self.metrics.max_age_seconds, "metrics.max_age_seconds must be at least 1")?;
+        if !(1..=3600).contains(&self.metrics.max_age_seconds) {
+            return Err(SettingsError::Range("metrics.max_age_seconds must be between 1 and 3600"));
+        }
         positive(self.metrics.freshness_seconds, "metrics.freshness_seconds must be at least 1")?;
         if self.metrics.freshness_seconds >= self.metrics.max_age_seconds {
             return Err(SettingsError::Range("metrics.freshness_seconds must be less than metrics.max_age_seconds"));
         }
+        if self.http.workers > 512 {
+            return Err(SettingsError::Range("http.workers must be at most 512"));
+        }
+        if self.actors.arbiters > 256 {
+            return Err(SettingsError::Range("actors.arbiters must be at most 256"));
+        }
+        if !(0.1..=1440.0).contains(&self.simulation.speed) {
+            return Err(SettingsError::Range("simulation.speed must be between 0.1 and 1440"));
+        }
+        if self.http.token.expose_secret().trim().chars().any(|c| !c.is_ascii_graphic()) {
+            return Err(SettingsError::Range("http.token must consist of visible ASCII characters"));
+        }
+        if self.http.token().is_none() && !self.http.token.expose_secret().is_empty() {
+            return Err(SettingsError::Range("http.token is blank; leave it out to have none"));
+        }
+        let named = self.namespaces.allow.iter().chain(&self.namespaces.deny);
+        if let Some(name) = named.into_iter().find(|name| !is_dns_label(name)) {
+            return Err(SettingsError::Namespace(name.clone()));
+        }
+        env_filter::Builder::new().try_parse(&self.log.filter)?;
         Ok(self)
     }
 }
@@ -364,16 +395,28 @@ mod tests {
 
     #[test]
     fn a_wrong_setting_is_refused_and_named() {
-        let refusal = |key: &str, value: &str| load(&Flags::default(), &[(key, value)], None).unwrap_err().to_string();
+        let refusal = |key: &str, value: &str| {
+            let error = load(&Flags::default(), &[(key, value)], None).unwrap_err();
+            format!("{:#}", anyhow::Error::from(error))
+        };
         assert!(refusal("ORCHESTRATOR__HTTP__PROT", "1").contains("prot"));
         assert!(refusal("ORCHESTRATOR__HTTP__PORT", "70000").contains("port"));
         assert!(refusal("ORCHESTRATOR__METRICS__FRESHNESS_SECONDS", "0").contains("freshness_seconds"));
         assert!(refusal("ORCHESTRATOR__CLUSTER__KIND", "cloud").contains("cloud"));
+        for speed in ["0", "-1", "nan", "inf", "1e7"] {
+            assert!(refusal("ORCHESTRATOR__SIMULATION__SPEED", speed).contains("simulation.speed"), "{speed}");
+        }
+        assert!(refusal("ORCHESTRATOR__HTTP__WORKERS", "600").contains("http.workers"));
+        assert!(refusal("ORCHESTRATOR__ACTORS__ARBITERS", "5000").contains("actors.arbiters"));
+        assert!(refusal("ORCHESTRATOR__HTTP__TOKEN", "  ").contains("blank"));
+        assert!(refusal("ORCHESTRATOR__HTTP__TOKEN", "a b").contains("visible"));
+        assert!(refusal("ORCHESTRATOR__NAMESPACES__DENY", "UPPER,").contains("UPPER"));
+        assert!(refusal("RUST_LOG", "info,=,=x=y").contains("log.filter"));
     }
 
     #[test]
     fn a_token_is_taken_to_the_letter() {
-        for (given, token) in [("00123456", "00123456"), ("1e999", "1e999"), ("TRUE", "TRUE"), ("a b\n", "a b")] {
+        for (given, token) in [("00123456", "00123456"), ("1e999", "1e999"), ("TRUE", "TRUE"), ("abc\n", "abc")] {
             let settings = load(&Flags::default(), &[("ORCHESTRATOR__HTTP__TOKEN", given)], None).unwrap();
             assert_eq!(settings.http.token().unwrap().expose_secret(), token);
         }

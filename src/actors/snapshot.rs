@@ -115,6 +115,7 @@ pub struct AutoscalerRecord {
     pub(super) restarts: AtomicU32,
     /// Ends its work; nothing is scaled once this is cancelled.
     pub(super) deleted: CancellationToken,
+    first: Arc<Snapshot>,
     latest: ArcSwap<Snapshot>,
 }
 
@@ -126,6 +127,7 @@ impl AutoscalerRecord {
         created_at: Timestamp,
         replicas: u32,
     ) -> Self {
+        let first = Arc::new(Snapshot::new(replicas));
         Self {
             id,
             hpa_name,
@@ -133,8 +135,14 @@ impl AutoscalerRecord {
             created_at,
             restarts: AtomicU32::new(0),
             deleted: CancellationToken::new(),
-            latest: ArcSwap::from_pointee(Snapshot::new(replicas)),
+            latest: ArcSwap::new(first.clone()),
+            first,
         }
+    }
+
+    /// The snapshot of its creation, before any evaluation.
+    pub fn first_snapshot(&self) -> &Snapshot {
+        &self.first
     }
 
     /// The latest snapshot.

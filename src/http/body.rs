@@ -73,8 +73,12 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let value: Object<T> = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let cause = error.into_inner();
-        // The path of a fault of the whole body is ".", which says nothing.
-        ApiError::invalid_format(if path == "." { cause.to_string() } else { format!("{path}: {cause}") })
+        // The path of a fault of the whole body is "." or "?", which says nothing.
+        ApiError::invalid_format(if matches!(path.as_str(), "." | "?") {
+            cause.to_string()
+        } else {
+            format!("{path}: {cause}")
+        })
     })?;
     deserializer.end().map_err(|error| ApiError::invalid_format(error.to_string()))?;
     Ok(value.0)

@@ -27,13 +27,21 @@ struct Body<'a> {
     details: &'a str,
 }
 
+/// How much of what a client has sent is sent back at most, in characters.
+const LONGEST_DETAILS: usize = 1_000;
+
 /// After how many seconds a client may try again what failed for want of time or of the cluster.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 impl ApiError {
     /// An error with its status code, its title and what to do about it.
     pub fn new(status: StatusCode, error: &'static str, details: impl Into<String>) -> Self {
-        Self { status, error, details: details.into(), header: None }
+        let mut details: String = details.into();
+        if let Some((end, _)) = details.char_indices().nth(LONGEST_DETAILS) {
+            details.truncate(end);
+            details.push('…');
+        }
+        Self { status, error, details, header: None }
     }
 
     fn with_header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
@@ -66,7 +74,7 @@ impl ApiError {
         Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "Method not allowed",
-            format!("{method} is not supported here; use {}", allowed.replace(", ", " or ")),
+            format!("{method} is not supported here; supported are {allowed}"),
         )
         .with_header(header::ALLOW, HeaderValue::from_static(allowed))
     }

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN};
+use actix_web::http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue, ORIGIN};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use secrecy::ExposeSecret;
@@ -50,15 +50,12 @@ pub async fn check<B: MessageBody + 'static>(
 
 /// Any web page could make a browser post to localhost, but the browser says where the page is from.
 fn is_foreign(headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(ORIGIN) else { return false };
-    let text = |value: &actix_web::http::header::HeaderValue| value.to_str().map(str::to_owned).ok();
-    let host = headers.get(HOST).and_then(text);
-    let origin = text(origin);
-    let origin_host = origin.as_deref().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
-    match (origin_host, host) {
-        (Some(origin_host), Some(host)) => !origin_host.eq_ignore_ascii_case(&host),
-        _ => true,
-    }
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let is_own = |origin: &HeaderValue| {
+        let origin_host = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+        origin_host.zip(host).is_some_and(|(origin_host, host)| origin_host.eq_ignore_ascii_case(host))
+    };
+    !headers.get_all(ORIGIN).all(is_own)
 }
 
 fn is_misnamed(state: &HttpState, headers: &HeaderMap) -> bool {
@@ -87,7 +84,6 @@ fn is_authorized(state: &HttpState, headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use actix_web::http::header::HeaderValue;
 
     fn foreign(origin: Option<&'static str>, host: &'static str) -> bool {
         let mut headers = HeaderMap::new();

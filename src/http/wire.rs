@@ -145,7 +145,8 @@ struct ConditionBody {
 impl AutoscalerBody {
     /// The answer to create.
     pub fn created(record: &AutoscalerRecord) -> Self {
-        Self { message: "Autoscaler created successfully", ..Self::new(record) }
+        // Not the latest: the first evaluation is under way already, and the answer must not depend on who is quicker.
+        Self { message: "Autoscaler created successfully", ..Self::at(record, record.first_snapshot()) }
     }
 
     /// The answer to create for a workload that has this autoscaler already.
@@ -155,7 +156,10 @@ impl AutoscalerBody {
 
     /// The answer to get, and an item of the answer to list.
     pub fn new(record: &AutoscalerRecord) -> Self {
-        let snapshot = record.snapshot();
+        Self::at(record, &record.snapshot())
+    }
+
+    fn at(record: &AutoscalerRecord, snapshot: &Snapshot) -> Self {
         Self {
             autoscaling_id: record.id.clone(),
             status: snapshot.status.as_str(),
@@ -164,7 +168,7 @@ impl AutoscalerBody {
                 Status::Inactive => "Autoscaler is inactive",
                 Status::Failed => "Autoscaler failed",
             },
-            details: Details::new(record, &snapshot),
+            details: Details::new(record, snapshot),
         }
     }
 }

@@ -51,6 +51,8 @@ pub enum Answer {
     Waits(Gate),
     /// The truth, after somebody else has set the replicas.
     AfterOthersSet(u32),
+    /// For [`Op::Set`]: it is done, but no answer comes.
+    DoneUnanswered,
     /// For [`Op::View`]: nothing is known.
     Unknown(&'static str),
     /// For [`Op::View`]: the watches have not heard of the workload yet.
@@ -236,6 +238,10 @@ impl FakeCluster {
                     let workload = state.workloads.get_mut(&subject).unwrap();
                     workload.replicas = replicas;
                     workload.version += 1;
+                }
+                Answer::DoneUnanswered => {
+                    truth(&mut cluster.state())?;
+                    return Err(ClusterError::Timeout(std::time::Duration::from_secs(5)).into());
                 }
                 Answer::Unknown(_) | Answer::NotSeenYet => panic!("only a view has such an answer"),
             }

@@ -4,7 +4,7 @@ use ai_storage_orchestrator::actors::snapshot::Status;
 use ai_storage_orchestrator::domain::decision::{ConditionKind, Reason};
 use ai_storage_orchestrator::ports::ClusterError;
 
-use super::cluster::{Answer, Op, deployment};
+use super::cluster::{Answer, Gate, Op, deployment};
 use super::stage::{condition, log_lines, play, rules, rules_with_down_window};
 
 #[test]
@@ -182,5 +182,52 @@ fn in_steady_state_an_autoscaler_makes_no_request_of_its_own() {
         assert_eq!(stage.cluster.scaler_calls(), 0);
         assert_eq!(stage.cluster.calls(Op::Resolve).len(), 20);
         assert!(stage.cluster.calls(Op::List).len() <= 121);
+    });
+}
+
+#[test]
+fn a_change_that_took_place_without_an_answer_is_counted() {
+    play(async |stage| {
+        stage.cluster.add("web", 2, 105);
+        stage.cluster.next(Op::Set, "web", [Answer::DoneUnanswered]);
+        let record = stage.create("web", rules(1, 10)).await;
+        let snapshot = record.snapshot();
+        assert_eq!((stage.cluster.replicas("web"), snapshot.scale_up_count), (3, 1));
+        assert_eq!(snapshot.current_replicas, 3);
+    });
+}
+
+#[test]
+fn a_workload_that_is_replaced_while_it_is_scaled_is_left_alone() {
+    play(async |stage| {
+        stage.cluster.add("web", 2, 105);
+        let gate = Gate::new();
+        stage.cluster.next(Op::Read, "web", [Answer::Waits(gate.clone())]);
+        stage.create_for(&deployment("web"), rules(1, 10)).await;
+        gate.reached().await;
+        stage.cluster.remove("web");
+        stage.cluster.add("web", 2, 70);
+        gate.open();
+        stage.settle().await;
+        assert!(stage.cluster.calls(Op::Set).is_empty());
+        assert_eq!(stage.cluster.replicas("web"), 2);
+    });
+}
+
+#[test]
+fn a_slow_api_server_does_not_eat_the_next_operations_step() {
+    play(async |stage| {
+        stage.cluster.add("web", 2, 300);
+        let mut limited = rules(1, 20);
+        limited.scale_up.max_scale_change = std::num::NonZeroU32::new(1);
+        let gate = Gate::new();
+        stage.cluster.next(Op::Set, "web", [Answer::Truth, Answer::Waits(gate.clone())]);
+        let record = stage.create("web", limited).await;
+        gate.reached().await;
+        stage.pass(4.0).await;
+        gate.open();
+        // The next evaluation comes 15 s after the one that took 4 s.
+        stage.pass(11.5).await;
+        assert_eq!(record.snapshot().scale_up_count, 3);
     });
 }

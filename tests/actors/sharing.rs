@@ -101,12 +101,12 @@ fn a_source_that_fails_is_not_asked_more_often() {
 #[test]
 fn an_overloaded_api_server_is_left_alone_as_long_as_it_asks_for() {
     play(async |stage| {
-        let retry_after = Some(Duration::from_secs(70));
+        let retry_after = Some(Duration::from_secs(40));
         let error = ClusterError::Overloaded { message: "too many requests".into(), retry_after };
         stage.cluster.next(Op::List, NAMESPACE, [Answer::Fails(error)]);
         create_in(stage, 1, 50).await;
         stage.pass(100.0).await;
         let times = list_times(stage, NAMESPACE);
-        assert!(times[1] - times[0] >= 70.0 && times[1] - times[0] < 75.0, "{times:?}");
+        assert!(times[1] - times[0] >= 40.0 && times[1] - times[0] < 45.0, "{times:?}");
     });
 }

@@ -78,6 +78,13 @@ async fn pages_of_another_origin_are_refused() {
         let (status, refusal) = answer(app.request(Method::GET, "/api/v1/autoscaling").header("Origin", origin)).await;
         assert_eq!(status, StatusCode::FORBIDDEN, "{refusal}");
     }
+    let two =
+        app.request(Method::GET, "/api/v1/autoscaling").header("Origin", &app.base).header("Origin", "http://evil");
+    assert_eq!(answer(two).await.0, StatusCode::FORBIDDEN);
+    // A page can give this machine's address a name of its own; then its origin and the host are the same.
+    let renamed = app.request(Method::GET, "/api/v1/autoscaling").header("Host", "evil.example");
+    let (status, refusal) = answer(renamed.header("Origin", "http://evil.example")).await;
+    assert_eq!((status, refusal["error"].as_str()), (StatusCode::FORBIDDEN, Some("Forbidden host")));
     let own = app.request(Method::GET, "/api/v1/autoscaling").header("Origin", &app.base);
     assert_eq!(answer(own).await.0, StatusCode::OK);
     app.stop().await;
@@ -85,18 +92,18 @@ async fn pages_of_another_origin_are_refused() {
 
 #[actix_web::test]
 async fn with_a_token_nobody_gets_in_without_it_but_the_probes() {
-    let settings = "[http]\ntoken = \"open sesame\"\n";
+    let settings = "[http]\ntoken = \"open-sesame\"\n";
     let app = TestApp::start_configured(&SimulationSettings::default(), 1.0, settings, |_| {}).await;
     for path in ["/", "/api/v1/autoscaling", "/api/v1/autoscaling/metrics", "/nothing"] {
         let response = app.request(Method::GET, path).send().await.unwrap();
         assert_eq!(response.headers()["www-authenticate"], "Bearer");
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path}");
     }
-    for wrong in ["Bearer open", "Bearer open sesame!", "Basic open sesame", "open sesame", "Bearer "] {
+    for wrong in ["Bearer open", "Bearer open-sesame!", "Basic open-sesame", "open-sesame", "Bearer "] {
         let (status, _) = answer(app.request(Method::GET, "/api/v1/autoscaling").header("Authorization", wrong)).await;
         assert_eq!(status, StatusCode::UNAUTHORIZED, "{wrong}");
     }
-    let right = app.request(Method::GET, "/api/v1/autoscaling").header("Authorization", "Bearer open sesame");
+    let right = app.request(Method::GET, "/api/v1/autoscaling").header("Authorization", "Bearer open-sesame");
     assert_eq!(answer(right).await.0, StatusCode::OK);
     assert_eq!(app.get("/healthz").await.0, StatusCode::OK);
     app.stop().await;

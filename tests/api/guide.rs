@@ -113,7 +113,7 @@ async fn every_example_of_the_guide_works_as_printed() {
         let details = &created["details"];
         assert_eq!(details["current_replicas"], 2, "the workload's real count");
         assert_eq!((&details["scale_up_count"], &details["scale_down_count"]), (&json!(0), &json!(0)));
-        assert!(details.get("last_scale_time").is_none());
+        assert!(details.get("last_scale_time").is_none() && details.get("updated_at").is_none());
         let name = request["workload_name"].as_str().unwrap();
         let hpa_name = details["hpa_name"].as_str().unwrap();
         let hex = hpa_name.strip_prefix(&format!("hpa-{name}-")).unwrap();

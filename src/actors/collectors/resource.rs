@@ -71,7 +71,7 @@ impl ResourceCollector {
         self.namespaces.retain(|_, asked| (now - *asked).to_std().is_ok_and(|age| age <= IN_USE));
         let by_cluster = self.namespaces.len() >= self.settings.cluster_scope_from;
         let in_use = &self.namespaces;
-        // A result that will serve nobody any more is forgotten, but none that is fresh: it may be a plea for a pause.
+        // A result that will serve nobody any more is forgotten, but none that is fresh: namespaces come and go.
         self.cache.retain(|scope, cached| {
             let serves = match scope {
                 Scope::Cluster => by_cluster,

@@ -371,7 +371,7 @@ fn a_step_limit_is_named_before_the_bound_that_lies_behind_it() {
     assert_eq!(decision.steps[1..], [step(Rule::StepLimit, 0, 6, Reason::ScaleDownLimit)]);
     assert_eq!(
         decision.condition(ConditionKind::ScalingLimited).message,
-        "1 replicas are wanted, max_scale_change allows 6 in this operation"
+        "1 replicas are wanted, max_scale_change stops this operation at 6"
     );
 }
 

@@ -61,7 +61,7 @@ struct ListQuery {
 /// `GET /autoscaling` (guide, "List All Autoscalers").
 async fn list(state: Data<HttpState>, request: HttpRequest) -> Result<Json<ListBody>, ApiError> {
     let query = web::Query::<ListQuery>::from_query(request.query_string())
-        .map_err(|error| ApiError::invalid_format(format!("query: {error}")))?;
+        .map_err(|error| ApiError::invalid_format(error.to_string()))?;
     let page = state.registry.list(query.into_inner().try_into()?).await?;
     Ok(Json(page.into()))
 }
