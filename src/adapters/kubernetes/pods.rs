@@ -234,6 +234,12 @@ mod tests {
     }
 
     #[test]
+    fn more_gpus_than_can_be_counted_are_as_many_as_can() {
+        let container = json!({"name": "main", "resources": {"limits": {"nvidia.com/gpu": "4294967295"}}});
+        assert_eq!(read(json!({"spec": {"containers": [container, container]}})).requests.gpus, u32::MAX);
+    }
+
+    #[test]
     fn an_impossible_request_is_none() {
         let resources = json!({"requests": {"cpu": "much", "memory": "-1Gi"}});
         let pod = read(json!({"spec": {"containers": [{"name": "main", "resources": resources}]}}));

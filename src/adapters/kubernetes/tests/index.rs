@@ -1,8 +1,12 @@
+use std::sync::Arc;
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::Pod;
 use serde_json::json;
 
 use super::super::client::Clients;
+use super::super::watch::follow;
+use super::super::watched::{Table, Watched};
 use super::super::{KubernetesCluster, Limits};
 use super::objects::{owned_by, pod, scalable, workload};
 use super::scripted::{Log, Objects};
@@ -261,6 +265,37 @@ async fn a_dead_connection_is_noticed() {
     watching.clock.sleep(Duration::from_secs(31)).await;
     let fault = watching.fault().unwrap();
     assert!(fault.ends_with(": no answer from the API server within 30 s"), "{fault}");
+}
+
+/// A table that cannot take a certain object.
+#[derive(Default)]
+struct Brittle;
+
+impl Table for Brittle {
+    type Object = Pod;
+
+    fn put(&mut self, pod: Pod) {
+        assert_ne!(pod.metadata.name.as_deref(), Some("brittle"), "scripted panic");
+    }
+
+    fn remove(&mut self, _: Pod) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_panics_does_not_pass_for_current() {
+    let objects = Objects::default();
+    let (client, _) = objects.client();
+    let clock = Clock::scaled(chrono::DateTime::UNIX_EPOCH, 1.0);
+    let watched = Arc::new(Watched::<Brittle>::new());
+    let following = tokio::spawn(follow(watched.clone(), client, clock));
+    clock.sleep(Duration::from_millis(1)).await;
+    assert_eq!(watched.fault(), None);
+    objects.put("pods", pod("brittle"));
+    clock.sleep(Duration::from_millis(1)).await;
+    let fault = watched.fault().expect("it is known that nothing is known");
+    assert!(fault.1.contains("panicked"), "{fault:?}");
+    assert!(!following.is_finished(), "it is tried again");
+    following.abort();
 }
 
 #[tokio::test(start_paused = true)]
