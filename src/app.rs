@@ -37,7 +37,7 @@ pub enum StartError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// It is not known how to reach the cluster.
-    #[error(transparent)]
+    #[error("{0} (with --simulated the service needs no cluster)")]
     Access(#[from] AccessError),
     /// The port cannot be listened on.
     #[error("cannot listen on {address}: {error}; choose another port with --port, or an address with --bind")]

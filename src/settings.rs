@@ -111,12 +111,26 @@ pub struct Cluster {
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
+#[serde(try_from = "String")]
 enum ClusterKind {
     Auto,
     InCluster,
     Kubeconfig,
     Simulated,
+}
+
+impl TryFrom<String> for ClusterKind {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match text.as_str() {
+            "auto" => Ok(Self::Auto),
+            "in-cluster" => Ok(Self::InCluster),
+            "kubeconfig" => Ok(Self::Kubeconfig),
+            "simulated" => Ok(Self::Simulated),
+            _ => Err("it must be one of auto, in-cluster, kubeconfig or simulated"),
+        }
+    }
 }
 
 /// The cluster that the service works on.
@@ -402,7 +416,7 @@ mod tests {
         assert!(refusal("ORCHESTRATOR__HTTP__PROT", "1").contains("prot"));
         assert!(refusal("ORCHESTRATOR__HTTP__PORT", "70000").contains("port"));
         assert!(refusal("ORCHESTRATOR__METRICS__FRESHNESS_SECONDS", "0").contains("freshness_seconds"));
-        assert!(refusal("ORCHESTRATOR__CLUSTER__KIND", "cloud").contains("cloud"));
+        assert!(refusal("ORCHESTRATOR__CLUSTER__KIND", "cloud").contains("one of auto, in-cluster"));
         for speed in ["0", "-1", "nan", "inf", "1e7"] {
             assert!(refusal("ORCHESTRATOR__SIMULATION__SPEED", speed).contains("simulation.speed"), "{speed}");
         }
