@@ -61,6 +61,12 @@ impl ConnectedCluster {
     pub async fn connect(settings: &Settings, surroundings: &Surroundings) -> Result<Self, StartError> {
         let (access, name) = match settings.cluster.choice(surroundings) {
             ClusterChoice::Simulated => {
+                if surroundings.in_pod_without_token && settings.cluster.is_auto() {
+                    log::warn!(
+                        "this seems to be a pod, but no service account's token is mounted, so no real workload is scaled; \
+                         set cluster.kind to in-cluster to make that an error"
+                    );
+                }
                 let simulation = &settings.simulation;
                 let clock = Clock::scaled_from_now(simulation.speed);
                 let simulated = SimulatedCluster::start(simulation, clock);

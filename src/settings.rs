@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -152,8 +152,10 @@ pub enum ClusterChoice {
 /// What the environment says about clusters.
 #[derive(Clone, Debug, Default)]
 pub struct Surroundings {
-    /// Whether this process runs in a pod.
+    /// Whether this process runs in a pod, with a service account's token.
     pub in_pod: bool,
+    /// Whether it seems to run in a pod, but without such a token.
+    pub in_pod_without_token: bool,
     /// The variable `KUBECONFIG`.
     pub kubeconfig: Option<String>,
     /// The home folder.
@@ -161,11 +163,13 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// Reads the environment. A pod without a service account's token is a pod, too: there the service must fail, and not
-    /// work on a simulated cluster as if all were well.
+    /// Reads the environment.
     pub fn detect() -> Self {
+        let is_pod = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
+        let has_token = Path::new("/var/run/secrets/kubernetes.io/serviceaccount/token").exists();
         Self {
-            in_pod: std::env::var_os("KUBERNETES_SERVICE_HOST").is_some(),
+            in_pod: is_pod && has_token,
+            in_pod_without_token: is_pod && !has_token,
             kubeconfig: std::env::var("KUBECONFIG").ok().filter(|path| !path.is_empty()),
             home: std::env::home_dir(),
         }
@@ -185,6 +189,11 @@ impl Cluster {
             ClusterKind::Auto if surroundings.kubeconfig.is_some() => self.kubeconfig_choice(surroundings),
             ClusterKind::Auto => ClusterChoice::Simulated,
         }
+    }
+
+    /// Whether the cluster is left to the surroundings.
+    pub fn is_auto(&self) -> bool {
+        self.kind == ClusterKind::Auto
     }
 
     /// The named file, else where kubectl looks.
