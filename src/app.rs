@@ -63,7 +63,8 @@ impl ConnectedCluster {
             ClusterChoice::Simulated => {
                 if surroundings.in_pod_without_token && settings.cluster.is_auto() {
                     log::warn!(
-                        "this seems to be a pod, but no service account's token is mounted, so no real workload is scaled; \
+                        "this seems to be a pod, but no service account's token is mounted, so no real workload is scaled \
+                         and, unless http.bind says otherwise, only this pod is listened to; \
                          set cluster.kind to in-cluster to make that an error"
                     );
                 }
@@ -161,7 +162,7 @@ impl Application {
         self.state.stopping.store(true, Ordering::Relaxed);
         handle.stop(true).await;
         if tokio::time::timeout(EVALUATIONS_GRACE, self.state.registry.drain()).await.is_err() {
-            log::warn!("some evaluations did not finish within {} s", EVALUATIONS_GRACE.as_secs());
+            log::warn!("some evaluations did not finish within {} s", EVALUATIONS_GRACE.as_secs_f64());
         }
         self.kubernetes.stop().await;
         for arbiter in &self.arbiters {

@@ -308,10 +308,7 @@ impl Settings {
             .source(Some(variables.clone()))
             .prefix_separator("__")
             .separator("__")
-            .try_parsing(true)
-            .list_separator(",")
-            .with_list_parse_key("namespaces.allow")
-            .with_list_parse_key("namespaces.deny");
+            .try_parsing(true);
         builder = builder.add_source(environment);
         // Parsing would make another text of one that looks like a number.
         for (variable, key) in [
@@ -323,6 +320,12 @@ impl Settings {
         ] {
             let value = variables.get(variable).filter(|value| !value.is_empty());
             builder = builder.set_override_option(key, value.map(String::as_str))?;
+        }
+        for (variable, key) in [
+            ("ORCHESTRATOR__NAMESPACES__ALLOW", "namespaces.allow"),
+            ("ORCHESTRATOR__NAMESPACES__DENY", "namespaces.deny"),
+        ] {
+            builder = builder.set_override_option(key, variables.get(variable).map(|text| list(text)))?;
         }
         let settings: Self = builder
             .set_override_option("http.bind", flags.bind.clone())?
@@ -372,6 +375,11 @@ impl Settings {
         env_filter::Builder::new().try_parse(&self.log.filter)?;
         Ok(self)
     }
+}
+
+/// The parts between commas; nothing is an empty list.
+fn list(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -438,7 +446,17 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_taken_to_the_letter() {
+    fn lists_are_separated_by_commas_and_can_be_empty() {
+        let denied = |text: &str| {
+            load(&Flags::default(), &[("ORCHESTRATOR__NAMESPACES__DENY", text)], None).unwrap().namespaces.deny
+        };
+        assert_eq!(denied(""), Vec::<String>::new());
+        assert_eq!(denied("a, b,"), ["a", "b"]);
+        assert_eq!(denied("123,true"), ["123", "true"]);
+    }
+
+    #[test]
+    fn texts_are_taken_to_the_letter() {
         for (given, token) in [("00123456", "00123456"), ("1e999", "1e999"), ("TRUE", "TRUE"), ("abc\n", "abc")] {
             let settings = load(&Flags::default(), &[("ORCHESTRATOR__HTTP__TOKEN", given)], None).unwrap();
             assert_eq!(settings.http.token().unwrap().expose_secret(), token);

@@ -44,6 +44,8 @@ pub(super) struct Autoscaler {
     /// The failure that the log already tells of.
     reported: Option<String>,
     evaluating: bool,
+    /// When the latest evaluation began.
+    began_at: Timestamp,
     /// Whom to tell when the evaluation in hand is finished.
     stopping: Vec<oneshot::Sender<()>>,
     /// Dropped with the actor.
@@ -55,6 +57,7 @@ impl Autoscaler {
         let timer = Timer::new(record.spec.rules.interval.length(), phase_seed(&record.id));
         let snapshot = Snapshot::clone(&record.snapshot());
         let crashed = record.restarts() > 0;
+        let began_at = shared.clock.now();
         Self {
             record,
             shared,
@@ -63,19 +66,22 @@ impl Autoscaler {
             crashed,
             reported: None,
             evaluating: false,
+            began_at,
             stopping: Vec::new(),
             _notice: notice,
         }
     }
 
     fn tick(&mut self, context: &mut Context<Self>) {
-        let wait = self.timer.next_after(self.shared.clock.now());
+        let now = self.shared.clock.now();
+        let wait = self.timer.next_after(now);
         context.run_later(self.shared.clock.real(wait), Self::tick);
         if self.evaluating {
             log::warn!("{}: the last evaluation is still under way, so this one is left out", self.record.id);
             return;
         }
         self.evaluating = true;
+        self.began_at = now;
         let evaluation = Evaluation {
             record: self.record.clone(),
             state: self.snapshot.state.clone(),
@@ -143,13 +149,9 @@ impl Autoscaler {
         self.snapshot.desired_replicas = decision.desired;
         self.snapshot.conditions = decision.conditions.to_vec();
         match action {
-            Action::None => {
-                self.reported = None;
-                self.recover();
-            }
+            Action::None => self.works(),
             Action::Scaled { at } => {
-                self.reported = None;
-                self.recover();
+                self.works();
                 self.scaled(&decision, at);
             }
             Action::ReadFailed(error) => self.could_not_scale(Reason::FailedGetScale, &error),
@@ -161,8 +163,8 @@ impl Autoscaler {
     fn scaled(&mut self, decision: &Decision, at: Timestamp) {
         let Some(direction) = decision.direction() else { return };
         let change = decision.desired.abs_diff(decision.current);
-        // Dated by its decision, like the next one: however long the API server takes, they are one interval apart.
-        self.snapshot.state.events.record(ScaleEvent { at: decision.at, direction, change });
+        // Dated by the beginning of its evaluation: however slow the cluster is, the next decision is an interval away.
+        self.snapshot.state.events.record(ScaleEvent { at: self.began_at, direction, change });
         self.snapshot.count_scale(direction, at);
         self.shared.totals.count(direction);
         self.snapshot.current_replicas = decision.desired;
@@ -212,11 +214,17 @@ impl Autoscaler {
         }
     }
 
-    fn recover(&mut self) {
-        self.snapshot.forbidden = false;
-        if self.snapshot.failure.take().is_some() {
+    /// Nothing stands in the way of scaling.
+    fn works(&mut self) {
+        if self.reported.take().is_some() {
             log::info!("{}: {} can be scaled again", self.record.id, self.record.spec.workload);
         }
+        self.recover();
+    }
+
+    fn recover(&mut self) {
+        self.snapshot.forbidden = false;
+        self.snapshot.failure = None;
         self.snapshot.status = Status::Active;
     }
 

@@ -190,7 +190,8 @@ impl Evaluation {
         }
     }
 
-    /// Whether a change took place although no answer came.
+    /// Whether a change took place although no answer came. Who deletes the autoscaler at that moment is not made to wait
+    /// for this, so such a change is then not counted.
     async fn was_set_all_the_same(&self, error: &ClusterError, replicas: u32) -> bool {
         let is_unanswered = matches!(error, ClusterError::Timeout(_) | ClusterError::Unavailable(_));
         is_unanswered && matches!(self.read_scale().await, Some(Ok(scale)) if scale.replicas == replicas)

@@ -63,6 +63,41 @@ fn draining_finishes_the_evaluation_in_hand_and_what_it_decides() {
 }
 
 #[test]
+fn an_evaluation_that_waits_for_a_silent_cluster_is_abandoned_after_two_seconds() {
+    play(async |stage| {
+        stage.cluster.add("web", 2, 105);
+        let gate = Gate::new();
+        stage.cluster.next(Op::List, NAMESPACE, [Answer::Waits(gate.clone())]);
+        stage.create_for(&deployment("web"), rules(1, 10)).await;
+        gate.reached().await;
+        let before = stage.now();
+        stage.registry.drain().await.unwrap();
+        assert!((1.9..2.1).contains(&(stage.now() - before)), "{}", stage.now() - before);
+        gate.open();
+        stage.pass(60.0).await;
+        assert_eq!(stage.cluster.scaler_calls(), 0);
+    });
+}
+
+#[test]
+fn a_change_that_was_sent_is_awaited_even_longer() {
+    play(async |stage| {
+        stage.cluster.add("web", 2, 105);
+        let gate = Gate::new();
+        stage.cluster.next(Op::Set, "web", [Answer::Waits(gate.clone())]);
+        let record = stage.create_for(&deployment("web"), rules(1, 10)).await;
+        gate.reached().await;
+        let registry = stage.registry.clone();
+        let draining = spawn_local(async move { registry.drain().await.unwrap() });
+        stage.pass(4.0).await;
+        assert!(!draining.is_finished());
+        gate.open();
+        draining.await.unwrap();
+        assert_eq!((stage.cluster.replicas("web"), record.snapshot().scale_up_count), (3, 1));
+    });
+}
+
+#[test]
 fn a_drained_registry_creates_nothing_and_still_answers() {
     play(async |stage| {
         stage.cluster.add("web", 2, 70);

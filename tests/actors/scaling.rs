@@ -4,7 +4,7 @@ use ai_storage_orchestrator::actors::snapshot::Status;
 use ai_storage_orchestrator::domain::decision::{ConditionKind, Reason};
 use ai_storage_orchestrator::ports::ClusterError;
 
-use super::cluster::{Answer, Gate, Op, deployment};
+use super::cluster::{Answer, Gate, NAMESPACE, Op, deployment};
 use super::stage::{condition, log_lines, play, rules, rules_with_down_window};
 
 #[test]
@@ -220,14 +220,23 @@ fn a_slow_api_server_does_not_eat_the_next_operations_step() {
         stage.cluster.add("web", 2, 300);
         let mut limited = rules(1, 20);
         limited.scale_up.max_scale_change = std::num::NonZeroU32::new(1);
-        let gate = Gate::new();
-        stage.cluster.next(Op::Set, "web", [Answer::Truth, Answer::Waits(gate.clone())]);
+        let (reading, changing) = (Gate::new(), Gate::new());
+        stage.cluster.next(Op::Set, "web", [Answer::Truth, Answer::Truth, Answer::Waits(changing.clone())]);
         let record = stage.create("web", limited).await;
-        gate.reached().await;
-        stage.pass(4.0).await;
-        gate.open();
+        // From the second operation on, evaluations are 15 s apart.
+        while record.snapshot().scale_up_count < 2 {
+            stage.pass(0.5).await;
+        }
+        stage.cluster.always(Op::List, NAMESPACE, Answer::Waits(reading.clone()));
+        reading.reached().await;
+        stage.pass(2.0).await;
+        stage.cluster.always(Op::List, NAMESPACE, Answer::Truth);
+        reading.open();
+        changing.reached().await;
+        stage.pass(2.0).await;
+        changing.open();
         // The next evaluation comes 15 s after the one that took 4 s.
         stage.pass(11.5).await;
-        assert_eq!(record.snapshot().scale_up_count, 3);
+        assert_eq!(record.snapshot().scale_up_count, 4);
     });
 }

@@ -71,7 +71,9 @@ impl Service {
     /// Sends SIGTERM, and returns the exit status and the time it took.
     pub fn terminate(mut self) -> (ExitStatus, Duration) {
         let asked = Instant::now();
-        let killed = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
+        // The shell's own: the program of that name is not on every machine.
+        let pid = self.process.id().to_string();
+        let killed = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &pid]).status().unwrap();
         assert!(killed.success());
         (self.process.wait().unwrap(), asked.elapsed())
     }

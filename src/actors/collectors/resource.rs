@@ -97,6 +97,12 @@ impl ResourceCollector {
     fn finish(&mut self, scope: Scope, result: UsageResult) {
         let good_for = self.settings.freshness.max(pause_after(&result));
         let cached = self.cache.entry(scope).or_default();
+        let failed_before = cached.latest.as_ref().is_some_and(|fetched| fetched.result.is_err());
+        match &result {
+            Err(error) if !failed_before => log::warn!("CPU and memory cannot be read: {error}"),
+            Ok(_) if failed_before => log::info!("CPU and memory can be read again"),
+            _ => {}
+        }
         for waiting in cached.waiting.take().unwrap_or_default() {
             // Who has stopped waiting needs no answer.
             let _ = waiting.send(result.clone());
