@@ -27,7 +27,7 @@ pub struct TestApp {
 const SPEED: f64 = 20.0;
 
 /// How long is waited for something that should happen soon.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(40);
 
 impl TestApp {
     /// A service on the guide's example workloads.
