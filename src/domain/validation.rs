@@ -96,8 +96,8 @@ impl Faults {
 /// Checks a raw request (guide, "Request Fields").
 pub fn validate(raw: &RawAutoscaler) -> Result<RequestedAutoscaler, ValidationErrors> {
     let mut faults = Faults::default();
-    let name = name(&mut faults, "workload_name", &raw.workload_name, is_dns_subdomain, SUBDOMAIN_RULE);
-    let namespace = name_of_namespace(&mut faults, &raw.workload_namespace);
+    let name = object_name(&mut faults, "workload_name", &raw.workload_name, is_dns_subdomain, SUBDOMAIN_RULE);
+    let namespace = object_name(&mut faults, "workload_namespace", &raw.workload_namespace, is_dns_label, LABEL_RULE);
     let kind = kind(&mut faults, &raw.workload_type);
     let bounds = bounds(&mut faults, raw.min_replicas, raw.max_replicas);
     let targets = targets(&mut faults, raw);
@@ -122,7 +122,7 @@ const LABEL_RULE: &str = "must be a valid RFC 1123 label: at most 63 lower case 
 const SUBDOMAIN_RULE: &str = "must be a valid RFC 1123 subdomain: at most 253 lower case letters, digits, '-' or '.', \
                               starting and ending with a letter or digit";
 
-fn name(
+fn object_name(
     faults: &mut Faults,
     field: &str,
     value: &Option<String>,
@@ -137,29 +137,23 @@ fn name(
     Some(text.to_owned())
 }
 
-fn name_of_namespace(faults: &mut Faults, value: &Option<String>) -> Option<String> {
-    name(faults, "workload_namespace", value, is_dns_label, LABEL_RULE)
-}
-
 /// Whether `text` is an RFC 1123 label, as Kubernetes wants for namespaces.
 pub fn is_dns_label(text: &str) -> bool {
-    let alphanumeric = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let bytes = text.as_bytes();
-    bytes.len() <= 63
-        && bytes.iter().all(|&c| alphanumeric(c) || c == b'-')
-        && bytes.first().is_some_and(|&c| alphanumeric(c))
-        && bytes.last().is_some_and(|&c| alphanumeric(c))
+    text.len() <= 63 && has_label_form(text)
 }
 
 /// Whether `text` is an RFC 1123 subdomain, as Kubernetes wants for workloads; its labels may be long.
 fn is_dns_subdomain(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(has_label_form)
+}
+
+/// Whether `text` has the form of a label, whatever its length.
+fn has_label_form(text: &str) -> bool {
     let alphanumeric = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let label = |label: &[u8]| {
-        label.iter().all(|&c| alphanumeric(c) || c == b'-')
-            && label.first().is_some_and(|&c| alphanumeric(c))
-            && label.last().is_some_and(|&c| alphanumeric(c))
-    };
-    text.len() <= 253 && text.as_bytes().split(|&c| c == b'.').all(label)
+    let bytes = text.as_bytes();
+    bytes.iter().all(|&c| alphanumeric(c) || c == b'-')
+        && bytes.first().is_some_and(|&c| alphanumeric(c))
+        && bytes.last().is_some_and(|&c| alphanumeric(c))
 }
 
 fn kind(faults: &mut Faults, value: &Option<String>) -> Option<RequestedKind> {

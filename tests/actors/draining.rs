@@ -2,7 +2,6 @@
 
 use ai_storage_orchestrator::actors::messages::{CreateError, List};
 use ai_storage_orchestrator::actors::snapshot::Status;
-use tokio::task::spawn_local;
 
 use super::cluster::{Answer, Gate, NAMESPACE, Op, deployment};
 use super::stage::{play, rules};
@@ -20,8 +19,7 @@ fn draining_waits_for_the_change_in_hand_and_lets_no_tick_happen_afterwards() {
         stage.create("api", rules(1, 10)).await;
         stage.create("idle", rules(1, 10)).await;
         gate.reached().await;
-        let registry = stage.registry.clone();
-        let draining = spawn_local(async move { registry.drain().await.unwrap() });
+        let draining = stage.start_draining();
         stage.settle().await;
         stage.cluster.forget_calls();
         stage.cluster.set_load("api", 200);
@@ -48,8 +46,7 @@ fn draining_finishes_the_evaluation_in_hand_and_what_it_decides() {
         stage.cluster.next(Op::List, NAMESPACE, [Answer::Waits(gate.clone())]);
         stage.create_for(&deployment("web"), rules(1, 10)).await;
         gate.reached().await;
-        let registry = stage.registry.clone();
-        let draining = spawn_local(async move { registry.drain().await.unwrap() });
+        let draining = stage.start_draining();
         stage.settle().await;
         assert!(!draining.is_finished());
         gate.open();
@@ -87,8 +84,7 @@ fn a_change_that_was_sent_is_awaited_even_longer() {
         stage.cluster.next(Op::Set, "web", [Answer::Waits(gate.clone())]);
         let record = stage.create_for(&deployment("web"), rules(1, 10)).await;
         gate.reached().await;
-        let registry = stage.registry.clone();
-        let draining = spawn_local(async move { registry.drain().await.unwrap() });
+        let draining = stage.start_draining();
         stage.pass(4.0).await;
         assert!(!draining.is_finished());
         gate.open();

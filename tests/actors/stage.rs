@@ -130,6 +130,12 @@ impl Stage {
         spawn_local(async move { registry.delete(&id).await.unwrap() })
     }
 
+    /// Starts to drain, and lets the test go on.
+    pub fn start_draining(&self) -> JoinHandle<()> {
+        let registry = self.registry.clone();
+        spawn_local(async move { registry.drain().await.unwrap() })
+    }
+
     /// Starts to create, and lets the test go on.
     pub fn start_creating(
         &self,
