@@ -117,8 +117,10 @@ pub enum WorkloadView {
         uid: Arc<str>,
         /// Its `spec.replicas`.
         replicas: u32,
-        /// The pods that it owns, without their usage.
-        pods: Vec<Pod>,
+        /// The revision that its pods are to have; `None` where there are no revisions.
+        revision: Option<Arc<str>>,
+        /// Its pods.
+        pods: Vec<Arc<Pod>>,
     },
     /// It does not exist.
     Absent,
@@ -129,10 +131,19 @@ pub enum WorkloadView {
     },
 }
 
+/// Which pods count as a workload's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PodSelection {
+    /// Those that it owns.
+    Owned,
+    /// Those that its selector matches, whoever owns them, as the HPA has it.
+    Selected,
+}
+
 /// The workloads and pods of the cluster, kept up to date by watches. Reading it costs no request.
 pub trait WorkloadIndex: Send + Sync {
     /// What is known about a workload.
-    fn view(&self, workload: &WorkloadRef) -> WorkloadView;
+    fn view(&self, workload: &WorkloadRef, selection: PodSelection) -> WorkloadView;
 
     /// Why the index is not up to date, if it is not.
     fn fault(&self) -> Option<String>;
@@ -181,12 +192,12 @@ pub struct UsageTable {
     /// The source's name, for instance `metrics.k8s.io/v1beta1`.
     pub source: &'static str,
     /// Namespace -> pod -> usage.
-    pub pods: HashMap<String, HashMap<String, PodUsage>>,
+    pub pods: HashMap<String, HashMap<String, Arc<PodUsage>>>,
 }
 
 impl UsageTable {
     /// The usage of one pod, if it was measured.
-    pub fn get(&self, namespace: &str, pod: &str) -> Option<&PodUsage> {
+    pub fn get(&self, namespace: &str, pod: &str) -> Option<&Arc<PodUsage>> {
         self.pods.get(namespace)?.get(pod)
     }
 }

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The kinds of workload that can be under autoscaling (guide, "Request Fields", `workload_type`).
@@ -114,24 +115,29 @@ impl fmt::Display for Metric {
     }
 }
 
-/// A wanted utilisation: 1 to 100 percent.
+/// A wanted utilisation in percent, at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TargetPercent(u8);
+pub struct TargetPercent(NonZeroU32);
 
 impl TargetPercent {
-    /// `None` unless `percent` is within 1..=100.
+    /// `None` unless `percent` is within 1..=100, as the guide has it.
     pub fn new(percent: i32) -> Option<Self> {
-        u8::try_from(percent).ok().filter(|p| (1..=100).contains(p)).map(Self)
+        Self::unbounded(percent).filter(|target| target.get() <= 100)
+    }
+
+    /// `None` unless `percent` is at least 1. Manifests of the HPA may have more than 100.
+    pub fn unbounded(percent: i32) -> Option<Self> {
+        u32::try_from(percent).ok().and_then(NonZeroU32::new).map(Self)
     }
 
     /// The number of percent.
-    pub fn get(self) -> u8 {
-        self.0
+    pub fn get(self) -> u32 {
+        self.0.get()
     }
 }
 
-/// The targets of an autoscaler; at least one is set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The targets of an autoscaler; at least one is set, unless the recommendation comes from elsewhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Targets {
     cpu: Option<TargetPercent>,
     memory: Option<TargetPercent>,
@@ -142,6 +148,11 @@ impl Targets {
     /// `None` when no target is set.
     pub fn new(cpu: Option<TargetPercent>, memory: Option<TargetPercent>, gpu: Option<TargetPercent>) -> Option<Self> {
         (cpu.is_some() || memory.is_some() || gpu.is_some()).then_some(Self { cpu, memory, gpu })
+    }
+
+    /// No target at all: for a what-if whose recommendation is given.
+    pub fn none() -> Self {
+        Self::default()
     }
 
     /// The target of one metric, if it has one.
@@ -229,14 +240,24 @@ pub enum Stabilization {
     Hpa,
 }
 
-/// How far the ratio of utilisation to target may be from 1 without a change, in percent.
+impl Stabilization {
+    /// The rule's name in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::GateAndMaximum => "default",
+            Self::Hpa => "hpa",
+        }
+    }
+}
+
+/// How far the ratio of utilisation to target may be from 1 without a change, in percent; at least 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TolerancePercent(f64);
 
 impl TolerancePercent {
-    /// `None` unless `percent` is within 0..=100.
+    /// `None` unless `percent` is a number of at least 0.
     pub fn new(percent: f64) -> Option<Self> {
-        (0.0..=100.0).contains(&percent).then_some(Self(percent))
+        (percent.is_finite() && percent >= 0.0).then_some(Self(percent))
     }
 
     /// The tolerance as a fraction of 1.
@@ -257,8 +278,81 @@ impl Default for TolerancePercent {
     }
 }
 
+/// What a rate policy counts in (the HPA's `HPAScalingPolicy.type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RateUnit {
+    /// Replicas.
+    Pods,
+    /// Percent of the replicas at the beginning of the period.
+    Percent,
+}
+
+impl RateUnit {
+    /// The unit's name in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pods => "Pods",
+            Self::Percent => "Percent",
+        }
+    }
+}
+
+/// How much may change within a period (the HPA's `HPAScalingPolicy`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RatePolicy {
+    /// What `value` counts in.
+    pub unit: RateUnit,
+    /// How much may change, at least 1.
+    pub value: NonZeroU32,
+    /// 1 to [`Self::MAX_PERIOD_SECONDS`] seconds.
+    period_seconds: u32,
+}
+
+impl RatePolicy {
+    /// The longest period, as in the HPA.
+    pub const MAX_PERIOD_SECONDS: u32 = 1800;
+
+    /// `None` unless `value` fits an int32 and is at least 1, and `period_seconds` is within its range.
+    pub fn new(unit: RateUnit, value: i32, period_seconds: i32) -> Option<Self> {
+        let value = u32::try_from(value).ok().and_then(NonZeroU32::new)?;
+        let period_seconds = u32::try_from(period_seconds).ok()?;
+        (1..=Self::MAX_PERIOD_SECONDS).contains(&period_seconds).then_some(Self { unit, value, period_seconds })
+    }
+
+    /// The period's length.
+    pub fn period(&self) -> Duration {
+        Duration::from_secs(self.period_seconds.into())
+    }
+}
+
+/// Which of several rate policies counts (the HPA's `selectPolicy`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum SelectPolicy {
+    /// The one that allows the greatest change.
+    #[default]
+    Max,
+    /// The one that allows the smallest change.
+    Min,
+    /// None: this direction is switched off.
+    Disabled,
+}
+
+impl SelectPolicy {
+    /// Every choice.
+    pub const ALL: [Self; 3] = [Self::Max, Self::Min, Self::Disabled];
+
+    /// The choice's name in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Max => "Max",
+            Self::Min => "Min",
+            Self::Disabled => "Disabled",
+        }
+    }
+}
+
 /// What restrains the changes in one direction.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ScalingPolicy {
     /// The stabilisation window.
     pub window: Window,
@@ -268,6 +362,10 @@ pub struct ScalingPolicy {
     pub max_scale_change: Option<NonZeroU32>,
     /// The deviation from the target that causes no change in this direction.
     pub tolerance: TolerancePercent,
+    /// How fast the count may change; none is no limit.
+    pub policies: Vec<RatePolicy>,
+    /// Which of the policies counts.
+    pub select_policy: SelectPolicy,
 }
 
 impl ScalingPolicy {
@@ -278,6 +376,8 @@ impl ScalingPolicy {
             stabilization: Stabilization::default(),
             max_scale_change: None,
             tolerance: TolerancePercent::default(),
+            policies: Vec::new(),
+            select_policy: SelectPolicy::default(),
         }
     }
 }
@@ -307,8 +407,80 @@ impl Default for Interval {
     }
 }
 
+/// Whether an autoscaler acts on its decisions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// It does.
+    #[default]
+    Active,
+    /// It decides and records, but never scales.
+    Observe,
+}
+
+impl Mode {
+    /// Every mode.
+    pub const ALL: [Self; 2] = [Self::Active, Self::Observe];
+
+    /// The mode's name in the API and the settings.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Observe => "observe",
+        }
+    }
+}
+
+impl FromStr for Mode {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|mode| mode.as_str() == text).ok_or(())
+    }
+}
+
+/// Whose decisions an autoscaler makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Compatibility {
+    /// This project's: the HPA's, and better where the HPA hurts (`docs/decisions.md`).
+    #[default]
+    Default,
+    /// The HPA's (v1.37), warts included.
+    Hpa,
+}
+
+impl Compatibility {
+    /// Every choice.
+    pub const ALL: [Self; 2] = [Self::Default, Self::Hpa];
+
+    /// The choice's name in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Hpa => "hpa",
+        }
+    }
+}
+
+/// How long a starting pod's CPU and GPU say more about its start than about its load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WarmUp {
+    /// A pod this young counts only when it was ready for a whole metric window
+    /// (the HPA's `--horizontal-pod-autoscaler-cpu-initialization-period`).
+    pub cpu_initialization: Duration,
+    /// A pod that became unready within this time of its start has never been ready
+    /// (the HPA's `--horizontal-pod-autoscaler-initial-readiness-delay`).
+    pub readiness_delay: Duration,
+}
+
+impl Default for WarmUp {
+    /// 300 s and 30 s, as the HPA's flags.
+    fn default() -> Self {
+        Self { cpu_initialization: Duration::from_secs(300), readiness_delay: Duration::from_secs(30) }
+    }
+}
+
 /// Everything that a client decides about an autoscaler except which workload it scales.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ScalingRules {
     /// The least and the greatest number of replicas.
     pub bounds: ReplicaBounds,
@@ -320,15 +492,48 @@ pub struct ScalingRules {
     pub scale_down: ScalingPolicy,
     /// The time from one evaluation to the next.
     pub interval: Interval,
+    /// Whether it acts.
+    pub mode: Mode,
+    /// Whose decisions it makes.
+    pub compatibility: Compatibility,
+    /// The container whose CPU and memory count (the HPA's `ContainerResource`); `None` is all of them.
+    pub container: Option<Arc<str>>,
+    /// How long pods warm up.
+    pub warm_up: WarmUp,
 }
 
 impl ScalingRules {
+    /// Rules with the default for everything that has one.
+    pub fn new(bounds: ReplicaBounds, targets: Targets) -> Self {
+        Self {
+            bounds,
+            targets,
+            scale_up: ScalingPolicy::default_for(Direction::Up),
+            scale_down: ScalingPolicy::default_for(Direction::Down),
+            interval: Interval::default(),
+            mode: Mode::default(),
+            compatibility: Compatibility::default(),
+            container: None,
+            warm_up: WarmUp::default(),
+        }
+    }
+
     /// The policy for one direction.
     pub fn policy(&self, direction: Direction) -> &ScalingPolicy {
         match direction {
             Direction::Up => &self.scale_up,
             Direction::Down => &self.scale_down,
         }
+    }
+
+    /// Whether the HPA's decisions are asked for.
+    pub fn is_hpa(&self) -> bool {
+        self.compatibility == Compatibility::Hpa
+    }
+
+    /// How the scale-up window's recommendations become one.
+    pub fn stabilization(&self) -> Stabilization {
+        if self.is_hpa() { Stabilization::Hpa } else { self.scale_up.stabilization }
     }
 }
 
@@ -378,5 +583,9 @@ mod tests {
         assert!(Window::from_seconds(3601).is_none() && Window::from_seconds(0).is_some());
         assert!(Interval::from_seconds(0).is_none());
         assert!(TolerancePercent::new(f64::NAN).is_none() && TolerancePercent::new(-0.1).is_none());
+        assert!(TolerancePercent::new(f64::INFINITY).is_none() && TolerancePercent::new(1000.0).is_some());
+        assert!(RatePolicy::new(RateUnit::Pods, 0, 15).is_none() && RatePolicy::new(RateUnit::Pods, 1, 0).is_none());
+        assert!(RatePolicy::new(RateUnit::Percent, 1, 1801).is_none());
+        assert!(TargetPercent::unbounded(101).is_some() && TargetPercent::unbounded(0).is_none());
     }
 }

@@ -1,137 +1,40 @@
 //! The decision: how many replicas a workload should have now, and the whole reason for it.
 
-use std::fmt;
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::Timestamp;
-use super::autoscaler::{Direction, Metric, ScalingRules};
-use super::limits::{self, ScaleEvents};
+use super::autoscaler::{Direction, Metric, Mode, ScalingRules};
+use super::condition::{Condition, ConditionKind};
+use super::limits::{self, Limits, ScaleEvents};
 use super::observation::Observation;
+use super::reason::Reason;
 use super::stabilization::{History, Stabilized};
+use super::standing::{InFlight, Rollout, Survey};
 use super::utilization::{self, MetricReport};
 
 /// What an autoscaler remembers from one decision to the next.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct State {
-    /// Its recommendations.
-    pub history: History,
+    /// Its recommendations; `None` before the first decision, which begins them with the current count.
+    pub history: Option<History>,
     /// The changes that it made.
     pub events: ScaleEvents,
 }
 
-/// Why something is as it is, in the HPA's vocabulary where the HPA has a word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
-    /// The count is as recommended; a change would be possible.
-    ReadyForNewScale,
-    /// The count was changed.
-    SucceededRescale,
-    /// The scale-up window does not agree yet.
-    ScaleUpStabilized,
-    /// A higher recommendation is still in the scale-down window.
-    ScaleDownStabilized,
-    /// At least one metric is known.
-    ValidMetricFound,
-    /// CPU or memory is unknown.
-    FailedGetResourceMetric,
-    /// GPU utilisation is unknown.
-    FailedGetGpuMetric,
-    /// The workload is scaled to zero by hand.
-    ScalingDisabled,
-    /// More replicas are recommended than allowed.
-    TooManyReplicas,
-    /// Fewer replicas are recommended than allowed.
-    TooFewReplicas,
-    /// One operation may not add as many.
-    ScaleUpLimit,
-    /// One operation may not remove as many.
-    ScaleDownLimit,
-    /// Nothing limits the recommendation.
-    DesiredWithinRange,
-    /// The workload's pods are not known at present.
-    FailedGetPods,
-    /// The workload's scale could not be read.
-    FailedGetScale,
-    /// The workload's scale could not be changed.
-    FailedUpdateScale,
-}
-
-impl Reason {
-    /// The reason's name in the API and the log.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ReadyForNewScale => "ReadyForNewScale",
-            Self::SucceededRescale => "SucceededRescale",
-            Self::ScaleUpStabilized => "ScaleUpStabilized",
-            Self::ScaleDownStabilized => "ScaleDownStabilized",
-            Self::ValidMetricFound => "ValidMetricFound",
-            Self::FailedGetResourceMetric => "FailedGetResourceMetric",
-            Self::FailedGetGpuMetric => "FailedGetGpuMetric",
-            Self::ScalingDisabled => "ScalingDisabled",
-            Self::TooManyReplicas => "TooManyReplicas",
-            Self::TooFewReplicas => "TooFewReplicas",
-            Self::ScaleUpLimit => "ScaleUpLimit",
-            Self::ScaleDownLimit => "ScaleDownLimit",
-            Self::DesiredWithinRange => "DesiredWithinRange",
-            Self::FailedGetPods => "FailedGetPods",
-            Self::FailedGetScale => "FailedGetScale",
-            Self::FailedUpdateScale => "FailedUpdateScale",
+impl State {
+    /// Takes a decision into the memory. A change is recorded among the scale events by the caller, once it has really
+    /// happened.
+    pub fn remember(&mut self, decision: &Decision) {
+        let Decision { rules, now, current, .. } = decision;
+        let history = self.history.get_or_insert_with(|| History::begin(*current, *now));
+        if let Some(recommended) = decision.recommended {
+            if !history.is_continued(rules, *now) {
+                *history = History::begin(*current, *now);
+            }
+            history.record(rules, recommended, *now);
         }
-    }
-
-    /// The reason for an unknown metric.
-    pub fn failed_to_get(metric: Metric) -> Self {
-        match metric {
-            Metric::Cpu | Metric::Memory => Self::FailedGetResourceMetric,
-            Metric::Gpu => Self::FailedGetGpuMetric,
-        }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// The HPA's three conditions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ConditionKind {
-    /// Whether the count could be changed now.
-    AbleToScale,
-    /// Whether a recommendation can be made.
-    ScalingActive,
-    /// Whether the recommendation is more or less than what is allowed.
-    ScalingLimited,
-}
-
-impl ConditionKind {
-    /// The condition's `type` in the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::AbleToScale => "AbleToScale",
-            Self::ScalingActive => "ScalingActive",
-            Self::ScalingLimited => "ScalingLimited",
-        }
-    }
-}
-
-/// One condition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Condition {
-    /// Which one.
-    pub kind: ConditionKind,
-    /// Whether it holds.
-    pub holds: bool,
-    /// Why.
-    pub reason: Reason,
-    /// Why, as a sentence for people.
-    pub message: String,
-}
-
-impl Condition {
-    /// A condition with its reason.
-    pub fn new(kind: ConditionKind, holds: bool, reason: Reason, message: impl Into<String>) -> Self {
-        Self { kind, holds, reason, message: message.into() }
     }
 }
 
@@ -144,6 +47,8 @@ pub enum Rule {
     Stabilization,
     /// `max_scale_change`.
     StepLimit,
+    /// `policies` and `select_policy`.
+    RateLimit,
     /// `min_replicas` and `max_replicas`.
     Bounds,
 }
@@ -155,6 +60,7 @@ impl Rule {
             Self::Metrics => "metrics",
             Self::Stabilization => "stabilization",
             Self::StepLimit => "step_limit",
+            Self::RateLimit => "rate_limit",
             Self::Bounds => "bounds",
         }
     }
@@ -173,33 +79,80 @@ pub struct Step {
     pub reason: Reason,
 }
 
+/// What comes of a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The count goes up.
+    ScaleUp,
+    /// The count goes down.
+    ScaleDown,
+    /// The count is as recommended.
+    NoChange,
+    /// Another count is recommended, or might be if more were known, but the count stays.
+    Held,
+    /// The count would change, but the autoscaler only observes.
+    Observed,
+    /// The count was to change, but could not be changed.
+    Failed,
+}
+
+impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 6] =
+        [Self::ScaleUp, Self::ScaleDown, Self::NoChange, Self::Held, Self::Observed, Self::Failed];
+
+    /// The outcome's name in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ScaleUp => "scale_up",
+            Self::ScaleDown => "scale_down",
+            Self::NoChange => "no_change",
+            Self::Held => "held",
+            Self::Observed => "observed",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// How many replicas a workload should have, and why. This is what the API, the log and the scaling itself use.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
-    /// When it was made.
+    /// When it was made, by the clock that readings are dated by.
     pub at: Timestamp,
+    /// When it was made, by a clock that never jumps.
+    pub now: Timestamp,
+    /// The rules that were applied.
+    pub rules: Arc<ScalingRules>,
+    /// Everything that was looked at.
+    pub observation: Arc<Observation>,
     /// The replicas that the workload had.
     pub current: u32,
     /// What the metrics asked for, before windows and limits; `None` when they could not say.
     pub recommended: Option<u32>,
     /// The replicas that it should have.
     pub desired: u32,
+    /// What is to come of it.
+    pub outcome: Outcome,
+    /// The reason that decided.
+    pub reason: Reason,
     /// Each metric, in the guide's order.
-    pub metrics: Vec<MetricReport>,
+    pub metrics: [MetricReport; 3],
     /// The rules that changed the number, in their order.
     pub steps: Vec<Step>,
     /// The three conditions.
     pub conditions: [Condition; 3],
+    /// When held by windows and limits: after which time the count could change, if all else stays as it is.
+    pub could_act_after: Option<Duration>,
+    /// The rolling update in progress, if there is one.
+    pub rollout: Option<Rollout>,
+    /// Replicas that do not run yet.
+    pub in_flight: InFlight,
 }
 
 impl Decision {
     /// The direction of the change; `None` when nothing is to change.
     pub fn direction(&self) -> Option<Direction> {
-        match self.desired.cmp(&self.current) {
-            std::cmp::Ordering::Greater => Some(Direction::Up),
-            std::cmp::Ordering::Less => Some(Direction::Down),
-            std::cmp::Ordering::Equal => None,
-        }
+        limits::direction(self.current, self.desired)
     }
 
     /// One condition.
@@ -211,66 +164,50 @@ impl Decision {
             ConditionKind::ScalingLimited => limited,
         }
     }
-
-    /// The decision as a sentence.
-    pub fn sentence(&self) -> String {
-        let mut parts: Vec<String> = self.metrics.iter().filter_map(describe_metric).collect();
-        parts.extend(
-            self.steps
-                .iter()
-                .filter(|step| step.rule != Rule::Metrics)
-                .map(|step| format!("{} {} -> {} ({})", step.rule.as_str(), step.from, step.to, step.reason)),
-        );
-        let change = match self.direction() {
-            Some(_) => format!("{} -> {}", self.current, self.desired),
-            None => format!("stays at {}", self.current),
-        };
-        if parts.is_empty() { change } else { format!("{change}: {}", parts.join("; ")) }
-    }
 }
 
-fn describe_metric(report: &MetricReport) -> Option<String> {
-    let target = report.target?.get();
-    Some(match (&report.utilization, &report.proposal) {
-        (Ok(utilization), Some(proposal)) => {
-            format!("{} {} % (target {target} %) proposes {}", report.metric, utilization.percent, proposal.replicas)
-        }
-        (Err(error), _) => format!("{} unknown ({error})", report.metric),
-        (Ok(utilization), None) => format!("{} {} %", report.metric, utilization.percent),
-    })
-}
-
-/// Decides how many replicas a workload should have. Returns the decision and the state for the next one.
+/// Decides how many replicas a workload should have.
 ///
-/// A change is recorded among the state's scale events by the caller, once it has really happened.
-pub fn decide(rules: &ScalingRules, state: &State, observation: &Observation, now: Timestamp) -> (Decision, State) {
+/// `now` is read from a clock that never jumps, so that windows and limits do not jump either; the observation carries
+/// the time that readings are compared with. The state for the next decision is what [`State::remember`] makes of this
+/// one.
+pub fn decide(rules: &Arc<ScalingRules>, state: &State, observation: Arc<Observation>, now: Timestamp) -> Decision {
+    decide_with(rules, state, observation, None, now)
+}
+
+/// The same, with a given number in the place of what the metrics recommend.
+pub fn decide_with(
+    rules: &Arc<ScalingRules>,
+    state: &State,
+    observation: Arc<Observation>,
+    given: Option<u32>,
+    now: Timestamp,
+) -> Decision {
+    let survey = Survey::new(rules, &observation);
+    let metrics = Metric::ALL.map(|metric| utilization::evaluate(metric, &survey));
+    let (rollout, in_flight) = (survey.rollout(), survey.in_flight());
     let current = observation.current_replicas;
-    let metrics: Vec<_> =
-        Metric::ALL.into_iter().map(|metric| utilization::evaluate(metric, rules, observation, now)).collect();
-    let mut state = state.clone();
     let mut trail = Trail::new(current);
     if current == 0 {
         trail.disable();
     } else if rules.bounds.clamp(current) != current {
         trail.activate(&metrics);
         trail.go_to_bound(rules);
-    } else if let Some(recommended) = recommend(current, &metrics, &mut trail) {
-        state.history.record(rules, current, recommended, now);
-        trail.change(Rule::Metrics, recommended, Reason::ValidMetricFound);
-        trail.stabilize(state.history.stabilize(rules, current, now));
-        trail.limit(rules, &state.events, now);
+    } else if let Some(recommended) = given.or_else(|| recommend(current, &metrics, &mut trail)) {
+        trail.recommend(recommended);
+        let until = trail.stabilize(rules, state, recommended, now);
+        trail.limit(rules, &state.events, recommended, until, now);
     }
-    (trail.finish(now, metrics), state)
+    trail.finish(rules.clone(), observation, metrics, now, rollout, in_flight)
 }
 
 /// The greatest proposal. An unknown metric might have asked for more, so without it nothing goes down.
 fn recommend(current: u32, metrics: &[MetricReport], trail: &mut Trail) -> Option<u32> {
     trail.activate(metrics);
     let greatest = metrics.iter().filter_map(|report| report.proposal.as_ref()).map(|p| p.replicas).max()?;
-    let unknown = first_unknown(metrics);
-    match unknown {
+    match first_unknown(metrics) {
         Some(unknown) if greatest < current => {
-            trail.deactivate(&unknown);
+            trail.deactivate(unknown);
             None
         }
         _ => Some(greatest),
@@ -299,6 +236,7 @@ struct Trail {
     number: u32,
     recommended: Option<u32>,
     steps: Vec<Step>,
+    could_act_after: Option<Duration>,
     able: Condition,
     active: Condition,
     limited: Condition,
@@ -311,6 +249,7 @@ impl Trail {
             number: current,
             recommended: None,
             steps: Vec::new(),
+            could_act_after: None,
             able: Condition::new(
                 ConditionKind::AbleToScale,
                 true,
@@ -333,9 +272,6 @@ impl Trail {
     }
 
     fn change(&mut self, rule: Rule, to: u32, reason: Reason) {
-        if rule == Rule::Metrics {
-            self.recommended = Some(to);
-        }
         if to != self.number {
             self.steps.push(Step { rule, from: self.number, to, reason });
             self.number = to;
@@ -359,15 +295,20 @@ impl Trail {
     fn activate(&mut self, metrics: &[MetricReport]) {
         let any_known = metrics.iter().any(|report| report.proposal.is_some());
         if let (false, Some(unknown)) = (any_known, first_unknown(metrics)) {
-            self.deactivate(&unknown);
+            self.deactivate(unknown);
         }
     }
 
-    fn deactivate(&mut self, unknown: &UnknownMetric) {
-        self.active = Condition::new(ConditionKind::ScalingActive, false, unknown.reason, unknown.message.clone());
+    fn deactivate(&mut self, unknown: UnknownMetric) {
+        self.active = Condition::new(ConditionKind::ScalingActive, false, unknown.reason, unknown.message);
     }
 
-    /// A count outside the bounds goes to the nearer one at once: no window, no step limit, no metric (as in the HPA).
+    fn recommend(&mut self, recommended: u32) {
+        self.recommended = Some(recommended);
+        self.change(Rule::Metrics, recommended, Reason::ValidMetricFound);
+    }
+
+    /// A count outside the bounds goes to the nearer one at once: no window, no limit, no metric (as in the HPA).
     fn go_to_bound(&mut self, rules: &ScalingRules) {
         let (min, max) = (rules.bounds.min(), rules.bounds.max());
         if self.current > max {
@@ -379,69 +320,123 @@ impl Trail {
         }
     }
 
-    fn stabilize(&mut self, stabilized: Stabilized) {
-        let (reason, message) = match stabilized {
-            Stabilized::Keep => return,
-            Stabilized::Act { replicas } if replicas == self.number => return,
-            Stabilized::Act { replicas } if replicas < self.current => {
-                self.change(Rule::Stabilization, replicas, Reason::ScaleDownStabilized);
-                (Reason::ScaleDownStabilized, "the highest recommendation of the scale-down window is used")
-            }
-            Stabilized::Act { replicas } => {
-                self.change(Rule::Stabilization, replicas, Reason::ScaleUpStabilized);
-                (Reason::ScaleUpStabilized, "another recommendation of the scale-up window is used")
-            }
-            Stabilized::Hold { direction: Direction::Up } => {
-                self.change(Rule::Stabilization, self.current, Reason::ScaleUpStabilized);
-                (Reason::ScaleUpStabilized, "the load must stay high for the whole scale-up window")
-            }
-            Stabilized::Hold { direction: Direction::Down } => {
-                self.change(Rule::Stabilization, self.current, Reason::ScaleDownStabilized);
-                (Reason::ScaleDownStabilized, "a higher recommendation is still in the scale-down window")
-            }
+    /// Applies the windows; returns until when they hold the number.
+    fn stabilize(
+        &mut self,
+        rules: &ScalingRules,
+        state: &State,
+        recommended: u32,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let history = match &state.history {
+            Some(history) if history.is_continued(rules, now) => Cow::Borrowed(history),
+            _ => Cow::Owned(History::begin(self.current, now)),
         };
-        self.able = Condition::new(ConditionKind::AbleToScale, true, reason, message);
+        match history.stabilize(rules, self.current, recommended, now) {
+            Stabilized::Act { replicas } if replicas != self.number => {
+                let (reason, message) = if replicas < self.current {
+                    (Reason::ScaleDownStabilized, "the highest recommendation of the scale-down window is used")
+                } else {
+                    (Reason::ScaleUpStabilized, "another recommendation of the scale-up window is used")
+                };
+                self.change(Rule::Stabilization, replicas, reason);
+                self.able = Condition::new(ConditionKind::AbleToScale, true, reason, message);
+                None
+            }
+            Stabilized::Keep | Stabilized::Act { .. } => None,
+            Stabilized::Hold { direction, until } => {
+                let reason = Reason::stabilized(direction);
+                let message = match direction {
+                    Direction::Up => "the load must stay high for the whole scale-up window",
+                    Direction::Down => "a higher recommendation is still in the scale-down window",
+                };
+                self.change(Rule::Stabilization, self.current, reason);
+                self.able = Condition::new(ConditionKind::AbleToScale, true, reason, message);
+                until
+            }
+        }
     }
 
-    fn limit(&mut self, rules: &ScalingRules, events: &ScaleEvents, now: Timestamp) {
+    fn limit(
+        &mut self,
+        rules: &ScalingRules,
+        events: &ScaleEvents,
+        recommended: u32,
+        until: Option<Timestamp>,
+        now: Timestamp,
+    ) {
+        let limits = Limits { rules, events, current: self.current };
+        let wanted = self.number;
+        self.limit_to(Rule::StepLimit, wanted, limits.step(self.number, now), "max_scale_change allows");
+        self.limit_to(Rule::RateLimit, wanted, limits.rate(self.number, now), "the policies allow");
         let bounded = rules.bounds.clamp(self.number);
         if bounded < self.number {
-            self.limited(
-                Reason::TooManyReplicas,
-                format!("{} replicas are wanted, max_replicas is {bounded}", self.number),
-            );
+            self.limited(Reason::TooManyReplicas, format!("{wanted} replicas are wanted, max_replicas is {bounded}"));
+            self.change(Rule::Bounds, bounded, Reason::TooManyReplicas);
         } else if bounded > self.number {
-            self.limited(
-                Reason::TooFewReplicas,
-                format!("{} replicas are wanted, min_replicas is {bounded}", self.number),
-            );
+            self.limited(Reason::TooFewReplicas, format!("{wanted} replicas are wanted, min_replicas is {bounded}"));
+            self.change(Rule::Bounds, bounded, Reason::TooFewReplicas);
         }
-        let bound_reason = self.limited.reason;
-        let step = limits::limit_step(rules, events, self.current, bounded, now);
-        if step == bounded {
-            return self.change(Rule::Bounds, bounded, bound_reason);
+        if self.number == self.current && recommended != self.current {
+            let free_at = limits.free_at(rules.bounds.clamp(recommended), until.unwrap_or(now));
+            self.could_act_after = free_at.and_then(|at| (at - now).to_std().ok()).filter(|after| !after.is_zero());
         }
-        let reason = if step < bounded { Reason::ScaleUpLimit } else { Reason::ScaleDownLimit };
-        self.limited(reason, format!("{bounded} replicas are wanted, max_scale_change stops this operation at {step}"));
-        self.change(Rule::StepLimit, step, reason);
     }
 
-    fn finish(mut self, now: Timestamp, metrics: Vec<MetricReport>) -> Decision {
+    fn limit_to(&mut self, rule: Rule, wanted: u32, allowed: u32, who: &str) {
+        if let Some(direction) = limits::direction(allowed, self.number) {
+            let reason = Reason::limited(direction);
+            let now = if allowed == self.current { "no change".to_owned() } else { allowed.to_string() };
+            self.limited(reason, format!("{wanted} replicas are wanted, {who} {now} at present"));
+            self.change(rule, allowed, reason);
+        }
+    }
+
+    fn finish(
+        mut self,
+        rules: Arc<ScalingRules>,
+        observation: Arc<Observation>,
+        metrics: [MetricReport; 3],
+        now: Timestamp,
+        rollout: Option<Rollout>,
+        in_flight: InFlight,
+    ) -> Decision {
         if self.able.reason == Reason::ReadyForNewScale {
             if self.number != self.current {
-                self.able.message = format!("the workload can go from {} to {}", self.current, self.number);
+                self.able.message = format!("the workload can go from {} to {}", self.current, self.number).into();
             } else if self.recommended.is_none() {
-                "the workload could be scaled, but there is no recommendation".clone_into(&mut self.able.message);
+                self.able.message = "the workload could be scaled, but there is no recommendation".into();
             }
         }
+        let outcome = match limits::direction(self.current, self.number) {
+            Some(_) if rules.mode == Mode::Observe => Outcome::Observed,
+            Some(Direction::Up) => Outcome::ScaleUp,
+            Some(Direction::Down) => Outcome::ScaleDown,
+            None if self.recommended == Some(self.current) => Outcome::NoChange,
+            None => Outcome::Held,
+        };
+        let last_restraint = self.steps.iter().rev().find(|step| step.rule != Rule::Metrics);
+        let reason = match last_restraint {
+            Some(step) => step.reason,
+            None if self.recommended.is_none() => self.active.reason,
+            None => Reason::DesiredWithinRange,
+        };
         Decision {
-            at: now,
+            at: observation.at,
+            now,
+            rules,
+            observation,
             current: self.current,
             recommended: self.recommended,
             desired: self.number,
+            outcome,
+            reason,
             metrics,
             steps: self.steps,
             conditions: [self.able, self.active, self.limited],
+            could_act_after: self.could_act_after,
+            rollout,
+            in_flight,
         }
     }
 }

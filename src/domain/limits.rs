@@ -1,10 +1,11 @@
-//! What bounds a change of replicas at the moment of acting: the step limit, then the least and greatest number.
+//! What restrains a change of replicas at the moment of acting: the step limit, the rate policies, then the bounds.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::Timestamp;
-use super::autoscaler::{Direction, ScalingRules};
+use super::autoscaler::{Direction, RatePolicy, RateUnit, ScalingRules, SelectPolicy};
+use super::utilization::int32;
+use super::{Timestamp, later};
 
 /// A change of replicas that really happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,24 +22,37 @@ pub struct ScaleEvent {
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct ScaleEvents(VecDeque<ScaleEvent>);
 
-/// Nothing looks further back than this.
-const LONGEST_LOOK_BACK: Duration = Duration::from_secs(15);
+/// Changes within this time, or within the interval when that is shorter, are one operation.
+const LONGEST_OPERATION: Duration = Duration::from_secs(15);
 
 impl ScaleEvents {
-    /// Adds an event, and forgets those that nothing looks at any more.
-    pub fn record(&mut self, event: ScaleEvent) {
+    /// Adds an event, and forgets those that no rule looks at any more.
+    pub fn record(&mut self, rules: &ScalingRules, event: ScaleEvent) {
         self.0.push_back(event);
-        while self.0.front().is_some_and(|first| apart(first.at, event.at) > LONGEST_LOOK_BACK) {
+        let policies = rules.scale_up.policies.iter().chain(&rules.scale_down.policies);
+        let longest = policies.map(RatePolicy::period).fold(LONGEST_OPERATION, Duration::max);
+        while self.0.front().is_some_and(|first| apart(first.at, event.at) > longest) {
             self.0.pop_front();
         }
     }
 
+    /// The events, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &ScaleEvent> {
+        self.0.iter()
+    }
+
     /// By how many replicas the workload changed in `direction` within the last `period`.
     fn sum(&self, direction: Direction, period: Duration, now: Timestamp) -> u32 {
-        self.0
-            .iter()
-            .filter(|event| event.direction == direction && apart(event.at, now) < period)
-            .fold(0, |sum, event| sum.saturating_add(event.change))
+        let counted = self.0.iter().filter(|event| event.direction == direction && apart(event.at, now) < period);
+        counted.fold(0, |sum, event| sum.saturating_add(event.change))
+    }
+}
+
+impl FromIterator<ScaleEvent> for ScaleEvents {
+    fn from_iter<I: IntoIterator<Item = ScaleEvent>>(events: I) -> Self {
+        let mut events: Vec<_> = events.into_iter().collect();
+        events.sort_by_key(|event| event.at);
+        Self(events.into())
     }
 }
 
@@ -48,19 +62,98 @@ fn apart(at: Timestamp, now: Timestamp) -> Duration {
     (now - at).abs().to_std().unwrap_or(Duration::MAX)
 }
 
-/// `wanted`, moved towards `current` as far as `max_scale_change` demands (guide, "Scaling Policy Fields").
-///
-/// One operation changes at most that many replicas. So that ticks that follow each other quickly do not add up to
-/// more, changes of the same direction within the last interval (15 s at most; less 10 %, so that an ordinary tick
-/// that comes a little early is not limited by its predecessor) count as one operation.
-pub fn limit_step(rules: &ScalingRules, events: &ScaleEvents, current: u32, wanted: u32, now: Timestamp) -> u32 {
-    let direction = if wanted > current { Direction::Up } else { Direction::Down };
-    let Some(most) = rules.policy(direction).max_scale_change else { return wanted };
-    let operation = rules.interval.length().min(LONGEST_LOOK_BACK).mul_f64(0.9);
-    let left = most.get().saturating_sub(events.sum(direction, operation, now));
-    match direction {
-        Direction::Up => wanted.min(current.saturating_add(left)),
-        Direction::Down => wanted.max(current.saturating_sub(left)),
+/// The limits on one change, from the count that the workload has.
+pub struct Limits<'a> {
+    /// The rules.
+    pub rules: &'a ScalingRules,
+    /// The changes of late.
+    pub events: &'a ScaleEvents,
+    /// The count at the moment of acting.
+    pub current: u32,
+}
+
+impl Limits<'_> {
+    /// `wanted`, moved towards the current count as far as `max_scale_change` demands (guide, "Scaling Policy Fields").
+    ///
+    /// One operation changes at most that many replicas. So that ticks that follow each other quickly do not add up to
+    /// more, changes of the same direction within the last interval (15 s at most; less 10 %, so that an ordinary tick
+    /// that comes a little early is not limited by its predecessor) count as one operation.
+    pub fn step(&self, wanted: u32, now: Timestamp) -> u32 {
+        let Some(direction) = direction(self.current, wanted) else { return wanted };
+        let Some(most) = self.rules.policy(direction).max_scale_change else { return wanted };
+        let left = most.get().saturating_sub(self.events.sum(direction, self.operation(), now));
+        match direction {
+            Direction::Up => wanted.min(self.current.saturating_add(left)),
+            Direction::Down => wanted.max(self.current.saturating_sub(left)),
+        }
+    }
+
+    fn operation(&self) -> Duration {
+        self.rules.interval.length().min(LONGEST_OPERATION).mul_f64(0.9)
+    }
+
+    /// `wanted`, moved towards the current count as far as the rate policies demand (the HPA's
+    /// `calculateScaleUpLimitWithScalingRules` and `calculateScaleDownLimitWithBehaviors`).
+    pub fn rate(&self, wanted: u32, now: Timestamp) -> u32 {
+        let Some(direction) = direction(self.current, wanted) else { return wanted };
+        let policy = self.rules.policy(direction);
+        let reached = policy.policies.iter().map(|policy| self.reached(policy, direction, now));
+        let furthest = match (policy.select_policy, direction) {
+            (SelectPolicy::Disabled, _) => return self.current,
+            (SelectPolicy::Max, Direction::Up) | (SelectPolicy::Min, Direction::Down) => reached.max(),
+            (SelectPolicy::Min, Direction::Up) | (SelectPolicy::Max, Direction::Down) => reached.min(),
+        };
+        let Some(furthest) = furthest else { return wanted };
+        // What is beyond the current count on the other side has used its allowance up.
+        let furthest = u32::try_from(furthest).unwrap_or(0);
+        match direction {
+            Direction::Up => wanted.min(furthest.max(self.current)),
+            Direction::Down => wanted.max(furthest.min(self.current)),
+        }
+    }
+
+    /// The count that one policy lets the workload reach, reckoned from the count at the beginning of its period.
+    fn reached(&self, policy: &RatePolicy, direction: Direction, now: Timestamp) -> i64 {
+        let changed = |direction| i64::from(self.events.sum(direction, policy.period(), now));
+        let start = i64::from(self.current) - changed(Direction::Up) + changed(Direction::Down);
+        let value = policy.value.get();
+        // In floating point, as the HPA has it: 10 replicas and 10 % up are 12, because 10 x 1.1 is a little over 11.
+        let percent = f64::from(value) / 100.0;
+        if self.rules.is_hpa() {
+            let (start, value) = (start as i32, value as i32);
+            return i64::from(match (policy.unit, direction) {
+                (RateUnit::Pods, Direction::Up) => start.wrapping_add(value),
+                (RateUnit::Pods, Direction::Down) => start.wrapping_sub(value),
+                (RateUnit::Percent, Direction::Up) => int32(f64::from(start) * (1.0 + percent)),
+                (RateUnit::Percent, Direction::Down) => int32((f64::from(start) * (1.0 - percent)).trunc()),
+            });
+        }
+        match (policy.unit, direction) {
+            (RateUnit::Pods, Direction::Up) => start + i64::from(value),
+            (RateUnit::Pods, Direction::Down) => start - i64::from(value),
+            (RateUnit::Percent, Direction::Up) => (start as f64 * (1.0 + percent)).ceil() as i64,
+            (RateUnit::Percent, Direction::Down) => (start as f64 * (1.0 - percent)).trunc() as i64,
+        }
+    }
+
+    /// When at the earliest, from `from` on, these limits let `wanted` change anything; `None` when time alone does not.
+    pub fn free_at(&self, wanted: u32, from: Timestamp) -> Option<Timestamp> {
+        let direction = direction(self.current, wanted)?;
+        let policies = self.rules.policy(direction).policies.iter().map(RatePolicy::period);
+        let spans: Vec<_> = policies.chain([self.operation()]).collect();
+        let ends = self.events.iter().flat_map(|event| spans.iter().filter_map(|span| later(event.at, *span)));
+        let mut candidates: Vec<_> = ends.filter(|at| *at > from).chain([from]).collect();
+        candidates.sort_unstable();
+        candidates.into_iter().find(|at| self.rate(self.step(wanted, *at), *at) != self.current)
+    }
+}
+
+/// Where `wanted` is from `current`.
+pub fn direction(current: u32, wanted: u32) -> Option<Direction> {
+    match wanted.cmp(&current) {
+        std::cmp::Ordering::Greater => Some(Direction::Up),
+        std::cmp::Ordering::Less => Some(Direction::Down),
+        std::cmp::Ordering::Equal => None,
     }
 }
 
@@ -70,6 +163,10 @@ mod tests {
     use super::super::decision::tests::{at, rules};
     use super::*;
     use std::num::NonZeroU32;
+
+    fn step(rules: &ScalingRules, events: &ScaleEvents, current: u32, wanted: u32, now: Timestamp) -> u32 {
+        Limits { rules, events, current }.step(wanted, now)
+    }
 
     fn limited(up: u32, down: u32) -> ScalingRules {
         let mut rules = rules(1, 100);
@@ -82,22 +179,22 @@ mod tests {
     fn one_operation_changes_at_most_the_limit() {
         let none = ScaleEvents::default();
         let rules = limited(3, 2);
-        assert_eq!(limit_step(&rules, &none, 4, 20, at(0)), 7);
-        assert_eq!(limit_step(&rules, &none, 4, 6, at(0)), 6);
-        assert_eq!(limit_step(&rules, &none, 9, 1, at(0)), 7);
-        assert_eq!(limit_step(&rules, &none, 1, 0, at(0)), 0);
-        assert_eq!(limit_step(&limited(0, 0), &none, 4, 20, at(0)), 20);
+        assert_eq!(step(&rules, &none, 4, 20, at(0)), 7);
+        assert_eq!(step(&rules, &none, 4, 6, at(0)), 6);
+        assert_eq!(step(&rules, &none, 9, 1, at(0)), 7);
+        assert_eq!(step(&rules, &none, 1, 0, at(0)), 0);
+        assert_eq!(step(&limited(0, 0), &none, 4, 20, at(0)), 20);
     }
 
     #[test]
     fn quick_ticks_share_one_operation() {
         let rules = limited(3, 2);
         let mut events = ScaleEvents::default();
-        events.record(ScaleEvent { at: at(100), direction: Direction::Up, change: 2 });
-        assert_eq!(limit_step(&rules, &events, 6, 20, at(105)), 7, "2 of 3 are used");
-        assert_eq!(limit_step(&rules, &events, 6, 20, at(113)), 7);
-        assert_eq!(limit_step(&rules, &events, 6, 20, at(114)), 9, "13.5 s later a new operation begins");
-        assert_eq!(limit_step(&rules, &events, 6, 1, at(105)), 4, "the other direction has its own limit");
+        events.record(&rules, ScaleEvent { at: at(100), direction: Direction::Up, change: 2 });
+        assert_eq!(step(&rules, &events, 6, 20, at(105)), 7, "2 of 3 are used");
+        assert_eq!(step(&rules, &events, 6, 20, at(113)), 7);
+        assert_eq!(step(&rules, &events, 6, 20, at(114)), 9, "13.5 s later a new operation begins");
+        assert_eq!(step(&rules, &events, 6, 1, at(105)), 4, "the other direction has its own limit");
     }
 
     #[test]
@@ -105,30 +202,30 @@ mod tests {
         let mut rules = limited(3, 2);
         rules.interval = Interval::from_seconds(10).unwrap();
         let mut events = ScaleEvents::default();
-        events.record(ScaleEvent { at: at(100), direction: Direction::Down, change: 1 });
-        events.record(ScaleEvent { at: at(105), direction: Direction::Down, change: 1 });
-        assert_eq!(limit_step(&rules, &events, 8, 1, at(108)), 8, "2 of 2 are used");
-        assert_eq!(limit_step(&rules, &events, 8, 1, at(109)), 7, "the first is exactly 9 s old");
-        assert_eq!(limit_step(&rules, &events, 8, 1, at(114)), 6);
+        events.record(&rules, ScaleEvent { at: at(100), direction: Direction::Down, change: 1 });
+        events.record(&rules, ScaleEvent { at: at(105), direction: Direction::Down, change: 1 });
+        assert_eq!(step(&rules, &events, 8, 1, at(108)), 8, "2 of 2 are used");
+        assert_eq!(step(&rules, &events, 8, 1, at(109)), 7, "the first is exactly 9 s old");
+        assert_eq!(step(&rules, &events, 8, 1, at(114)), 6);
         rules.interval = Interval::from_seconds(3600).unwrap();
-        assert_eq!(limit_step(&rules, &events, 8, 1, at(119)), 6, "nothing counts longer than 13.5 s");
+        assert_eq!(step(&rules, &events, 8, 1, at(119)), 6, "nothing counts longer than 13.5 s");
     }
 
     #[test]
     fn a_change_greater_than_the_limit_leaves_nothing_for_the_same_operation() {
         let mut events = ScaleEvents::default();
-        events.record(ScaleEvent { at: at(0), direction: Direction::Up, change: 50 });
-        assert_eq!(limit_step(&limited(3, 2), &events, 50, 60, at(1)), 50);
+        events.record(&rules, ScaleEvent { at: at(0), direction: Direction::Up, change: 50 });
+        assert_eq!(step(&limited(3, 2), &events, 50, 60, at(1)), 50);
     }
 
     #[test]
     fn a_clock_that_is_set_back_neither_blocks_nor_forgets() {
         let rules = limited(3, 2);
         let mut events = ScaleEvents::default();
-        events.record(ScaleEvent { at: at(3600), direction: Direction::Up, change: 3 });
-        assert_eq!(limit_step(&rules, &events, 6, 20, at(3595)), 6, "a few seconds: the same operation");
-        assert_eq!(limit_step(&rules, &events, 6, 20, at(0)), 9, "an hour: another one");
-        events.record(ScaleEvent { at: at(0), direction: Direction::Up, change: 3 });
+        events.record(&rules, ScaleEvent { at: at(3600), direction: Direction::Up, change: 3 });
+        assert_eq!(step(&rules, &events, 6, 20, at(3595)), 6, "a few seconds: the same operation");
+        assert_eq!(step(&rules, &events, 6, 20, at(0)), 9, "an hour: another one");
+        events.record(&rules, ScaleEvent { at: at(0), direction: Direction::Up, change: 3 });
         assert_eq!(events.0.len(), 1);
     }
 
@@ -136,7 +233,7 @@ mod tests {
     fn events_that_no_rule_looks_at_are_forgotten() {
         let mut events = ScaleEvents::default();
         for second in 0..100 {
-            events.record(ScaleEvent { at: at(second), direction: Direction::Up, change: 1 });
+            events.record(&rules, ScaleEvent { at: at(second), direction: Direction::Up, change: 1 });
         }
         assert!(events.0.len() <= 16, "{}", events.0.len());
     }

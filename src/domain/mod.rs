@@ -5,11 +5,17 @@
 //! [`decision::decide`] runs all of it and records each step.
 
 pub mod autoscaler;
+pub mod condition;
 pub mod decision;
+pub mod decision_log;
 pub mod limits;
 pub mod namespaces;
+pub mod narration;
 pub mod observation;
+pub mod quantity;
+pub mod reason;
 pub mod stabilization;
+pub mod standing;
 pub mod utilization;
 pub mod validation;
 
@@ -19,4 +25,9 @@ pub type Timestamp = chrono::DateTime<chrono::Utc>;
 /// Whether `at` is less than `span` before `now`, or after it. Unlike a sum, a difference of timestamps cannot overflow.
 fn is_younger(at: Timestamp, now: Timestamp, span: std::time::Duration) -> bool {
     (now - at).to_std().map_or(true, |age| age < span)
+}
+
+/// `span` after `at`; `None` beyond all dates.
+fn later(at: Timestamp, span: std::time::Duration) -> Option<Timestamp> {
+    at.checked_add_signed(chrono::TimeDelta::from_std(span).ok()?)
 }

@@ -2,24 +2,26 @@
 //!
 //! Unknown is a case of its own everywhere: nothing here has a value that means "not there".
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Timestamp;
 use super::autoscaler::Metric;
-
-/// An amount of CPU or memory in thousandths of its unit: millicores, or thousandths of a byte.
-///
-/// The HPA computes in these units (`resource.Quantity.MilliValue`), so equal inputs give equal percentages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct MilliUnits(pub u64);
+use super::quantity::Amount;
 
 /// Everything that one decision looks at.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observation {
+    /// When it was made, by the clock that readings are dated by.
+    pub at: Timestamp,
     /// `spec.replicas` of the workload; never `status.replicas`, which lags and counts surge pods.
     pub current_replicas: u32,
-    /// The pods that the workload owns, in any order.
-    pub pods: Vec<Pod>,
+    /// The workload's pods, in any order.
+    pub pods: Vec<ObservedPod>,
+    /// The revision that the workload's pods are to have; `None` where there are no revisions.
+    pub revision: Option<Arc<str>>,
+    /// Readings of pods that the workload does not have (any more). Only the HPA's arithmetic looks at them.
+    pub strays: Vec<Arc<PodUsage>>,
     /// Whether CPU and memory could be read at all; the pods hold what was read.
     pub resource_source: SourceState,
     /// Whether GPU utilisation could be read at all.
@@ -49,7 +51,7 @@ pub enum SourceState {
     /// It did not; nothing is known from it.
     Unavailable {
         /// Why, in words for the person who reads the decision.
-        error: String,
+        error: Arc<str>,
     },
 }
 
@@ -77,7 +79,18 @@ pub struct Readiness {
     pub changed_at: Timestamp,
 }
 
-/// One pod that the workload owns.
+/// A pod together with what was measured of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ObservedPod {
+    /// The pod.
+    pub pod: Arc<Pod>,
+    /// What it was last seen to use of CPU and memory; `None` when no source knows the pod.
+    pub usage: Option<Arc<PodUsage>>,
+    /// Its GPUs as last seen; `None` when no source knows the pod.
+    pub gpus: Option<Arc<GpuUsage>>,
+}
+
+/// One pod of the workload.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pod {
     /// Its name.
@@ -92,8 +105,10 @@ pub struct Pod {
     pub started_at: Option<Timestamp>,
     /// What it requests.
     pub requests: PodRequests,
-    /// What it was last seen to use; `None` when no source knows the pod.
-    pub usage: Option<PodUsage>,
+    /// The revision of the workload's template that it was made from; `None` where there are no revisions.
+    pub revision: Option<Arc<str>>,
+    /// Why the scheduler finds no node for it, in the scheduler's words.
+    pub unschedulable: Option<Arc<str>>,
 }
 
 /// What a pod requests.
@@ -101,8 +116,8 @@ pub struct Pod {
 pub struct PodRequests {
     /// The containers that run as long as the pod does: the ordinary ones and the native sidecars.
     pub containers: Vec<ContainerRequests>,
-    /// Pod-level requests (`spec.resources`), which win over the containers' where they are set.
-    pub pod_level: ResourceRequests,
+    /// What the whole pod requests, when it has pod-level requests (`spec.resources`); they win over the containers'.
+    pub pod_level: Option<ResourceRequests>,
     /// How many GPUs the pod requests, whole ones and MIG slices.
     pub gpus: u32,
 }
@@ -111,14 +126,14 @@ pub struct PodRequests {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct ResourceRequests {
     /// Requested CPU.
-    pub cpu: Option<MilliUnits>,
+    pub cpu: Option<Amount>,
     /// Requested memory.
-    pub memory: Option<MilliUnits>,
+    pub memory: Option<Amount>,
 }
 
 impl ResourceRequests {
     /// The request for `metric`; `None` for GPUs, which are not a sum of container requests.
-    pub fn get(&self, metric: Metric) -> Option<MilliUnits> {
+    pub fn get(&self, metric: Metric) -> Option<Amount> {
         match metric {
             Metric::Cpu => self.cpu,
             Metric::Memory => self.memory,
@@ -137,7 +152,7 @@ pub struct ContainerRequests {
 }
 
 /// What the containers of one pod used, as its source measured it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodUsage {
     /// When the measurement ended.
     pub measured_at: Timestamp,
@@ -147,24 +162,57 @@ pub struct PodUsage {
     pub containers: Vec<ContainerUsage>,
 }
 
-/// What one container used; an absent amount was not measured, or was no possible amount.
+impl PodUsage {
+    /// The amounts that make up the use of `metric`: those of all measured containers, or of the named one. `None` when
+    /// one of them was not measured, or none was.
+    pub fn total(&self, metric: Metric, container: Option<&str>) -> Option<impl Iterator<Item = Amount>> {
+        let counted = move |usage: &&ContainerUsage| container.is_none_or(|name| usage.name == name);
+        let mut measured = self.containers.iter().filter(counted);
+        let is_complete = measured.clone().next().is_some() && measured.all(|usage| usage.get(metric).is_some());
+        is_complete.then(|| self.containers.iter().filter(counted).filter_map(move |usage| usage.get(metric)))
+    }
+}
+
+/// What one container used; an absent amount was not measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContainerUsage {
     /// The container's name.
     pub name: String,
     /// Used CPU.
-    pub cpu: Option<MilliUnits>,
+    pub cpu: Option<Amount>,
     /// Used memory.
-    pub memory: Option<MilliUnits>,
+    pub memory: Option<Amount>,
 }
 
 impl ContainerUsage {
     /// The use of `metric`; `None` for GPUs, which are not measured per container.
-    pub fn get(&self, metric: Metric) -> Option<MilliUnits> {
+    pub fn get(&self, metric: Metric) -> Option<Amount> {
         match metric {
             Metric::Cpu => self.cpu,
             Metric::Memory => self.memory,
             Metric::Gpu => None,
         }
     }
+}
+
+/// The GPUs of one pod, as their source measured them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GpuUsage {
+    /// One reading for each device.
+    pub devices: Vec<GpuReading>,
+}
+
+/// One device; an absent value was not measured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GpuReading {
+    /// The device's name on its node.
+    pub device: String,
+    /// When it was measured.
+    pub measured_at: Timestamp,
+    /// Busy time in percent.
+    pub utilization_percent: Option<f64>,
+    /// Used memory in MiB.
+    pub memory_used_mib: Option<f64>,
+    /// The device's memory in MiB.
+    pub memory_total_mib: Option<f64>,
 }

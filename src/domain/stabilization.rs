@@ -9,27 +9,29 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::autoscaler::{Direction, ScalingRules, Stabilization};
-use super::{Timestamp, is_younger};
+use super::{Timestamp, is_younger, later};
 
 /// Recommendations further apart than this are not a continuous observation, however short the interval.
 const LEAST_GAP: Duration = Duration::from_secs(45);
 
-/// One recommendation.
+/// The same recommendation, made again and again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Recommendation {
-    /// When it was made.
-    pub at: Timestamp,
+pub struct Run {
+    /// When it was made first.
+    pub first: Timestamp,
+    /// When it was made last.
+    pub last: Timestamp,
     /// The replicas it asked for, before bounds and limits.
     pub replicas: u32,
 }
 
-/// The recommendations of one autoscaler, oldest first.
+/// The recommendations of one autoscaler, oldest first. What stays the same costs no more than one record.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct History {
-    records: VecDeque<Recommendation>,
+    runs: VecDeque<Run>,
 }
 
-/// What the window makes of a recommendation.
+/// What the windows make of a recommendation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stabilized {
     /// The recommendation, as it was or with another size that the window holds.
@@ -41,88 +43,119 @@ pub enum Stabilized {
     Hold {
         /// The direction that the present recommendation asked for.
         direction: Direction,
+        /// When the window will agree if the recommendation stays the same.
+        until: Option<Timestamp>,
     },
     /// The recommendation is the current count.
     Keep,
 }
 
 impl History {
-    /// The records, oldest first.
-    pub fn records(&self) -> impl Iterator<Item = &Recommendation> {
-        self.records.iter()
+    /// Begins with the current count, so that neither a start nor a restart causes an action.
+    pub fn begin(current: u32, now: Timestamp) -> Self {
+        let mut history = Self::default();
+        history.push(current, now, Duration::ZERO);
+        history
     }
 
-    /// Adds a recommendation. After a start, an outage or a jump of the clock the history begins anew with the
-    /// current count, so that none of them causes an action.
-    pub fn record(&mut self, rules: &ScalingRules, current: u32, recommended: u32, now: Timestamp) {
-        let gap = longest_gap(rules);
-        let continues = self.records.back().is_some_and(|last| is_within(last.at, now, gap));
-        if !continues {
-            self.records.clear();
-            self.records.push_back(Recommendation { at: now, replicas: current });
+    /// What was recommended when, in any order.
+    pub fn of(rules: &ScalingRules, recommendations: impl IntoIterator<Item = (Timestamp, u32)>) -> Self {
+        let mut sorted: Vec<_> = recommendations.into_iter().collect();
+        sorted.sort_by_key(|(at, _)| *at);
+        let mut history = Self::default();
+        for (at, replicas) in sorted {
+            history.push(replicas, at, longest_gap(rules));
         }
-        self.records.push_back(Recommendation { at: now, replicas: recommended });
+        history
+    }
+
+    /// The runs, oldest first.
+    pub fn runs(&self) -> impl Iterator<Item = &Run> {
+        self.runs.iter()
+    }
+
+    /// Whether a recommendation at `now` continues this history. After an outage, a pause or a frozen process it does
+    /// not, and the history begins anew, so that none of them causes an action. The HPA's does always.
+    pub fn is_continued(&self, rules: &ScalingRules, now: Timestamp) -> bool {
+        rules.is_hpa() || self.runs.back().is_none_or(|run| is_within(run.last, now, longest_gap(rules)))
+    }
+
+    /// Adds a recommendation, and forgets what no window looks at any more.
+    pub fn record(&mut self, rules: &ScalingRules, recommended: u32, now: Timestamp) {
+        let gap = longest_gap(rules);
+        self.push(recommended, now, gap);
         let longest = rules.scale_up.window.length().max(rules.scale_down.window.length());
         // The gate looks one gap further back than the window, for the record that covers its beginning.
-        while self.records.front().is_some_and(|first| !is_within(first.at, now, longest + gap)) {
-            self.records.pop_front();
+        while self.runs.front().is_some_and(|run| !is_within(run.last, now, longest + gap)) {
+            self.runs.pop_front();
         }
     }
 
-    /// Applies both windows to the last recommendation, which [`Self::record`] has added.
-    pub fn stabilize(&self, rules: &ScalingRules, current: u32, now: Timestamp) -> Stabilized {
-        let Some(present) = self.records.back() else { return Stabilized::Keep };
-        let (direction, allowed) = match present.replicas.cmp(&current) {
-            std::cmp::Ordering::Equal => return Stabilized::Keep,
-            std::cmp::Ordering::Greater => (Direction::Up, self.stabilize_up(rules, present.replicas, current, now)),
-            std::cmp::Ordering::Less => {
-                let highest = self.in_window(rules, Direction::Down, now).max().unwrap_or(present.replicas);
-                (Direction::Down, highest.max(present.replicas))
-            }
-        };
-        let moves = match direction {
-            Direction::Up => allowed > current,
-            Direction::Down => allowed < current,
-        };
-        if moves { Stabilized::Act { replicas: allowed } } else { Stabilized::Hold { direction } }
-    }
-
-    fn stabilize_up(&self, rules: &ScalingRules, present: u32, current: u32, now: Timestamp) -> u32 {
-        let policy = rules.policy(Direction::Up);
-        let lowest = self.in_window(rules, Direction::Up, now).min().unwrap_or(present).min(present);
-        match policy.stabilization {
-            Stabilization::Hpa => lowest,
-            Stabilization::GateAndMaximum if policy.window.length().is_zero() => present,
-            Stabilization::GateAndMaximum => {
-                if lowest > current && self.covers(policy.window.length(), longest_gap(rules), now) {
-                    self.in_window(rules, Direction::Up, now).max().unwrap_or(present).max(present)
-                } else {
-                    current
-                }
-            }
+    fn push(&mut self, replicas: u32, at: Timestamp, gap: Duration) {
+        match self.runs.back_mut() {
+            Some(run) if run.replicas == replicas && is_within(run.last, at, gap) => run.last = at,
+            _ => self.runs.push_back(Run { first: at, last: at, replicas }),
         }
     }
 
-    /// The recommendations that are younger (strictly) than the window.
-    fn in_window(&self, rules: &ScalingRules, direction: Direction, now: Timestamp) -> impl Iterator<Item = u32> {
-        let window = rules.policy(direction).window.length();
-        self.records.iter().rev().take_while(move |record| is_younger(record.at, now, window)).map(|r| r.replicas)
+    /// Applies both windows to a recommendation that is made now.
+    pub fn stabilize(&self, rules: &ScalingRules, current: u32, recommended: u32, now: Timestamp) -> Stabilized {
+        match recommended.cmp(&current) {
+            std::cmp::Ordering::Equal => Stabilized::Keep,
+            std::cmp::Ordering::Greater => self.stabilize_up(rules, current, recommended, now),
+            std::cmp::Ordering::Less => self.stabilize_down(rules, current, recommended, now),
+        }
     }
 
-    /// Whether the whole window was watched: a record at least one window old exists, and from the youngest such
-    /// record until now no two neighbours are more than `gap` apart.
-    fn covers(&self, window: Duration, gap: Duration, now: Timestamp) -> bool {
-        let mut later = now;
-        for record in self.records.iter().rev() {
-            if !is_within(record.at, later, gap) {
-                return false;
-            }
-            if !is_younger(record.at, now, window) {
-                return true;
-            }
-            later = record.at;
+    fn stabilize_down(&self, rules: &ScalingRules, current: u32, recommended: u32, now: Timestamp) -> Stabilized {
+        let window = rules.scale_down.window.length();
+        let replicas = self.within(window, now).map(|run| run.replicas).max().unwrap_or(0).max(recommended);
+        if replicas < current {
+            return Stabilized::Act { replicas };
         }
-        false
+        let until = self.last(|run| run.replicas >= current).and_then(|at| later(at, window));
+        Stabilized::Hold { direction: Direction::Down, until }
+    }
+
+    fn stabilize_up(&self, rules: &ScalingRules, current: u32, recommended: u32, now: Timestamp) -> Stabilized {
+        let window = rules.scale_up.window.length();
+        let within = || self.within(window, now).map(|run| run.replicas).chain([recommended]);
+        let lowest = within().min().unwrap_or(recommended);
+        let agreed_at = || self.last(|run| run.replicas <= current).and_then(|at| later(at, window));
+        if rules.stabilization() == Stabilization::Hpa {
+            return if lowest > current {
+                Stabilized::Act { replicas: lowest }
+            } else {
+                Stabilized::Hold { direction: Direction::Up, until: agreed_at() }
+            };
+        }
+        let watched_since = self.watched_since(longest_gap(rules), now);
+        if window.is_zero() || (lowest > current && !is_younger(watched_since, now, window)) {
+            return Stabilized::Act { replicas: within().max().unwrap_or(recommended) };
+        }
+        Stabilized::Hold { direction: Direction::Up, until: agreed_at().max(later(watched_since, window)) }
+    }
+
+    /// The runs of which a part is younger (strictly) than the window.
+    fn within(&self, window: Duration, now: Timestamp) -> impl Iterator<Item = &Run> {
+        self.runs.iter().rev().take_while(move |run| is_younger(run.last, now, window))
+    }
+
+    /// When a recommendation was made last that fits.
+    fn last(&self, fits: impl Fn(&Run) -> bool) -> Option<Timestamp> {
+        self.runs.iter().rev().find(|run| fits(run)).map(|run| run.last)
+    }
+
+    /// Since when no two neighbours, now included, have been more than `gap` apart.
+    fn watched_since(&self, gap: Duration, now: Timestamp) -> Timestamp {
+        let mut since = now;
+        for run in self.runs.iter().rev() {
+            if !is_within(run.last, since, gap) {
+                break;
+            }
+            since = run.first;
+        }
+        since
     }
 }
 

@@ -1,32 +1,29 @@
 //! One metric's utilisation, and the number of replicas it proposes.
 //!
 //! The arithmetic is the HPA's (`replica_calculator.go`: `GetResourceReplicas`, `groupPods`, `calculateRequests`;
-//! `metrics/utilization.go`: `GetResourceUtilizationRatio`). Where it departs from that,
-//! `docs/adr/0006-proposals-do-not-move-against-the-load.md` says how and why.
+//! `metrics/utilization.go`: `GetResourceUtilizationRatio`), exactly so under `compatibility: "hpa"`. Where it departs
+//! from that otherwise, `docs/adr/0006-proposals-do-not-move-against-the-load.md` says how and why.
 
-use std::time::Duration;
+use std::sync::Arc;
 
+use super::Timestamp;
 use super::autoscaler::{Direction, Metric, ScalingRules, TargetPercent};
-use super::observation::{MilliUnits, Observation, Pod, PodPhase, PodUsage, SourceState};
-use super::{Timestamp, is_younger};
-
-/// CPU of a pod this young says more about its start than about its load, unless it was measured after the pod
-/// became ready (the HPA's `--horizontal-pod-autoscaler-cpu-initialization-period`).
-const CPU_INITIALIZATION: Duration = Duration::from_secs(300);
-
-/// A pod that is unready and became so within this time of its start has never been ready
-/// (the HPA's `--horizontal-pod-autoscaler-initial-readiness-delay`).
-const READINESS_DELAY: Duration = Duration::from_secs(30);
+use super::observation::{Observation, ObservedPod, SourceState};
+use super::quantity::Amount;
+use super::standing::{Standing, Survey};
 
 /// Why a metric is unknown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MetricError {
     /// The source did not deliver.
     #[error("{0}")]
-    SourceUnavailable(String),
+    SourceUnavailable(Arc<str>),
     /// The workload has no pods that could be measured.
     #[error("the workload has no running pods")]
     NoPods,
+    /// None of the workload's pods requests a GPU.
+    #[error("none of the pods requests a GPU")]
+    NoGpuRequests,
     /// There are pods, but none has a usable reading.
     #[error(
         "no usable {metric} reading for any of {pods} pods ({unready} starting or unready, {missing} without a fresh reading)"
@@ -46,6 +43,22 @@ pub enum MetricError {
     MissingRequest {
         /// The metric.
         metric: Metric,
+        /// The pod.
+        pod: String,
+        /// The container.
+        container: String,
+    },
+    /// A pod has pod-level requests, but neither it nor any of its containers requests the resource.
+    #[error("missing pod-level request for {metric} in pod {pod}")]
+    MissingPodRequest {
+        /// The metric.
+        metric: Metric,
+        /// The pod.
+        pod: String,
+    },
+    /// A pod does not have the container that counts.
+    #[error("container {container} not found in pod {pod}")]
+    ContainerNotFound {
         /// The pod.
         pod: String,
         /// The container.
@@ -73,8 +86,9 @@ pub struct Coverage {
 /// A metric's measured utilisation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Utilization {
-    /// Integer part of 100 x use / requests over the measured pods, as the HPA reports it.
-    pub percent: u32,
+    /// Integer part of 100 x use / requests over the measured pods, as the HPA reports it. Negative only under
+    /// `compatibility: "hpa"`, which believes negative readings.
+    pub percent: i32,
     /// The source of the readings.
     pub source: &'static str,
     /// When the oldest reading in the sum was measured.
@@ -88,8 +102,8 @@ pub struct Utilization {
 pub struct Proposal {
     /// The wanted utilisation.
     pub target: TargetPercent,
-    /// The utilisation that the proposal follows from: the measured one, with unready and missing pods filled in.
-    pub effective_percent: u32,
+    /// The utilisation that the proposal follows from: the measured one, with what is on its way or missing filled in.
+    pub effective_percent: i32,
     /// The proposed number of replicas.
     pub replicas: u32,
 }
@@ -108,35 +122,47 @@ pub struct MetricReport {
 }
 
 /// Evaluates one metric.
-pub fn evaluate(metric: Metric, rules: &ScalingRules, observation: &Observation, now: Timestamp) -> MetricReport {
+pub fn evaluate(metric: Metric, survey: &Survey) -> MetricReport {
+    let Survey { rules, observation, .. } = survey;
     let target = rules.targets.get(metric);
-    match Sample::take(metric, observation, now) {
+    match Sample::take(metric, survey) {
         Err(error) => MetricReport { metric, utilization: Err(error), proposal: None, target },
         Ok(sample) => {
-            let proposal = target.map(|target| sample.propose(target, rules, observation.current_replicas));
+            let current = observation.current_replicas;
+            let proposal = target.map(|target| {
+                let question = Question { target, rules, current };
+                if rules.is_hpa() { question.as_hpa(&sample) } else { question.answer(&sample) }
+            });
             MetricReport { metric, utilization: Ok(sample.utilization), proposal, target }
         }
     }
 }
 
-/// Use and requests, summed over pods.
+/// Use and requests in thousandths, summed over pods.
 #[derive(Clone, Copy, Default)]
 struct Sum {
-    usage: u128,
-    requests: u128,
+    usage: i128,
+    requests: i128,
     pods: usize,
 }
 
 impl Sum {
-    fn add(&mut self, usage: u128, request: MilliUnits) {
-        self.usage += usage;
-        self.requests += u128::from(request.0);
+    fn add(&mut self, usage: i64, request: i64) {
+        self.usage += i128::from(usage);
+        self.requests += i128::from(request);
         self.pods += 1;
     }
 
     /// Integer part of the percentage; `None` when nothing is requested.
-    fn percent(&self) -> Option<u32> {
-        (self.usage * 100).checked_div(self.requests).map(|percent| u32::try_from(percent).unwrap_or(u32::MAX))
+    fn percent(&self) -> Option<i32> {
+        let percent = (self.usage * 100).checked_div(self.requests)?;
+        Some(i32::try_from(percent).unwrap_or(if percent < 0 { i32::MIN } else { i32::MAX }))
+    }
+
+    /// The same in the HPA's int64 and int32, which overflow silently.
+    fn percent_as_hpa(&self) -> Option<i32> {
+        let (usage, requests) = (self.usage as i64, self.requests as i64);
+        (requests != 0).then(|| usage.wrapping_mul(100).wrapping_div(requests) as i32)
     }
 }
 
@@ -144,12 +170,17 @@ impl Sum {
 struct Sample {
     utilization: Utilization,
     measured: Sum,
-    unready: Vec<MilliUnits>,
-    missing: Vec<MilliUnits>,
+    /// What the unready pods request.
+    unready: Vec<i64>,
+    /// What the missing pods request.
+    missing: Vec<i64>,
+    /// How many readings belong to no pod of the workload.
+    strays: usize,
 }
 
 impl Sample {
-    fn take(metric: Metric, observation: &Observation, now: Timestamp) -> Result<Self, MetricError> {
+    fn take(metric: Metric, survey: &Survey) -> Result<Self, MetricError> {
+        let Survey { rules, observation, .. } = survey;
         let source = match observation.source(metric) {
             SourceState::Read { name } => *name,
             SourceState::Unavailable { error } => return Err(MetricError::SourceUnavailable(error.clone())),
@@ -157,68 +188,159 @@ impl Sample {
         let mut measured = Sum::default();
         let mut oldest = None;
         let (mut unready, mut missing) = (Vec::new(), Vec::new());
-        let counted = || observation.pods.iter().filter(|pod| is_counted(pod));
-        for pod in counted() {
-            let request =
-                request(metric, pod).map_err(|error| first_missing_request(metric, counted()).unwrap_or(error))?;
-            match classify(metric, pod, observation.max_age, now) {
-                Class::Unready => unready.push(request),
-                Class::Missing => missing.push(request),
-                Class::Measured { usage, measured_at } => {
+        let mut first_fault: Option<(&str, MetricError)> = None;
+        for pod in &observation.pods {
+            let standing = survey.standing(metric, pod);
+            // The HPA wants a request of every pod, also of those that it ignores otherwise.
+            if matches!(standing, Standing::Ignored) && !rules.is_hpa() {
+                continue;
+            }
+            let request = match request(metric, rules, pod) {
+                Ok(request) => request,
+                Err(fault) => {
+                    // The first by name, so that the order of the pods changes nothing.
+                    if first_fault.as_ref().is_none_or(|(name, _)| *pod.pod.name < **name) {
+                        first_fault = Some((&pod.pod.name, fault));
+                    }
+                    continue;
+                }
+            };
+            match standing {
+                Standing::Ignored => {}
+                Standing::Unready(_) => unready.push(request),
+                Standing::Missing(_) => missing.push(request),
+                Standing::Measured { usage, measured_at } => {
                     measured.add(usage, request);
                     oldest = Some(oldest.map_or(measured_at, |oldest: Timestamp| oldest.min(measured_at)));
                 }
             }
         }
+        if let Some((_, fault)) = first_fault {
+            return Err(fault);
+        }
         let coverage = Coverage { measured: measured.pods, unready: unready.len(), missing: missing.len() };
         let pods = measured.pods + unready.len() + missing.len();
         let Some(measured_at) = oldest else {
             return Err(match pods {
+                0 if metric == Metric::Gpu && !observation.pods.is_empty() => MetricError::NoGpuRequests,
                 0 => MetricError::NoPods,
                 _ => MetricError::NoReadings { metric, pods, unready: unready.len(), missing: missing.len() },
             });
         };
-        let percent = measured.percent().ok_or(MetricError::ZeroRequests { metric })?;
+        let percent = if rules.is_hpa() { measured.percent_as_hpa() } else { measured.percent() };
+        let percent = percent.ok_or(MetricError::ZeroRequests { metric })?;
         let utilization = Utilization { percent, source, measured_at, coverage };
-        Ok(Self { utilization, measured, unready, missing })
+        let strays = if rules.is_hpa() { strays(metric, rules, observation) } else { 0 };
+        Ok(Self { utilization, measured, unready, missing, strays })
+    }
+}
+
+/// The readings of pods that the workload does not have, as far as they hold the metric. The HPA counts them among the
+/// pods when it fills in what is missing.
+fn strays(metric: Metric, rules: &ScalingRules, observation: &Observation) -> usize {
+    if metric == Metric::Gpu {
+        return 0;
+    }
+    let container = rules.container.as_deref();
+    observation.strays.iter().filter(|usage| usage.total(metric, container).is_some()).count()
+}
+
+/// How many replicas does one metric want?
+struct Question<'a> {
+    target: TargetPercent,
+    rules: &'a ScalingRules,
+    current: u32,
+}
+
+impl Question<'_> {
+    fn ratio(&self, percent: i32) -> f64 {
+        f64::from(percent) / f64::from(self.target.get())
     }
 
-    /// The HPA's proposal: the measured ratio, and where pods are unready or missing the ratio with the values filled
-    /// in that speak most against a change.
-    fn propose(&self, target: TargetPercent, rules: &ScalingRules, current: u32) -> Proposal {
-        let ratio = |percent: u32| f64::from(percent) / f64::from(target.get());
-        let within_tolerance = |ratio: f64| {
-            ratio >= 1.0 - rules.policy(Direction::Down).tolerance.fraction()
-                && ratio <= 1.0 + rules.policy(Direction::Up).tolerance.fraction()
-        };
-        let measured = ratio(self.utilization.percent);
-        let filled = self.filled(measured, target);
-        let effective_percent = filled.percent().unwrap_or(self.utilization.percent);
-        let effective = ratio(effective_percent);
+    fn is_within_tolerance(&self, ratio: f64) -> bool {
+        let tolerance = |direction| self.rules.policy(direction).tolerance.fraction();
+        1.0 - tolerance(Direction::Down) <= ratio && ratio <= 1.0 + tolerance(Direction::Up)
+    }
+
+    /// What a pod of unknown use is taken for when the others propose to go down: all that it requests, or the target
+    /// where that is more.
+    fn filled_down(&self, request: i64) -> i64 {
+        request.wrapping_mul(i64::from(self.target.get().max(100))) / 100
+    }
+
+    /// The measured ratio, and where it proposes a change the ratio with what speaks most against it filled in.
+    fn answer(&self, sample: &Sample) -> Proposal {
+        let measured = self.ratio(sample.utilization.percent);
+        let filled = if measured > 1.0 { self.with_capacity_on_its_way(sample) } else { self.with_missing_load(sample, measured) };
+        let effective_percent = filled.percent().unwrap_or(sample.utilization.percent);
+        let effective = self.ratio(effective_percent);
         let turned = (measured < 1.0 && effective > 1.0) || (measured > 1.0 && effective < 1.0);
-        let replicas = if within_tolerance(effective) || turned {
-            current
+        let replicas = if self.is_within_tolerance(effective) || turned {
+            self.current
+        } else if effective > 1.0 {
+            // Sized on the replicas: the surplus pods of a rolling update will be gone when the new ones come.
+            whole_replicas(effective * f64::from(self.current)).max(self.current)
         } else {
-            let wanted = whole_replicas(effective * filled.pods as f64);
-            // More pods than replicas (a surge), or fewer (a quota): the count would move against the load.
-            if effective > 1.0 { wanted.max(current) } else { wanted.min(current) }
+            whole_replicas(effective * filled.pods as f64).min(self.current)
         };
-        Proposal { target, effective_percent, replicas }
+        Proposal { target: self.target, effective_percent, replicas }
     }
 
-    fn filled(&self, measured_ratio: f64, target: TargetPercent) -> Sum {
-        let mut sum = self.measured;
-        if measured_ratio < 1.0 {
-            let percent = u128::from(target.get().max(100));
-            for request in &self.missing {
-                sum.add(u128::from(request.0) * percent / 100, *request);
-            }
-        } else if measured_ratio > 1.0 {
-            for request in self.missing.iter().chain(&self.unready) {
-                sum.add(0, *request);
-            }
+    /// Every replica that was asked for and is not measured counts as idle: one that starts, one that nothing is known
+    /// of, and one that does not exist yet.
+    fn with_capacity_on_its_way(&self, sample: &Sample) -> Sum {
+        let mut sum = sample.measured;
+        let mut room = (self.current as usize).saturating_sub(sum.pods);
+        let mut waiting: Vec<i64> = sample.unready.iter().chain(&sample.missing).copied().collect();
+        if waiting.len() > room {
+            // During an update there can be more than will stay. The largest, so that the order changes nothing.
+            waiting.sort_unstable_by(|one, other| other.cmp(one));
+            waiting.truncate(room);
+        }
+        room -= waiting.len();
+        waiting.iter().for_each(|request| sum.add(0, *request));
+        // Those that do not exist yet will request what the measured ones do on average.
+        sum.requests += sample.measured.requests * room as i128 / sample.measured.pods.max(1) as i128;
+        sum.pods += room;
+        sum
+    }
+
+    fn with_missing_load(&self, sample: &Sample, measured: f64) -> Sum {
+        let mut sum = sample.measured;
+        if measured < 1.0 {
+            sample.missing.iter().for_each(|request| sum.add(self.filled_down(*request), *request));
         }
         sum
+    }
+
+    /// `GetResourceReplicas` after the first ratio, in its own number types.
+    fn as_hpa(&self, sample: &Sample) -> Proposal {
+        let measured = self.ratio(sample.utilization.percent);
+        let current = i32::try_from(self.current).unwrap_or(i32::MAX);
+        let is_filled_up = !sample.unready.is_empty() && measured > 1.0;
+        let mut sum = sample.measured;
+        if measured < 1.0 {
+            sample.missing.iter().for_each(|request| sum.add(self.filled_down(*request), *request));
+        } else if measured > 1.0 {
+            sample.missing.iter().for_each(|request| sum.add(0, *request));
+        }
+        if is_filled_up {
+            sample.unready.iter().for_each(|request| sum.add(0, *request));
+        }
+        let effective_percent = sum.percent_as_hpa().unwrap_or(sample.utilization.percent);
+        let effective = self.ratio(effective_percent);
+        let replicas = if self.is_within_tolerance(effective) {
+            current
+        } else if !is_filled_up && sample.missing.is_empty() {
+            int32(measured * sample.measured.pods as f64)
+        } else {
+            let wanted = int32(effective * (sum.pods + sample.strays) as f64);
+            let turned = (measured < 1.0 && effective > 1.0) || (measured > 1.0 && effective < 1.0);
+            let is_against_the_load = (effective < 1.0 && wanted > current) || (effective > 1.0 && wanted < current);
+            if turned || is_against_the_load { current } else { wanted }
+        };
+        // A negative number is what the HPA makes of more than an int32. It goes on as if it were 0, and so do we.
+        Proposal { target: self.target, effective_percent, replicas: u32::try_from(replicas).unwrap_or(0) }
     }
 }
 
@@ -227,81 +349,52 @@ fn whole_replicas(replicas: f64) -> u32 {
     replicas.ceil().clamp(0.0, f64::from(i32::MAX)) as u32
 }
 
-enum Class {
-    Unready,
-    Missing,
-    Measured { usage: u128, measured_at: Timestamp },
+/// Rounded up to an int32 as Go does it on amd64: what does not fit is the least one.
+pub(super) fn int32(replicas: f64) -> i32 {
+    let whole = replicas.ceil();
+    if whole >= f64::from(i32::MIN) && whole <= f64::from(i32::MAX) { whole as i32 } else { i32::MIN }
 }
 
-/// Ended and ending pods serve no load.
-fn is_counted(pod: &Pod) -> bool {
-    !pod.terminating && !matches!(pod.phase, PodPhase::Failed | PodPhase::Succeeded)
+/// What an amount counts for: nothing when it is impossible, unless the HPA's reading is asked for.
+pub(super) fn counted(rules: &ScalingRules, amount: Amount) -> Option<i64> {
+    if rules.is_hpa() { Some(amount.as_in_go()) } else { i64::try_from(amount.thousandths()?).ok() }
 }
 
-/// The HPA's `groupPods`.
-fn classify(metric: Metric, pod: &Pod, max_age: Duration, now: Timestamp) -> Class {
-    if pod.phase == PodPhase::Pending {
-        return Class::Unready;
+/// A GPU's 100 %, in the thousandths that everything is summed in.
+pub(super) const WHOLE_GPU: i64 = 100_000;
+
+/// What a pod requests of the metric (`calculateRequests`).
+fn request(metric: Metric, rules: &ScalingRules, pod: &ObservedPod) -> Result<i64, MetricError> {
+    let (name, requests) = (&pod.pod.name, &pod.pod.requests);
+    if metric == Metric::Gpu {
+        return Ok(i64::from(requests.gpus) * WHOLE_GPU);
     }
-    let Some(usage) = pod.usage.as_ref().filter(|usage| is_fresh(usage, max_age, now)) else {
-        return Class::Missing;
-    };
-    let Some(used) = used(metric, pod, usage) else {
-        return Class::Missing;
-    };
-    if metric != Metric::Memory && is_warming_up(pod, usage, now) {
-        return Class::Unready;
+    let wanted = rules.container.as_deref();
+    if let (None, Some(pod_level)) = (wanted, &requests.pod_level) {
+        let request = pod_level.get(metric).and_then(|amount| counted(rules, amount));
+        return request.ok_or_else(|| MetricError::MissingPodRequest { metric, pod: name.clone() });
     }
-    Class::Measured { usage: used, measured_at: usage.measured_at }
-}
-
-fn is_fresh(usage: &PodUsage, max_age: Duration, now: Timestamp) -> bool {
-    // Clocks differ, so a reading may come from the future; one from far ahead would never grow old.
-    (now - usage.measured_at).abs().to_std().is_ok_and(|distance| distance <= max_age)
-}
-
-/// What the pod uses; `None` when one of its containers was not measured.
-fn used(metric: Metric, pod: &Pod, usage: &PodUsage) -> Option<u128> {
-    let is_measured = |name: &str| usage.containers.iter().any(|container| container.name == name);
-    if usage.containers.is_empty() || !pod.requests.containers.iter().all(|container| is_measured(&container.name)) {
-        return None;
-    }
-    usage.containers.iter().map(|container| container.get(metric).map(|amount| u128::from(amount.0))).sum()
-}
-
-/// The HPA's rule for CPU readings that say more about a pod's start than about its load.
-fn is_warming_up(pod: &Pod, usage: &PodUsage, now: Timestamp) -> bool {
-    let (Some(readiness), Some(started_at)) = (pod.readiness, pod.started_at) else {
-        return true;
-    };
-    if is_younger(started_at, now, CPU_INITIALIZATION) {
-        readiness.is_false || is_younger(readiness.changed_at, usage.measured_at, usage.window)
-    } else {
-        readiness.is_false && is_younger(started_at, readiness.changed_at, READINESS_DELAY)
-    }
-}
-
-/// The pod's request: the pod-level one, else the sum over its containers, each of which must have one.
-fn request(metric: Metric, pod: &Pod) -> Result<MilliUnits, MetricError> {
-    if let Some(request) = pod.requests.pod_level.get(metric) {
-        return Ok(request);
-    }
-    let mut sum = 0u64;
-    for container in &pod.requests.containers {
-        let request = container.resources.get(metric).ok_or_else(|| MetricError::MissingRequest {
+    let mut sum = 0i64;
+    let mut is_found = false;
+    for container in &requests.containers {
+        if wanted.is_some_and(|wanted| *wanted != *container.name) {
+            continue;
+        }
+        is_found = true;
+        let request = container.resources.get(metric).and_then(|amount| counted(rules, amount));
+        let request = request.ok_or_else(|| MetricError::MissingRequest {
             metric,
-            pod: pod.name.clone(),
+            pod: name.clone(),
             container: container.name.clone(),
         })?;
-        sum = sum.saturating_add(request.0);
+        sum = if rules.is_hpa() { sum.wrapping_add(request) } else { sum.saturating_add(request) };
     }
-    Ok(MilliUnits(sum))
-}
-
-/// Of all missing requests that of the pod that is first by name, so that the order of the pods changes nothing.
-fn first_missing_request<'a>(metric: Metric, pods: impl Iterator<Item = &'a Pod>) -> Option<MetricError> {
-    let missing = pods.filter_map(|pod| Some((&pod.name, request(metric, pod).err()?)));
-    missing.min_by_key(|(name, _)| *name).map(|(_, error)| error)
+    match wanted {
+        Some(container) if !is_found => {
+            Err(MetricError::ContainerNotFound { pod: name.clone(), container: container.to_owned() })
+        }
+        _ => Ok(sum),
+    }
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use super::autoscaler::{
-    Direction, Interval, ReplicaBounds, RequestedAutoscaler, RequestedKind, ScalingPolicy, ScalingRules, Stabilization,
-    TargetPercent, Targets, TolerancePercent, Window,
+    Compatibility, Direction, Interval, Mode, RatePolicy, RateUnit, ReplicaBounds, RequestedAutoscaler, RequestedKind,
+    ScalingPolicy, ScalingRules, SelectPolicy, Stabilization, TargetPercent, Targets, TolerancePercent, WarmUp, Window,
 };
 
 /// A create request as it came: right JSON types, nothing else known. Absent and `null` are the same.
@@ -33,6 +34,23 @@ pub struct RawAutoscaler {
     pub scale_down_policy: Option<RawPolicy>,
     /// `interval_seconds`
     pub interval_seconds: Option<i32>,
+    /// `mode`: `active` or `observe`.
+    pub mode: Option<String>,
+    /// `compatibility`: `default` or `hpa`.
+    pub compatibility: Option<String>,
+    /// `container_name`
+    pub container_name: Option<String>,
+    /// `warm_up`
+    pub warm_up: Option<RawWarmUp>,
+}
+
+/// A warm-up as it came.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RawWarmUp {
+    /// `cpu_initialization_seconds`
+    pub cpu_initialization_seconds: Option<f64>,
+    /// `readiness_delay_seconds`
+    pub readiness_delay_seconds: Option<f64>,
 }
 
 /// A scaling policy as it came.
@@ -46,6 +64,30 @@ pub struct RawPolicy {
     pub tolerance_percent: Option<f64>,
     /// `stabilization`: `default` or `hpa`.
     pub stabilization: Option<String>,
+    /// `policies`
+    pub policies: Option<Vec<RawRatePolicy>>,
+    /// `select_policy`: `Max`, `Min` or `Disabled`.
+    pub select_policy: Option<String>,
+}
+
+/// A rate policy as it came.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RawRatePolicy {
+    /// `type`: `Pods` or `Percent`.
+    pub kind: Option<String>,
+    /// `value`
+    pub value: Option<i32>,
+    /// `period_seconds`
+    pub period_seconds: Option<i32>,
+}
+
+/// Which targets are allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetRange {
+    /// 1 to 100, and at least one target (the guide).
+    Guide,
+    /// 1 and more, and at least one target: for manifests of the HPA.
+    Unbounded,
 }
 
 /// Every fault of a request, in the guide's field order; shown joined by `; `.
@@ -91,6 +133,21 @@ impl Faults {
         }
         checked
     }
+
+    /// The value of that name, or `None` with a fault when there is none.
+    fn one_of<T: Copy, const N: usize>(
+        &mut self,
+        field: &str,
+        text: Option<&str>,
+        all: [T; N],
+        name: fn(T) -> &'static str,
+    ) -> Option<T> {
+        self.checked(
+            text,
+            |text| all.into_iter().find(|value| name(*value) == text),
+            || format!("{field} must be one of {}", all.map(name).join(", ")),
+        )
+    }
 }
 
 /// Checks a raw request (guide, "Request Fields").
@@ -99,22 +156,77 @@ pub fn validate(raw: &RawAutoscaler) -> Result<RequestedAutoscaler, ValidationEr
     let name = object_name(&mut faults, "workload_name", &raw.workload_name, is_dns_subdomain, SUBDOMAIN_RULE);
     let namespace = object_name(&mut faults, "workload_namespace", &raw.workload_namespace, is_dns_label, LABEL_RULE);
     let kind = kind(&mut faults, &raw.workload_type);
-    let bounds = bounds(&mut faults, raw.min_replicas, raw.max_replicas);
-    let targets = targets(&mut faults, raw);
-    let scale_up = policy(&mut faults, Direction::Up, raw.scale_up_policy.as_ref());
-    let scale_down = policy(&mut faults, Direction::Down, raw.scale_down_policy.as_ref());
+    let rules = rules(&mut faults, raw, TargetRange::Guide, true);
+    match (name, namespace, kind, rules) {
+        (Some(name), Some(namespace), Some(kind), Some(rules)) if faults.0.is_empty() => {
+            Ok(RequestedAutoscaler { namespace, name, kind, rules })
+        }
+        _ => Err(ValidationErrors(faults.0)),
+    }
+}
+
+/// Checks the rules of a raw request alone; which workload it names, if any, does not matter. A target can be left out
+/// when the recommendation comes from elsewhere.
+pub fn validate_rules(
+    raw: &RawAutoscaler,
+    range: TargetRange,
+    needs_target: bool,
+) -> Result<ScalingRules, ValidationErrors> {
+    let mut faults = Faults::default();
+    match rules(&mut faults, raw, range, needs_target) {
+        Some(rules) if faults.0.is_empty() => Ok(rules),
+        _ => Err(ValidationErrors(faults.0)),
+    }
+}
+
+fn rules(faults: &mut Faults, raw: &RawAutoscaler, range: TargetRange, needs_target: bool) -> Option<ScalingRules> {
+    let bounds = bounds(faults, raw.min_replicas, raw.max_replicas);
+    let targets = targets(faults, raw, range, needs_target);
+    let scale_up = policy(faults, Direction::Up, raw.scale_up_policy.as_ref());
+    let scale_down = policy(faults, Direction::Down, raw.scale_down_policy.as_ref());
     let interval = faults.checked(
         raw.interval_seconds,
         |seconds| u32::try_from(seconds).ok().and_then(Interval::from_seconds),
         || format!("interval_seconds must be between 1 and {}", Interval::MAX_SECONDS),
     );
-    match (name, namespace, kind, bounds, targets) {
-        (Some(name), Some(namespace), Some(kind), Some(bounds), Some(targets)) if faults.0.is_empty() => {
-            let rules = ScalingRules { bounds, targets, scale_up, scale_down, interval: interval.unwrap_or_default() };
-            Ok(RequestedAutoscaler { namespace, name, kind, rules })
-        }
-        _ => Err(ValidationErrors(faults.0)),
+    let mode = faults.one_of("mode", raw.mode.as_deref(), Mode::ALL, Mode::as_str);
+    let compatibility =
+        faults.one_of("compatibility", raw.compatibility.as_deref(), Compatibility::ALL, Compatibility::as_str);
+    let container = faults.checked(
+        raw.container_name.as_deref(),
+        |name| is_dns_label(name).then(|| name.into()),
+        || format!("container_name {LABEL_RULE}"),
+    );
+    let warm_up = warm_up(faults, raw.warm_up.as_ref());
+    Some(ScalingRules {
+        scale_up,
+        scale_down,
+        interval: interval.unwrap_or_default(),
+        mode: mode.unwrap_or_default(),
+        compatibility: compatibility.unwrap_or_default(),
+        container,
+        warm_up,
+        ..ScalingRules::new(bounds?, targets?)
+    })
+}
+
+fn warm_up(faults: &mut Faults, raw: Option<&RawWarmUp>) -> WarmUp {
+    let defaults = WarmUp::default();
+    let Some(raw) = raw else { return defaults };
+    let cpu_initialization =
+        faults.checked(raw.cpu_initialization_seconds, seconds, || "warm_up.cpu_initialization_seconds must be at least 0".into());
+    let readiness_delay =
+        faults.checked(raw.readiness_delay_seconds, seconds, || "warm_up.readiness_delay_seconds must be at least 0".into());
+    WarmUp {
+        cpu_initialization: cpu_initialization.unwrap_or(defaults.cpu_initialization),
+        readiness_delay: readiness_delay.unwrap_or(defaults.readiness_delay),
     }
+}
+
+/// A span of so many seconds, to the nanosecond; `None` unless it is a number of at least 0. What is longer than any
+/// span is the longest.
+pub fn seconds(seconds: f64) -> Option<Duration> {
+    (seconds >= 0.0).then(|| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }
 
 const LABEL_RULE: &str = "must be a valid RFC 1123 label: at most 63 lower case letters, digits or '-', \
@@ -182,16 +294,26 @@ fn bounds(faults: &mut Faults, min: Option<i32>, max: Option<i32>) -> Option<Rep
     ReplicaBounds::new(u32::try_from(min?).ok()?, u32::try_from(max?).ok()?)
 }
 
-fn targets(faults: &mut Faults, raw: &RawAutoscaler) -> Option<Targets> {
+fn targets(faults: &mut Faults, raw: &RawAutoscaler, range: TargetRange, is_needed: bool) -> Option<Targets> {
     let before = faults.0.len();
     let mut target = |field: &str, percent: Option<i32>| {
         let set = percent.filter(|&percent| percent != 0);
-        faults.checked(set, TargetPercent::new, || format!("{field} must be between 0 and 100"))
+        match range {
+            TargetRange::Guide => {
+                faults.checked(set, TargetPercent::new, || format!("{field} must be between 0 and 100"))
+            }
+            TargetRange::Unbounded => {
+                faults.checked(set, TargetPercent::unbounded, || format!("{field} must be at least 0"))
+            }
+        }
     };
     let cpu = target("target_cpu_percent", raw.target_cpu_percent);
     let memory = target("target_memory_percent", raw.target_memory_percent);
     let gpu = target("target_gpu_percent", raw.target_gpu_percent);
     let targets = Targets::new(cpu, memory, gpu);
+    if !is_needed {
+        return Some(targets.unwrap_or_default());
+    }
     // A target that is out of range was meant as one: do not say as well that none is set.
     if targets.is_none() && faults.0.len() == before {
         faults.add(
@@ -219,23 +341,49 @@ fn policy(faults: &mut Faults, direction: Direction, raw: Option<&RawPolicy>) ->
         || format!("{policy}.max_scale_change must be at least 0"),
     );
     let tolerance = faults.checked(raw.tolerance_percent, TolerancePercent::new, || {
-        format!("{policy}.tolerance_percent must be between 0 and 100")
+        format!("{policy}.tolerance_percent must be at least 0")
     });
-    let stabilization = faults.checked(
+    let stabilization = faults.one_of(
+        &format!("{policy}.stabilization"),
         raw.stabilization.as_deref(),
-        |text| match text {
-            "default" => Some(Stabilization::GateAndMaximum),
-            "hpa" => Some(Stabilization::Hpa),
-            _ => None,
-        },
-        || format!("{policy}.stabilization must be one of default or hpa"),
+        [Stabilization::GateAndMaximum, Stabilization::Hpa],
+        Stabilization::as_str,
+    );
+    let policies = raw.policies.iter().flatten().enumerate();
+    let policies = policies
+        .filter_map(|(index, raw)| rate_policy(faults, &format!("{policy}.policies[{index}]"), raw))
+        .collect();
+    let select_policy = faults.one_of(
+        &format!("{policy}.select_policy"),
+        raw.select_policy.as_deref(),
+        SelectPolicy::ALL,
+        SelectPolicy::as_str,
     );
     ScalingPolicy {
         window: window.unwrap_or(defaults.window),
         max_scale_change: max_scale_change.and_then(NonZeroU32::new),
         tolerance: tolerance.unwrap_or(defaults.tolerance),
         stabilization: stabilization.unwrap_or(defaults.stabilization),
+        policies,
+        select_policy: select_policy.unwrap_or_default(),
     }
+}
+
+fn rate_policy(faults: &mut Faults, policy: &str, raw: &RawRatePolicy) -> Option<RatePolicy> {
+    let unit = faults.required(&format!("{policy}.type"), &raw.kind).map(str::to_owned);
+    let unit =
+        faults.one_of(&format!("{policy}.type"), unit.as_deref(), [RateUnit::Pods, RateUnit::Percent], RateUnit::as_str);
+    let mut number = |field: &str, value: Option<i32>, most: i32, rule: String| {
+        if value.is_none() {
+            faults.add(format!("{policy}.{field} is required"));
+        }
+        faults.checked(value, |value| (1..=most).contains(&value).then_some(value), || format!("{policy}.{field} {rule}"))
+    };
+    let value = number("value", raw.value, i32::MAX, "must be at least 1".to_owned());
+    let longest = RatePolicy::MAX_PERIOD_SECONDS;
+    let most = i32::try_from(longest).unwrap_or(i32::MAX);
+    let period = number("period_seconds", raw.period_seconds, most, format!("must be between 1 and {longest}"));
+    RatePolicy::new(unit?, value?, period?)
 }
 
 #[cfg(test)]
@@ -309,11 +457,11 @@ mod tests {
         );
         assert_eq!(
             policy(RawPolicy { stabilization: Some("max".into()), ..RawPolicy::default() }),
-            "scale_down_policy.stabilization must be one of default or hpa"
+            "scale_down_policy.stabilization must be one of default, hpa"
         );
         assert_eq!(
             policy(RawPolicy { tolerance_percent: Some(f64::NAN), ..RawPolicy::default() }),
-            "scale_down_policy.tolerance_percent must be between 0 and 100"
+            "scale_down_policy.tolerance_percent must be at least 0"
         );
     }
 
@@ -363,7 +511,7 @@ mod tests {
         let policy = RawPolicy {
             stabilization_window_seconds: Some(-1),
             max_scale_change: Some(i32::MIN),
-            tolerance_percent: Some(100.1),
+            tolerance_percent: Some(-0.1),
             stabilization: Some("HPA".into()),
         };
         let raw = RawAutoscaler {

@@ -1,0 +1,140 @@
+//! What an autoscaler decided of late, in bounded memory.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::Timestamp;
+use super::decision::{Decision, Outcome};
+use super::observation::{GpuReading, ObservedPod};
+use super::reason::Reason;
+
+/// One decision, or a run of the same ones that changed nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// When the first of the run was made.
+    pub first_at: Timestamp,
+    /// When the last was made.
+    pub last_at: Timestamp,
+    /// How many there were.
+    pub count: u64,
+    /// What came of each.
+    pub outcome: Outcome,
+    /// The reason that decided.
+    pub reason: Reason,
+    /// The whole as a sentence, that of the last.
+    pub message: String,
+    /// The last of the run; `None` when so little was known that nothing could be decided.
+    pub decision: Option<Arc<Decision>>,
+}
+
+impl Entry {
+    /// A single decision and what came of it.
+    pub fn new(decision: Arc<Decision>, outcome: Outcome, reason: Reason, message: String) -> Self {
+        let at = decision.at;
+        Self { first_at: at, last_at: at, count: 1, outcome, reason, message, decision: Some(decision) }
+    }
+
+    /// An evaluation that could not decide.
+    pub fn undecided(at: Timestamp, reason: Reason, message: String) -> Self {
+        Self { first_at: at, last_at: at, count: 1, outcome: Outcome::Held, reason, message, decision: None }
+    }
+
+    /// Whether `next` says the same once more: nothing changes, for the same reason, from the same numbers.
+    fn is_repeated_by(&self, next: &Self) -> bool {
+        let changes = matches!(self.outcome, Outcome::ScaleUp | Outcome::ScaleDown);
+        let is_same = match (&self.decision, &next.decision) {
+            (Some(this), Some(next)) => is_same(this, next),
+            (None, None) => self.message == next.message,
+            _ => false,
+        };
+        !changes && is_same && (self.outcome, self.reason) == (next.outcome, next.reason)
+    }
+
+    /// About how many bytes it holds in memory, what it shares with others included.
+    fn bytes(&self) -> usize {
+        let decision = self.decision.as_ref().map_or(0, |decision| {
+            let own = size_of::<Decision>() + size_of_val(&*decision.steps);
+            own + size_of_val(&*decision.observation) + decision.observation.pods.iter().map(bytes_of_pod).sum::<usize>()
+        });
+        size_of::<Self>() + self.message.len() + decision
+    }
+}
+
+/// Whether two decisions say the same, though the readings may have moved a little.
+fn is_same(one: &Decision, other: &Decision) -> bool {
+    let numbers = |decision: &Decision| (decision.current, decision.recommended, decision.desired);
+    let metrics = |decision: &Decision| {
+        decision.metrics.each_ref().map(|report| (report.utilization.is_ok(), report.proposal.as_ref().map(|p| p.replicas)))
+    };
+    numbers(one) == numbers(other)
+        && one.steps == other.steps
+        && metrics(one) == metrics(other)
+        && (Arc::ptr_eq(&one.rules, &other.rules) || one.rules == other.rules)
+}
+
+fn bytes_of_pod(observed: &ObservedPod) -> usize {
+    let pod = &observed.pod;
+    let requested = pod.requests.containers.iter().map(|container| size_of_val(container) + container.name.len());
+    let usage = observed.usage.as_deref().map_or(0, |usage| {
+        let containers = usage.containers.iter().map(|container| size_of_val(container) + container.name.len());
+        size_of_val(usage) + containers.sum::<usize>()
+    });
+    let gpus = observed.gpus.as_deref().map_or(0, |gpus| gpus.devices.len() * size_of::<GpuReading>());
+    size_of_val(observed) + size_of_val(&**pod) + pod.name.len() + requested.sum::<usize>() + usage + gpus
+}
+
+/// How much a log may hold. The latest entry is always there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogBounds {
+    /// At most this many entries.
+    pub entries: usize,
+    /// At most about this many bytes.
+    pub bytes: usize,
+}
+
+/// The latest decisions of one autoscaler.
+#[derive(Debug)]
+pub struct DecisionLog {
+    bounds: LogBounds,
+    /// Oldest first, each with its size.
+    entries: VecDeque<(Arc<Entry>, usize)>,
+    bytes: usize,
+}
+
+impl DecisionLog {
+    /// An empty log.
+    pub fn new(bounds: LogBounds) -> Self {
+        Self { bounds, entries: VecDeque::new(), bytes: 0 }
+    }
+
+    /// Adds a decision. One that repeats the last, which changed nothing, is folded into it.
+    pub fn add(&mut self, mut entry: Entry) {
+        if let Some((last, bytes)) = self.entries.back()
+            && last.is_repeated_by(&entry)
+        {
+            entry.first_at = last.first_at;
+            entry.count += last.count;
+            self.bytes -= bytes;
+            self.entries.pop_back();
+        }
+        let bytes = entry.bytes();
+        self.bytes += bytes;
+        self.entries.push_back((Arc::new(entry), bytes));
+        while self.entries.len() > 1 && (self.entries.len() > self.bounds.entries || self.bytes > self.bounds.bytes) {
+            self.bytes -= self.entries.pop_front().map_or(0, |(_, bytes)| bytes);
+        }
+    }
+
+    /// The entries, newest first.
+    pub fn newest_first(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.entries.iter().rev().map(|(entry, _)| entry)
+    }
+
+    /// About how many bytes it holds.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,262 @@
+//! What one pod contributes to one metric: its reading, nothing, or a question mark (the HPA's `groupPods`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::autoscaler::{Metric, ScalingRules};
+use super::observation::{GpuReading, GpuUsage, Observation, ObservedPod, Pod, PodPhase, PodUsage};
+use super::utilization::{WHOLE_GPU, counted};
+use super::{Timestamp, is_younger};
+
+/// What a pod contributes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It serves no load, or has nothing to do with the metric.
+    Ignored,
+    /// It is starting; its reading, if it has one, says nothing about the load.
+    Unready(Unready),
+    /// It runs, but what it uses is not known.
+    Missing(Missing),
+    /// It was measured.
+    Measured {
+        /// What it uses, in thousandths.
+        usage: i64,
+        /// When that was measured.
+        measured_at: Timestamp,
+    },
+}
+
+/// Why a pod counts as unready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unready {
+    /// It has not started.
+    Pending,
+    /// It is within its warm-up.
+    WarmingUp,
+    /// It belongs to a new revision and is as young as its warm-up is long, while the old revision still runs.
+    NewRevision,
+}
+
+/// Why a pod counts as missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// No source has a reading of it.
+    NoReading,
+    /// Its reading is too old, or from a time to come.
+    Stale,
+    /// One of its containers or devices was not measured.
+    Incomplete,
+    /// Its reading is impossible: negative, or beyond the device.
+    Impossible,
+}
+
+impl Standing {
+    /// The standing's name in the API.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Ignored => "ignored",
+            Self::Unready(_) => "unready",
+            Self::Missing(_) => "missing",
+            Self::Measured { .. } => "measured",
+        }
+    }
+
+    /// Why it is unready or missing, in the API.
+    pub fn why(&self) -> Option<&'static str> {
+        match self {
+            Self::Ignored | Self::Measured { .. } => None,
+            Self::Unready(Unready::Pending) => Some("pending"),
+            Self::Unready(Unready::WarmingUp) => Some("warming up"),
+            Self::Unready(Unready::NewRevision) => Some("warming up in a rollout"),
+            Self::Missing(Missing::NoReading) => Some("no reading"),
+            Self::Missing(Missing::Stale) => Some("stale reading"),
+            Self::Missing(Missing::Incomplete) => Some("incomplete reading"),
+            Self::Missing(Missing::Impossible) => Some("impossible reading"),
+        }
+    }
+}
+
+/// Looks at the pods of one observation by one autoscaler's rules.
+#[derive(Clone, Copy)]
+pub struct Survey<'a> {
+    /// The rules.
+    pub rules: &'a ScalingRules,
+    /// What is looked at.
+    pub observation: &'a Observation,
+    /// Whether pods of another revision than the wanted one still serve.
+    is_rolling_out: bool,
+}
+
+impl<'a> Survey<'a> {
+    /// A look at `observation`.
+    pub fn new(rules: &'a ScalingRules, observation: &'a Observation) -> Self {
+        let is_old = |pod: &Pod| pod.revision.is_some() && pod.revision != observation.revision && serves(rules, pod);
+        let is_rolling_out = observation.revision.is_some() && observation.pods.iter().any(|pod| is_old(&pod.pod));
+        Self { rules, observation, is_rolling_out }
+    }
+
+    /// What `pod` contributes to `metric`.
+    pub fn standing(&self, metric: Metric, pod: &ObservedPod) -> Standing {
+        if !serves(self.rules, &pod.pod) || (metric == Metric::Gpu && pod.pod.requests.gpus == 0) {
+            return Standing::Ignored;
+        }
+        if pod.pod.phase == PodPhase::Pending {
+            return Standing::Unready(Unready::Pending);
+        }
+        let reading = match metric {
+            Metric::Cpu | Metric::Memory => self.resource_reading(metric, pod),
+            Metric::Gpu => self.gpu_reading(pod),
+        };
+        let reading = match reading {
+            Ok(reading) => reading,
+            Err(missing) => return Standing::Missing(missing),
+        };
+        // Memory knows no warm-up.
+        if metric != Metric::Memory {
+            if self.is_warming_up(&pod.pod, &reading) {
+                return Standing::Unready(Unready::WarmingUp);
+            }
+            if self.is_new_in_rollout(&pod.pod) {
+                return Standing::Unready(Unready::NewRevision);
+            }
+        }
+        Standing::Measured { usage: reading.usage, measured_at: reading.measured_at }
+    }
+
+    /// The rollout that is in progress, if there is one.
+    pub fn rollout(&self) -> Option<Rollout> {
+        let revision = self.observation.revision.as_ref().filter(|_| self.is_rolling_out)?;
+        let serving = || self.observation.pods.iter().filter(|pod| serves(self.rules, &pod.pod));
+        let new = serving().filter(|pod| pod.pod.revision.as_ref() == Some(revision)).count();
+        Some(Rollout { new, old: serving().count() - new })
+    }
+
+    /// The replicas that were asked for and do not run yet.
+    pub fn in_flight(&self) -> InFlight {
+        let serving = || self.observation.pods.iter().map(|pod| &*pod.pod).filter(|pod| serves(self.rules, pod));
+        let pending = || serving().filter(|pod| pod.phase == PodPhase::Pending);
+        let unschedulable = || pending().filter_map(|pod| pod.unschedulable.as_ref());
+        InFlight {
+            pending: pending().count(),
+            not_created: (self.observation.current_replicas as usize).saturating_sub(serving().count()),
+            unschedulable: unschedulable().count(),
+            // The least, so that the order of the pods changes nothing.
+            scheduler: unschedulable().min().cloned(),
+        }
+    }
+
+    fn resource_reading(&self, metric: Metric, pod: &ObservedPod) -> Result<Reading, Missing> {
+        let Self { rules, observation, .. } = self;
+        let usage = pod.usage.as_deref().ok_or(Missing::NoReading)?;
+        let container = rules.container.as_deref();
+        if !rules.is_hpa() {
+            if !is_fresh(usage.measured_at, observation) {
+                return Err(Missing::Stale);
+            }
+            // The HPA adds up whatever containers there are.
+            if container.is_none() && !covers_all_containers(usage, &pod.pod) {
+                return Err(Missing::Incomplete);
+            }
+        }
+        let mut sum = 0i64;
+        for amount in usage.total(metric, container).ok_or(Missing::Incomplete)? {
+            let amount = counted(rules, amount).ok_or(Missing::Impossible)?;
+            sum = if rules.is_hpa() { sum.wrapping_add(amount) } else { sum.saturating_add(amount) };
+        }
+        Ok(Reading { usage: sum, measured_at: usage.measured_at, window: usage.window })
+    }
+
+    /// The mean over the pod's devices, each of which must be measured; times their number, as the request is.
+    fn gpu_reading(&self, pod: &ObservedPod) -> Result<Reading, Missing> {
+        let GpuUsage { devices } = pod.gpus.as_deref().ok_or(Missing::NoReading)?;
+        let measured_at = devices.iter().map(|device| device.measured_at).min().ok_or(Missing::NoReading)?;
+        if devices.iter().any(|device| !is_fresh(device.measured_at, self.observation)) {
+            return Err(Missing::Stale);
+        }
+        let requested = pod.pod.requests.gpus;
+        if devices.len() < requested as usize {
+            return Err(Missing::Incomplete);
+        }
+        let mut sum = 0.0;
+        for GpuReading { utilization_percent, .. } in devices {
+            let percent = utilization_percent.ok_or(Missing::Incomplete)?;
+            if !(0.0..=100.0).contains(&percent) {
+                return Err(Missing::Impossible);
+            }
+            sum += percent;
+        }
+        let share = sum / devices.len() as f64 / 100.0;
+        let usage = (share * WHOLE_GPU as f64 * f64::from(requested)).round() as i64;
+        Ok(Reading { usage, measured_at, window: Duration::ZERO })
+    }
+
+    /// The HPA's rule for CPU readings that say more about a pod's start than about its load.
+    fn is_warming_up(&self, pod: &Pod, reading: &Reading) -> bool {
+        let warm_up = self.rules.warm_up;
+        let (Some(readiness), Some(started_at)) = (pod.readiness, pod.started_at) else {
+            return true;
+        };
+        if is_younger(started_at, self.observation.at, warm_up.cpu_initialization) {
+            readiness.is_false || is_younger(readiness.changed_at, reading.measured_at, reading.window)
+        } else {
+            readiness.is_false && is_younger(started_at, readiness.changed_at, warm_up.readiness_delay)
+        }
+    }
+
+    /// Whether the pod belongs to the revision that is being rolled out and is still young. A pod that is ready can burn
+    /// CPU for a while (a JVM that compiles), and in a rollout many do so at once. Ends with the rollout.
+    fn is_new_in_rollout(&self, pod: &Pod) -> bool {
+        let warm_up = self.rules.warm_up.cpu_initialization;
+        self.is_rolling_out
+            && !self.rules.is_hpa()
+            && pod.revision == self.observation.revision
+            && pod.started_at.is_some_and(|at| is_younger(at, self.observation.at, warm_up))
+    }
+}
+
+/// A rolling update on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rollout {
+    /// Pods of the new revision.
+    pub new: usize,
+    /// Pods of other revisions.
+    pub old: usize,
+}
+
+/// Replicas that were asked for and do not run yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InFlight {
+    /// Pods that have not started.
+    pub pending: usize,
+    /// Replicas that have no pod yet.
+    pub not_created: usize,
+    /// Pending pods that the scheduler finds no node for.
+    pub unschedulable: usize,
+    /// The scheduler's words about one of them.
+    pub scheduler: Option<Arc<str>>,
+}
+
+/// Ended and ending pods serve no load. (The HPA takes one that has succeeded for missing.)
+fn serves(rules: &ScalingRules, pod: &Pod) -> bool {
+    let ended = pod.phase == PodPhase::Failed || (pod.phase == PodPhase::Succeeded && !rules.is_hpa());
+    !pod.terminating && !ended
+}
+
+struct Reading {
+    usage: i64,
+    measured_at: Timestamp,
+    window: Duration,
+}
+
+fn covers_all_containers(usage: &PodUsage, pod: &Pod) -> bool {
+    let is_measured = |name: &str| usage.containers.iter().any(|container| container.name == name);
+    pod.requests.containers.iter().all(|container| is_measured(&container.name))
+}
+
+fn is_fresh(measured_at: Timestamp, observation: &Observation) -> bool {
+    // Clocks differ, so a reading may come from the future; one from far ahead would never grow old.
+    (observation.at - measured_at).abs().to_std().is_ok_and(|distance| distance <= observation.max_age)
+}
+
+#[cfg(test)]
+mod tests;
