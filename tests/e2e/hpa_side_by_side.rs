@@ -1,0 +1,315 @@
+//! The real HPA and this service beside each other: the same Deployment twice, the same usage, and the sequence of counts
+//! that each of them sets.
+//!
+//! Memory decides, because a metrics API shows a change of it at once, where CPU passes through values in between. The
+//! load is a total, as a real one is: as soon as the count is what the load needs, each pod uses 70 % again.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::{StreamExt, pin_mut};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::core::v1::{Pod, ResourceQuota};
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::runtime::{WatchStreamExt, watcher};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use super::api::Api;
+use super::cluster::cluster;
+use super::service::shared_service;
+use super::workload::{NAME, Namespace};
+
+/// What each pod requests, so that a MiB is a percent.
+const REQUEST: &str = "100Mi";
+
+/// The pods ask for a GPU each and run on one node, which has eight: more than that stay pending.
+const FIT: usize = 8;
+
+/// metrics-server's two readings, the autoscaler's tick, and room for a busy machine.
+const LIMIT: Duration = Duration::from_secs(150);
+
+/// One of the two Deployments, with what is set of it written down.
+struct Side {
+    namespace: Namespace,
+    counts: Arc<Mutex<Vec<i32>>>,
+    watch: JoinHandle<()>,
+}
+
+impl Side {
+    /// A Deployment of four pods on this node, each of which uses 70 % of its memory and 20 % of its CPU.
+    async fn new(name: &str, node: &str) -> Self {
+        let namespace = Namespace::new(name, 20).await;
+        namespace.set_memory(70);
+        let deployment = json!({
+            "metadata": {"name": NAME},
+            "spec": {
+                "replicas": 4,
+                "selector": {"matchLabels": {"app": NAME}},
+                // An update brings all new pods at once, and keeps the old ones for a minute.
+                "minReadySeconds": 60,
+                "strategy": {"rollingUpdate": {"maxSurge": "100%", "maxUnavailable": 0}},
+                "template": {
+                    "metadata": {"labels": {"app": NAME}},
+                    "spec": {
+                        "nodeSelector": {"kubernetes.io/hostname": node},
+                        "containers": [{
+                            "name": "main",
+                            "image": "none",
+                            "resources": {
+                                "requests": {"cpu": "100m", "memory": REQUEST},
+                                "limits": {"nvidia.com/gpu": "1"},
+                            },
+                        }],
+                    },
+                },
+            },
+        });
+        let deployments = namespace.api::<Deployment>();
+        deployments.create(&PostParams::default(), &serde_json::from_value(deployment).unwrap()).await.unwrap();
+        let counts = Arc::new(Mutex::new(Vec::new()));
+        let watch = tokio::spawn({
+            let counts = counts.clone();
+            async move {
+                let stream = watcher(deployments, watcher::Config::default()).default_backoff().applied_objects();
+                pin_mut!(stream);
+                while let Some(deployment) = stream.next().await {
+                    let Ok(deployment) = deployment else { continue };
+                    let count = deployment.spec.unwrap().replicas.unwrap();
+                    let mut counts = counts.lock().unwrap();
+                    if counts.last() != Some(&count) {
+                        counts.push(count);
+                    }
+                }
+            }
+        });
+        let side = Self { namespace, counts, watch };
+        side.wait_until_measured(4, 70).await;
+        side
+    }
+
+    /// Puts the Deployment under the real HPA, whose defaults are spelled out but for the shorter scale-down window.
+    async fn scaled_by_the_hpa(&self) {
+        let target = |resource: &str| {
+            json!({"type": "Resource", "resource":
+                {"name": resource, "target": {"type": "Utilization", "averageUtilization": 70}}})
+        };
+        let hpa = json!({
+            "metadata": {"name": NAME},
+            "spec": {
+                "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": NAME},
+                "minReplicas": 2,
+                "maxReplicas": 14,
+                "metrics": [target("cpu"), target("memory")],
+                "behavior": {
+                    "scaleUp": {
+                        "stabilizationWindowSeconds": 0,
+                        "selectPolicy": "Max",
+                        "policies": [
+                            {"type": "Percent", "value": 100, "periodSeconds": 15},
+                            {"type": "Pods", "value": 4, "periodSeconds": 15},
+                        ],
+                    },
+                    "scaleDown": {
+                        "stabilizationWindowSeconds": 30,
+                        "policies": [{"type": "Percent", "value": 100, "periodSeconds": 15}],
+                    },
+                },
+            },
+        });
+        let hpas = self.namespace.api::<HorizontalPodAutoscaler>();
+        hpas.create(&PostParams::default(), &serde_json::from_value(hpa).unwrap()).await.unwrap();
+    }
+
+    /// Puts the Deployment under this service with the same rules; returns the autoscaler's id.
+    async fn scaled_by_us(&self, api: &Api, compatibility: &str) -> String {
+        let request = json!({
+            "workload_name": NAME,
+            "workload_namespace": self.namespace.name,
+            "workload_type": "Deployment",
+            "min_replicas": 2,
+            "max_replicas": 14,
+            "target_cpu_percent": 70,
+            "target_memory_percent": 70,
+            "interval_seconds": 5,
+            "compatibility": compatibility,
+            "scale_up_policy": {"select_policy": "Max", "policies": [
+                {"type": "Percent", "value": 100, "period_seconds": 15},
+                {"type": "Pods", "value": 4, "period_seconds": 15},
+            ]},
+            "scale_down_policy": {
+                "stabilization_window_seconds": 30,
+                "policies": [{"type": "Percent", "value": 100, "period_seconds": 15}],
+            },
+        });
+        api.created(&request).await
+    }
+
+    fn counts(&self) -> Vec<i32> {
+        self.counts.lock().unwrap().clone()
+    }
+
+    /// Each pod uses so much until the count is what that needs, and 70 % from then on.
+    async fn load(&self, percent: u32, count: i32) {
+        self.namespace.set_memory(percent);
+        self.wait_for_count(count).await;
+        self.namespace.set_memory(70);
+        self.wait_until_measured(usize::try_from(count).unwrap().min(FIT), 70).await;
+    }
+
+    async fn wait_for_count(&self, count: i32) {
+        let what = format!("{} has {count} replicas", self.namespace.name);
+        self.wait_until(&what, || async { self.counts().last() == Some(&count) }).await;
+    }
+
+    /// Waits until the metrics API shows that many pods, each with this memory.
+    async fn wait_until_measured(&self, pods: usize, percent: u32) {
+        let what = format!("{} has {pods} pods at {percent} %", self.namespace.name);
+        self.wait_until(&what, || async {
+            let memory = self.measured().await;
+            memory.len() == pods && memory.iter().all(|memory| *memory == u64::from(percent) << 20)
+        })
+        .await;
+    }
+
+    /// The memory of each pod that the metrics API knows, in bytes.
+    async fn measured(&self) -> Vec<u64> {
+        let path = format!("/apis/metrics.k8s.io/v1beta1/namespaces/{}/pods", self.namespace.name);
+        let answer: Value = serde_json::from_str(&cluster().kubectl(&["get", "--raw", &path])).unwrap();
+        let items = answer["items"].as_array().unwrap();
+        let memory = items.iter().map(|item| item["containers"][0]["usage"]["memory"].as_str().unwrap());
+        memory.map(|text| text.trim_end_matches("Ki").parse::<u64>().unwrap() << 10).collect()
+    }
+
+    async fn wait_until<F: Future<Output = bool>>(&self, what: &str, mut is_so: impl FnMut() -> F) {
+        let waiting = async {
+            while !is_so().await {
+                tokio::time::sleep(Duration::from_millis(250)).await;
+            }
+        };
+        if tokio::time::timeout(LIMIT, waiting).await.is_err() {
+            panic!("not within {LIMIT:?}: {what}; counts {:?}, measured {:?}", self.counts(), self.measured().await);
+        }
+    }
+
+    async fn pods(&self) -> Vec<String> {
+        let pods = self.namespace.api::<Pod>().list(&ListParams::default()).await.unwrap();
+        pods.items.into_iter().map(|pod| pod.metadata.name.unwrap()).collect()
+    }
+
+    async fn annotate(&self, pod: &str, memory: Value) {
+        let patch = json!({"metadata": {"annotations": {"kwok.x-k8s.io/usage-memory": memory}}});
+        let patched = self.namespace.api::<Pod>().patch(pod, &PatchParams::default(), &Patch::Merge(patch)).await;
+        // The pod may have been scaled away meanwhile.
+        assert!(patched.is_ok() || !self.pods().await.iter().any(|name| name == pod), "{patched:?}");
+    }
+
+    /// Two of the six pods have no metrics any more while the others use little: the HPA takes them for fully used.
+    async fn lose_two_of_six(&self) {
+        let lost: Vec<_> = self.pods().await.into_iter().take(2).collect();
+        for pod in &lost {
+            // KWOK's kubelet leaves out a pod that uses nothing.
+            self.annotate(pod, json!("0")).await;
+        }
+        self.wait_until_measured(4, 70).await;
+        self.namespace.set_memory(20);
+        self.wait_for_count(4).await;
+        for pod in &lost {
+            self.annotate(pod, Value::Null).await;
+        }
+        self.namespace.set_memory(70);
+        self.wait_until_measured(4, 70).await;
+    }
+
+    /// An update of the four pods, in the middle of which there are eight, each with more than its target.
+    async fn update_under_load(&self, count: i32) {
+        let patch = json!({"spec": {"template": {"metadata": {"annotations": {"revision": "2"}}}}});
+        let deployments = self.namespace.api::<Deployment>();
+        deployments.patch(NAME, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+        self.wait_until_measured(8, 70).await;
+        self.namespace.set_memory(84);
+        self.wait_for_count(count).await;
+        self.namespace.set_memory(70);
+    }
+}
+
+impl Drop for Side {
+    fn drop(&mut self) {
+        self.watch.abort();
+    }
+}
+
+/// The whole story, and the counts that it takes.
+async fn story(side: &Side) -> Vec<i32> {
+    // Up, by what the pods use.
+    side.load(105, 6).await;
+    // Missing metrics hold a part of the way down up: 4 x 20 % and 2 x 100 % are 46 % of 6.
+    side.lose_two_of_six().await;
+    side.load(105, 6).await;
+    // Up to more than fit: four pods stay pending, and count as idle.
+    side.namespace.set_memory(140);
+    side.wait_for_count(12).await;
+    side.namespace.set_memory(105);
+    side.wait_until_measured(FIT, 105).await;
+    // 8 x 150 % of 12 are 100 %: 18, of which 14 are allowed.
+    side.load(150, 14).await;
+    // Down, on the pods that run: half of eight.
+    side.load(35, 4).await;
+    // The surplus pods of an update count like all others: 8 x 84 % of 70 % are 10.
+    side.update_under_load(10).await;
+    side.counts()
+}
+
+#[tokio::test]
+async fn compatible_with_the_hpa_the_counts_are_the_hpas() {
+    let (theirs, ours) = tokio::join!(Side::new("side-hpa", "node-7"), Side::new("side-ours", "node-8"));
+    theirs.scaled_by_the_hpa().await;
+    let api = shared_service().api();
+    let id = ours.scaled_by_us(&api, "hpa").await;
+    let (their_counts, our_counts) = tokio::join!(story(&theirs), story(&ours));
+    assert_eq!(our_counts, their_counts);
+    assert_eq!(our_counts, [4, 6, 4, 6, 12, 14, 4, 10]);
+    api.delete(&id).await;
+}
+
+#[tokio::test]
+async fn by_default_an_update_does_not_inflate_the_count_as_the_hpa_does() {
+    let (theirs, ours) = tokio::join!(Side::new("update-hpa", "node-9"), Side::new("update-ours", "node-10"));
+    theirs.scaled_by_the_hpa().await;
+    let api = shared_service().api();
+    let id = ours.scaled_by_us(&api, "default").await;
+    // Both see eight pods with 84 % of 70 %, for four replicas: 4 x 1.2 is 5, and 8 x 1.2 is 10.
+    tokio::join!(theirs.update_under_load(10), ours.update_under_load(5));
+    assert_eq!((theirs.counts(), ours.counts()), (vec![4, 10], vec![4, 5]));
+    let (_, decisions) = api.get(&format!("/api/v1/autoscaling/{id}/decisions?outcome=scale_up")).await;
+    let decision = &decisions["decisions"][0];
+    assert_eq!(decision["rollout"], json!({"new_pods": 4, "old_pods": 4}), "{decision}");
+    api.delete(&id).await;
+}
+
+#[tokio::test]
+async fn by_default_pods_that_a_quota_keeps_away_do_not_turn_the_count_around_as_in_the_hpa() {
+    let (theirs, ours) = tokio::join!(Side::new("quota-hpa", "node-5"), Side::new("quota-ours", "node-6"));
+    for side in [&theirs, &ours] {
+        let quota = json!({"metadata": {"name": "pods"}, "spec": {"hard": {"pods": "6"}}});
+        let quotas = side.namespace.api::<ResourceQuota>();
+        quotas.create(&PostParams::default(), &serde_json::from_value(quota).unwrap()).await.unwrap();
+        cluster().kubectl(&["scale", "deployment", NAME, "--replicas", "10", "--namespace", &side.namespace.name]);
+        side.wait_until_measured(6, 70).await;
+        side.namespace.set_memory(84);
+        side.wait_until_measured(6, 84).await;
+    }
+    theirs.scaled_by_the_hpa().await;
+    let api = shared_service().api();
+    let id = ours.scaled_by_us(&api, "default").await;
+    // Six pods with 84 % of 70 %: 6 x 1.2 is 8, fewer than the ten that were asked for under more than the target.
+    theirs.wait_for_count(8).await;
+    let watched = |a: &Value| a["details"]["last_decision"]["count"].as_u64().unwrap_or(0) > 8;
+    let held = api.wait_for(&id, "the same was decided for 45 s", LIMIT, watched).await;
+    assert_eq!(ours.counts(), [4, 10], "{held:#}");
+    let decision = &held["details"]["last_decision"];
+    assert_eq!(decision["in_flight"]["not_created"], 4, "{decision:#}");
+    assert_eq!((&decision["outcome"], &decision["recommended_replicas"]), (&json!("no_change"), &json!(10)));
+    api.delete(&id).await;
+}
