@@ -442,6 +442,6 @@ impl Trail {
 }
 
 #[cfg(test)]
-pub(crate) mod properties;
+mod properties;
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

@@ -54,7 +54,8 @@ impl Entry {
     fn bytes(&self) -> usize {
         let decision = self.decision.as_ref().map_or(0, |decision| {
             let own = size_of::<Decision>() + size_of_val(&*decision.steps);
-            own + size_of_val(&*decision.observation) + decision.observation.pods.iter().map(bytes_of_pod).sum::<usize>()
+            own + size_of_val(&*decision.observation)
+                + decision.observation.pods.iter().map(bytes_of_pod).sum::<usize>()
         });
         size_of::<Self>() + self.message.len() + decision
     }
@@ -64,7 +65,10 @@ impl Entry {
 fn is_same(one: &Decision, other: &Decision) -> bool {
     let numbers = |decision: &Decision| (decision.current, decision.recommended, decision.desired);
     let metrics = |decision: &Decision| {
-        decision.metrics.each_ref().map(|report| (report.utilization.is_ok(), report.proposal.as_ref().map(|p| p.replicas)))
+        decision
+            .metrics
+            .each_ref()
+            .map(|report| (report.utilization.is_ok(), report.proposal.as_ref().map(|p| p.replicas)))
     };
     numbers(one) == numbers(other)
         && one.steps == other.steps

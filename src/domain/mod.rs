@@ -19,6 +19,11 @@ pub mod standing;
 pub mod utilization;
 pub mod validation;
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
+#[cfg(test)]
+pub(crate) mod fixtures;
+
 /// A moment in the cluster's time. The domain never asks for the present one: it is always an argument.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;
 

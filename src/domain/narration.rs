@@ -9,9 +9,12 @@ impl Decision {
     /// The decision as a sentence.
     pub fn sentence(&self) -> String {
         let mut parts: Vec<String> = self.metrics.iter().filter_map(describe_metric).collect();
-        parts.extend(self.steps.iter().filter(|step| step.rule != Rule::Metrics).map(|step| {
-            format!("{} {} -> {} ({})", step.rule.as_str(), step.from, step.to, step.reason)
-        }));
+        parts.extend(
+            self.steps
+                .iter()
+                .filter(|step| step.rule != Rule::Metrics)
+                .map(|step| format!("{} {} -> {} ({})", step.rule.as_str(), step.from, step.to, step.reason)),
+        );
         parts.extend((self.reason == Reason::ScalingDisabled).then(|| "scaled to zero by hand".to_owned()));
         parts.extend(describe_in_flight(&self.in_flight));
         parts.extend(self.rollout.as_ref().map(describe_rollout));

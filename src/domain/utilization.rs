@@ -131,9 +131,17 @@ pub fn evaluate(metric: Metric, survey: &Survey) -> MetricReport {
             let current = observation.current_replicas;
             let proposal = target.map(|target| {
                 let question = Question { target, rules, current };
-                if rules.is_hpa() { question.as_hpa(&sample) } else { question.answer(&sample) }
+                if rules.is_hpa() { question.as_hpa(&sample) } else { Some(question.answer(&sample)) }
             });
-            MetricReport { metric, utilization: Ok(sample.utilization), proposal, target }
+            match proposal {
+                Some(None) => {
+                    let error = MetricError::ZeroRequests { metric };
+                    MetricReport { metric, utilization: Err(error), proposal: None, target }
+                }
+                proposal => {
+                    MetricReport { metric, utilization: Ok(sample.utilization), proposal: proposal.flatten(), target }
+                }
+            }
         }
     }
 }
@@ -147,8 +155,8 @@ struct Sum {
 }
 
 impl Sum {
-    fn add(&mut self, usage: i64, request: i64) {
-        self.usage += i128::from(usage);
+    fn add(&mut self, usage: impl Into<i128>, request: i64) {
+        self.usage += usage.into();
         self.requests += i128::from(request);
         self.pods += 1;
     }
@@ -262,16 +270,20 @@ impl Question<'_> {
         1.0 - tolerance(Direction::Down) <= ratio && ratio <= 1.0 + tolerance(Direction::Up)
     }
 
-    /// What a pod of unknown use is taken for when the others propose to go down: all that it requests, or the target
-    /// where that is more.
-    fn filled_down(&self, request: i64) -> i64 {
-        request.wrapping_mul(i64::from(self.target.get().max(100))) / 100
+    /// What a pod of unknown use is taken for when the others propose to go down, in percent of its request: all of it,
+    /// or the target where that is more.
+    fn percent_down(&self) -> u32 {
+        self.target.get().max(100)
     }
 
     /// The measured ratio, and where it proposes a change the ratio with what speaks most against it filled in.
     fn answer(&self, sample: &Sample) -> Proposal {
         let measured = self.ratio(sample.utilization.percent);
-        let filled = if measured > 1.0 { self.with_capacity_on_its_way(sample) } else { self.with_missing_load(sample, measured) };
+        let filled = if measured > 1.0 {
+            self.with_capacity_on_its_way(sample)
+        } else {
+            self.with_missing_load(sample, measured)
+        };
         let effective_percent = filled.percent().unwrap_or(sample.utilization.percent);
         let effective = self.ratio(effective_percent);
         let turned = (measured < 1.0 && effective > 1.0) || (measured > 1.0 && effective < 1.0);
@@ -298,7 +310,7 @@ impl Question<'_> {
             waiting.truncate(room);
         }
         room -= waiting.len();
-        waiting.iter().for_each(|request| sum.add(0, *request));
+        waiting.iter().for_each(|request| sum.add(0i64, *request));
         // Those that do not exist yet will request what the measured ones do on average.
         sum.requests += sample.measured.requests * room as i128 / sample.measured.pods.max(1) as i128;
         sum.pods += room;
@@ -308,26 +320,28 @@ impl Question<'_> {
     fn with_missing_load(&self, sample: &Sample, measured: f64) -> Sum {
         let mut sum = sample.measured;
         if measured < 1.0 {
-            sample.missing.iter().for_each(|request| sum.add(self.filled_down(*request), *request));
+            let percent = i128::from(self.percent_down());
+            sample.missing.iter().for_each(|request| sum.add(i128::from(*request) * percent / 100, *request));
         }
         sum
     }
 
-    /// `GetResourceReplicas` after the first ratio, in its own number types.
-    fn as_hpa(&self, sample: &Sample) -> Proposal {
+    /// `GetResourceReplicas` after the first ratio, in its own number types; `None` when the requests overflow to 0.
+    fn as_hpa(&self, sample: &Sample) -> Option<Proposal> {
         let measured = self.ratio(sample.utilization.percent);
         let current = i32::try_from(self.current).unwrap_or(i32::MAX);
         let is_filled_up = !sample.unready.is_empty() && measured > 1.0;
         let mut sum = sample.measured;
         if measured < 1.0 {
-            sample.missing.iter().for_each(|request| sum.add(self.filled_down(*request), *request));
+            let percent = i64::from(self.percent_down());
+            sample.missing.iter().for_each(|request| sum.add(request.wrapping_mul(percent) / 100, *request));
         } else if measured > 1.0 {
-            sample.missing.iter().for_each(|request| sum.add(0, *request));
+            sample.missing.iter().for_each(|request| sum.add(0i64, *request));
         }
         if is_filled_up {
-            sample.unready.iter().for_each(|request| sum.add(0, *request));
+            sample.unready.iter().for_each(|request| sum.add(0i64, *request));
         }
-        let effective_percent = sum.percent_as_hpa().unwrap_or(sample.utilization.percent);
+        let effective_percent = sum.percent_as_hpa()?;
         let effective = self.ratio(effective_percent);
         let replicas = if self.is_within_tolerance(effective) {
             current
@@ -340,7 +354,8 @@ impl Question<'_> {
             if turned || is_against_the_load { current } else { wanted }
         };
         // A negative number is what the HPA makes of more than an int32. It goes on as if it were 0, and so do we.
-        Proposal { target: self.target, effective_percent, replicas: u32::try_from(replicas).unwrap_or(0) }
+        let replicas = u32::try_from(replicas).unwrap_or(0);
+        Some(Proposal { target: self.target, effective_percent, replicas })
     }
 }
 

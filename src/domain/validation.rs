@@ -213,10 +213,11 @@ fn rules(faults: &mut Faults, raw: &RawAutoscaler, range: TargetRange, needs_tar
 fn warm_up(faults: &mut Faults, raw: Option<&RawWarmUp>) -> WarmUp {
     let defaults = WarmUp::default();
     let Some(raw) = raw else { return defaults };
-    let cpu_initialization =
-        faults.checked(raw.cpu_initialization_seconds, seconds, || "warm_up.cpu_initialization_seconds must be at least 0".into());
-    let readiness_delay =
-        faults.checked(raw.readiness_delay_seconds, seconds, || "warm_up.readiness_delay_seconds must be at least 0".into());
+    let cpu_initialization = faults.checked(raw.cpu_initialization_seconds, seconds, || {
+        "warm_up.cpu_initialization_seconds must be at least 0".into()
+    });
+    let readiness_delay = faults
+        .checked(raw.readiness_delay_seconds, seconds, || "warm_up.readiness_delay_seconds must be at least 0".into());
     WarmUp {
         cpu_initialization: cpu_initialization.unwrap_or(defaults.cpu_initialization),
         readiness_delay: readiness_delay.unwrap_or(defaults.readiness_delay),
@@ -350,9 +351,8 @@ fn policy(faults: &mut Faults, direction: Direction, raw: Option<&RawPolicy>) ->
         Stabilization::as_str,
     );
     let policies = raw.policies.iter().flatten().enumerate();
-    let policies = policies
-        .filter_map(|(index, raw)| rate_policy(faults, &format!("{policy}.policies[{index}]"), raw))
-        .collect();
+    let policies =
+        policies.filter_map(|(index, raw)| rate_policy(faults, &format!("{policy}.policies[{index}]"), raw)).collect();
     let select_policy = faults.one_of(
         &format!("{policy}.select_policy"),
         raw.select_policy.as_deref(),
@@ -371,13 +371,21 @@ fn policy(faults: &mut Faults, direction: Direction, raw: Option<&RawPolicy>) ->
 
 fn rate_policy(faults: &mut Faults, policy: &str, raw: &RawRatePolicy) -> Option<RatePolicy> {
     let unit = faults.required(&format!("{policy}.type"), &raw.kind).map(str::to_owned);
-    let unit =
-        faults.one_of(&format!("{policy}.type"), unit.as_deref(), [RateUnit::Pods, RateUnit::Percent], RateUnit::as_str);
+    let unit = faults.one_of(
+        &format!("{policy}.type"),
+        unit.as_deref(),
+        [RateUnit::Pods, RateUnit::Percent],
+        RateUnit::as_str,
+    );
     let mut number = |field: &str, value: Option<i32>, most: i32, rule: String| {
         if value.is_none() {
             faults.add(format!("{policy}.{field} is required"));
         }
-        faults.checked(value, |value| (1..=most).contains(&value).then_some(value), || format!("{policy}.{field} {rule}"))
+        faults.checked(
+            value,
+            |value| (1..=most).contains(&value).then_some(value),
+            || format!("{policy}.{field} {rule}"),
+        )
     };
     let value = number("value", raw.value, i32::MAX, "must be at least 1".to_owned());
     let longest = RatePolicy::MAX_PERIOD_SECONDS;
@@ -489,6 +497,7 @@ mod tests {
             max_scale_change: Some(i32::MAX),
             tolerance_percent: Some(100.0),
             stabilization: Some("hpa".into()),
+            ..RawPolicy::default()
         });
         raw.scale_down_policy = Some(RawPolicy {
             stabilization_window_seconds: Some(0),
@@ -513,6 +522,8 @@ mod tests {
             max_scale_change: Some(i32::MIN),
             tolerance_percent: Some(-0.1),
             stabilization: Some("HPA".into()),
+            policies: Some(vec![RawRatePolicy { value: Some(0), ..RawRatePolicy::default() }]),
+            select_policy: Some("max".into()),
         };
         let raw = RawAutoscaler {
             workload_name: Some("Web".into()),
@@ -526,6 +537,13 @@ mod tests {
             scale_up_policy: Some(policy.clone()),
             scale_down_policy: Some(policy),
             interval_seconds: Some(3601),
+            mode: Some("passive".into()),
+            compatibility: Some("HPA".into()),
+            container_name: Some("App".into()),
+            warm_up: Some(RawWarmUp {
+                cpu_initialization_seconds: Some(-1.0),
+                readiness_delay_seconds: Some(f64::NAN),
+            }),
         };
         let ValidationErrors(faults) = validate(&raw).unwrap_err();
         let fields: Vec<_> = faults.iter().filter_map(|fault| fault.split(' ').next()).collect();
@@ -544,11 +562,24 @@ mod tests {
                 "scale_up_policy.max_scale_change",
                 "scale_up_policy.tolerance_percent",
                 "scale_up_policy.stabilization",
+                "scale_up_policy.policies[0].type",
+                "scale_up_policy.policies[0].value",
+                "scale_up_policy.policies[0].period_seconds",
+                "scale_up_policy.select_policy",
                 "scale_down_policy.stabilization_window_seconds",
                 "scale_down_policy.max_scale_change",
                 "scale_down_policy.tolerance_percent",
                 "scale_down_policy.stabilization",
+                "scale_down_policy.policies[0].type",
+                "scale_down_policy.policies[0].value",
+                "scale_down_policy.policies[0].period_seconds",
+                "scale_down_policy.select_policy",
                 "interval_seconds",
+                "mode",
+                "compatibility",
+                "container_name",
+                "warm_up.cpu_initialization_seconds",
+                "warm_up.readiness_delay_seconds",
             ]
         );
     }

@@ -1,124 +1,50 @@
-use super::*;
-use crate::domain::autoscaler::*;
-use crate::domain::limits::ScaleEvent;
-use crate::domain::observation::*;
-use chrono::TimeDelta;
-use rstest::rstest;
 use std::num::NonZeroU32;
-use std::time::Duration;
 
-/// `seconds` after the tests' epoch.
-pub(crate) fn at(seconds: i64) -> Timestamp {
-    Timestamp::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::seconds(seconds)
-}
+use rstest::rstest;
 
-/// Bounds, a CPU target of 70 %, and defaults.
-pub(crate) fn rules(min: u32, max: u32) -> ScalingRules {
-    ScalingRules {
-        bounds: ReplicaBounds::new(min, max).unwrap(),
-        targets: targets(70, 0, 0),
-        scale_up: ScalingPolicy::default_for(Direction::Up),
-        scale_down: ScalingPolicy::default_for(Direction::Down),
-        interval: Interval::default(),
-    }
-}
-
-/// Targets for CPU, memory and GPU; 0 is none.
-pub(crate) fn targets(cpu: i32, memory: i32, gpu: i32) -> Targets {
-    Targets::new(TargetPercent::new(cpu), TargetPercent::new(memory), TargetPercent::new(gpu)).unwrap()
-}
-
-/// A stabilisation window.
-pub(crate) fn window(seconds: u32) -> Window {
-    Window::from_seconds(seconds).unwrap()
-}
-
-/// What the pods of [`pod`] request of CPU, and of memory.
-pub(crate) const REQUEST: u64 = 1000;
-
-/// A pod that has run for an hour, was measured at `now`, and uses so many percent of the CPU and of the memory that it
-/// requests.
-pub(crate) fn pod(name: &str, cpu: u64, memory: u64, now: Timestamp) -> Pod {
-    let requested = Some(MilliUnits(REQUEST));
-    Pod {
-        name: name.to_owned(),
-        phase: PodPhase::Running,
-        terminating: false,
-        readiness: Some(Readiness { is_false: false, changed_at: now - TimeDelta::minutes(59) }),
-        started_at: Some(now - TimeDelta::minutes(60)),
-        requests: PodRequests {
-            containers: vec![ContainerRequests {
-                name: "app".to_owned(),
-                resources: ResourceRequests { cpu: requested, memory: requested },
-            }],
-            ..PodRequests::default()
-        },
-        usage: Some(PodUsage {
-            measured_at: now,
-            window: Duration::from_secs(15),
-            containers: vec![ContainerUsage {
-                name: "app".to_owned(),
-                cpu: Some(MilliUnits(cpu * REQUEST / 100)),
-                memory: Some(MilliUnits(memory * REQUEST / 100)),
-            }],
-        }),
-    }
-}
-
-/// `count` pods like [`pod`].
-pub(crate) fn pods(count: u32, cpu: u64, memory: u64, now: Timestamp) -> Vec<Pod> {
-    (0..count).map(|index| pod(&format!("pod-{index}"), cpu, memory, now)).collect()
-}
-
-/// An observation of these pods with sources that deliver CPU and memory, and no GPU.
-pub(crate) fn observe(current_replicas: u32, pods: Vec<Pod>) -> Observation {
-    Observation {
-        current_replicas,
-        pods,
-        resource_source: SourceState::Read { name: "metrics.k8s.io/v1beta1" },
-        gpu_source: SourceState::Unavailable { error: "no exporter".to_owned() },
-        max_age: Duration::from_secs(90),
-    }
-}
+use super::*;
+use crate::domain::fixtures::*;
+use crate::domain::limits::ScaleEvent;
+use crate::domain::observation::SourceState;
 
 /// The same without any metrics.
 fn observe_nothing(current_replicas: u32) -> Observation {
     Observation {
-        resource_source: SourceState::Unavailable { error: "metrics.k8s.io does not answer".to_owned() },
+        resource_source: SourceState::Unavailable { error: "metrics.k8s.io does not answer".into() },
         ..observe(current_replicas, pods(current_replicas, 85, 50, at(0)))
     }
 }
 
 /// An autoscaler and its workload: decides, acts, and lets time pass.
-struct Run {
-    rules: ScalingRules,
-    state: State,
-    now: Timestamp,
-    replicas: u32,
+pub(super) struct Run {
+    pub(super) rules: Arc<ScalingRules>,
+    pub(super) state: State,
+    pub(super) now: Timestamp,
+    pub(super) replicas: u32,
 }
 
 impl Run {
-    fn start(rules: ScalingRules, replicas: u32) -> Self {
-        Self { rules, state: State::default(), now: at(0), replicas }
+    pub(super) fn start(rules: ScalingRules, replicas: u32) -> Self {
+        Self { rules: Arc::new(rules), state: State::default(), now: at(0), replicas }
     }
 
     /// Decides on `observation`, acts, and waits for the next tick.
-    fn tick(&mut self, observation: &Observation) -> Decision {
+    pub(super) fn tick(&mut self, observation: Observation) -> Decision {
         assert_eq!(observation.current_replicas, self.replicas);
-        let (decision, mut state) = decide(&self.rules, &self.state, observation, self.now);
+        let decision = decide(&self.rules, &self.state, Arc::new(observation), self.now);
+        self.state.remember(&decision);
         if let Some(direction) = decision.direction() {
             let change = decision.desired.abs_diff(decision.current);
-            state.events.record(ScaleEvent { at: self.now, direction, change });
+            self.state.events.record(&self.rules, ScaleEvent { at: self.now, direction, change });
         }
         self.replicas = decision.desired;
-        self.state = state;
         self.now += self.rules.interval.length();
         decision
     }
 
     /// A tick in which every pod uses so many percent of its CPU.
-    fn at_cpu(&mut self, percent: u64) -> Decision {
-        self.tick(&observe(self.replicas, pods(self.replicas, percent, 50, self.now)))
+    pub(super) fn at_cpu(&mut self, percent: u64) -> Decision {
+        self.tick(observe_at(self.now, self.replicas, pods(self.replicas, percent, 50, self.now)))
     }
 
     /// A tick in which all pods together use so many percent of one pod's request.
@@ -127,35 +53,45 @@ impl Run {
     }
 }
 
-fn decide_once(rules: &ScalingRules, observation: &Observation) -> Decision {
-    decide(rules, &State::default(), observation, at(0)).0
+/// The first decision of an autoscaler.
+pub(super) fn decide_once(rules: &ScalingRules, observation: Observation) -> Decision {
+    decide(&Arc::new(rules.clone()), &State::default(), Arc::new(observation), at(0))
+}
+
+/// What is remembered after it.
+fn remembered(decision: &Decision) -> Vec<u32> {
+    let mut state = State::default();
+    state.remember(decision);
+    assert_eq!(state.events, ScaleEvents::default(), "deciding is not acting");
+    state.history.unwrap().runs().map(|run| run.replicas).collect()
 }
 
 /// Rules without windows.
-fn prompt(min: u32, max: u32) -> ScalingRules {
+pub(super) fn prompt(min: u32, max: u32) -> ScalingRules {
     let mut rules = rules(min, max);
     rules.scale_down.window = window(0);
     rules
 }
 
-fn reason(decision: &Decision, kind: ConditionKind) -> (bool, Reason) {
+pub(super) fn reason(decision: &Decision, kind: ConditionKind) -> (bool, Reason) {
     let condition = decision.condition(kind);
     assert_eq!(condition.kind, kind);
     (condition.holds, condition.reason)
 }
 
-fn step(rule: Rule, from: u32, to: u32, reason: Reason) -> Step {
+pub(super) fn step(rule: Rule, from: u32, to: u32, reason: Reason) -> Step {
     Step { rule, from, to, reason }
 }
 
 #[test]
-fn a_workload_scaled_to_zero_by_hand_stays_there_and_nothing_is_remembered() {
+fn a_workload_scaled_to_zero_by_hand_stays_there() {
     for observation in [observe(0, pods(3, 100, 50, at(0))), observe_nothing(0)] {
-        let (decision, state) = decide(&rules(2, 10), &State::default(), &observation, at(0));
+        let decision = decide_once(&rules(2, 10), observation);
         assert_eq!((decision.desired, decision.recommended, decision.direction()), (0, None, None));
         assert_eq!(reason(&decision, ConditionKind::ScalingActive), (false, Reason::ScalingDisabled));
+        assert_eq!((decision.outcome, decision.reason), (Outcome::Held, Reason::ScalingDisabled));
         assert_eq!(decision.steps, []);
-        assert_eq!(state, State::default());
+        assert_eq!(remembered(&decision), [0], "the count of the beginning, as the HPA does");
     }
 }
 
@@ -174,11 +110,11 @@ fn a_count_outside_the_bounds_goes_to_the_bound_at_once_without_metric_window_or
     for observation in
         [observe_nothing(current), observe(current, vec![]), observe(current, pods(current, 70, 50, at(0)))]
     {
-        let (decision, state) = decide(&rules, &State::default(), &observation, at(0));
-        assert_eq!((decision.desired, decision.recommended), (bound, None));
+        let decision = decide_once(&rules, observation);
+        assert_eq!((decision.desired, decision.recommended, decision.reason), (bound, None, why));
         assert_eq!(decision.steps, [step(Rule::Bounds, current, bound, why)]);
         assert_eq!(reason(&decision, ConditionKind::ScalingLimited), (true, why));
-        assert_eq!(state, State::default(), "the window learns nothing from it");
+        assert_eq!(remembered(&decision), [current], "the window learns nothing from it");
     }
 }
 
@@ -186,7 +122,7 @@ fn a_count_outside_the_bounds_goes_to_the_bound_at_once_without_metric_window_or
 fn the_greatest_proposal_is_the_recommendation() {
     let mut rules = prompt(1, 10);
     rules.targets = targets(70, 80, 0);
-    let with = |cpu, memory| decide_once(&rules, &observe(4, pods(4, cpu, memory, at(0)))).recommended;
+    let with = |cpu, memory| decide_once(&rules, observe(4, pods(4, cpu, memory, at(0)))).recommended;
     assert_eq!(with(35, 120), Some(6), "memory asks for more");
     assert_eq!(with(140, 40), Some(8), "CPU asks for more");
     assert_eq!(with(35, 60), Some(3), "both ask for less, memory for more than CPU");
@@ -197,7 +133,7 @@ fn the_greatest_proposal_is_the_recommendation() {
 fn beside_an_unknown_metric_the_others_may_scale_up() {
     let mut rules = prompt(1, 10);
     rules.targets = targets(70, 0, 80);
-    let decision = decide_once(&rules, &observe(2, pods(2, 85, 50, at(0))));
+    let decision = decide_once(&rules, observe(2, pods(2, 85, 50, at(0))));
     assert_eq!((decision.recommended, decision.desired), (Some(3), 3));
     assert_eq!(reason(&decision, ConditionKind::ScalingActive), (true, Reason::ValidMetricFound));
 }
@@ -206,27 +142,29 @@ fn beside_an_unknown_metric_the_others_may_scale_up() {
 fn beside_an_unknown_metric_the_others_may_not_scale_down() {
     let mut rules = prompt(1, 10);
     rules.targets = targets(70, 0, 80);
-    let (decision, state) = decide(&rules, &State::default(), &observe(3, pods(3, 40, 50, at(0))), at(0));
+    let decision = decide_once(&rules, observe(3, pods(3, 40, 50, at(0))));
+    assert_eq!((decision.outcome, decision.reason), (Outcome::Held, Reason::FailedGetGpuMetric));
     assert_eq!((decision.recommended, decision.desired), (None, 3));
     assert_eq!(reason(&decision, ConditionKind::ScalingActive), (false, Reason::FailedGetGpuMetric));
     assert_eq!(decision.condition(ConditionKind::ScalingActive).message, "gpu is unknown: no exporter");
-    assert_eq!(state, State::default(), "no recommendation is no record");
+    assert_eq!(remembered(&decision), [3], "the count of the beginning, and no recommendation");
     rules.targets = targets(70, 0, 0);
-    assert_eq!(decide_once(&rules, &observe(3, pods(3, 40, 50, at(0)))).desired, 2, "an unknown GPU without target");
+    assert_eq!(decide_once(&rules, observe(3, pods(3, 40, 50, at(0)))).desired, 2, "an unknown GPU without target");
 }
 
 #[test]
 fn without_any_known_metric_the_count_stays_and_the_first_unknown_one_says_why() {
     let mut rules = prompt(1, 10);
     rules.targets = targets(70, 80, 80);
-    let (decision, state) = decide(&rules, &State::default(), &observe_nothing(4), at(0));
+    let decision = decide_once(&rules, observe_nothing(4));
+    assert_eq!((decision.outcome, decision.reason), (Outcome::Held, Reason::FailedGetResourceMetric));
     assert_eq!((decision.recommended, decision.desired), (None, 4));
     assert_eq!(reason(&decision, ConditionKind::ScalingActive), (false, Reason::FailedGetResourceMetric));
     let message = &decision.condition(ConditionKind::ScalingActive).message;
     assert_eq!(message, "cpu is unknown: metrics.k8s.io does not answer");
     assert_eq!(reason(&decision, ConditionKind::AbleToScale), (true, Reason::ReadyForNewScale));
     assert!(!decision.condition(ConditionKind::AbleToScale).message.contains("matches"), "there is nothing to match");
-    assert_eq!(state, State::default());
+    assert_eq!(remembered(&decision), [4]);
 }
 
 #[test]
@@ -236,7 +174,7 @@ fn an_outage_in_the_middle_of_a_window_causes_no_action() {
         assert_eq!(run.at_cpu(10).desired, 4);
     }
     for _ in 0..20 {
-        let decision = run.tick(&observe_nothing(4));
+        let decision = run.tick(observe_nothing(4));
         assert_eq!(decision.desired, 4);
     }
     for tick in 0..20 {
@@ -252,7 +190,7 @@ fn a_short_outage_does_not_restart_the_window() {
         run.at_cpu(10);
     }
     for _ in 0..2 {
-        run.tick(&observe_nothing(4));
+        run.tick(observe_nothing(4));
     }
     for _ in 12..20 {
         assert_eq!(run.at_cpu(10).desired, 4);
@@ -340,7 +278,7 @@ fn each_rule_that_changes_the_number_leaves_a_step_and_a_condition(
     #[case] able: (bool, Reason),
     #[case] limited: (bool, Reason),
 ) {
-    let decision = decide_once(&prompt(2, 6), &observe(current, pods(current, cpu, 50, at(0))));
+    let decision = decide_once(&prompt(2, 6), observe(current, pods(current, cpu, 50, at(0))));
     assert_eq!(decision.desired, desired);
     assert_eq!(decision.steps, steps);
     assert_eq!(reason(&decision, ConditionKind::AbleToScale), able);
@@ -350,7 +288,7 @@ fn each_rule_that_changes_the_number_leaves_a_step_and_a_condition(
 
 #[test]
 fn a_scale_down_that_waits_says_so() {
-    let decision = decide_once(&rules(1, 10), &observe(3, pods(3, 40, 50, at(0))));
+    let decision = decide_once(&rules(1, 10), observe(3, pods(3, 40, 50, at(0))));
     assert_eq!((decision.recommended, decision.desired), (Some(2), 3));
     assert_eq!(
         decision.steps,
@@ -366,40 +304,18 @@ fn a_scale_down_that_waits_says_so() {
 fn a_step_limit_is_named_before_the_bound_that_lies_behind_it() {
     let mut rules = prompt(1, 10);
     rules.scale_down.max_scale_change = NonZeroU32::new(2);
-    let decision = decide_once(&rules, &observe(8, pods(8, 0, 50, at(0))));
+    let decision = decide_once(&rules, observe(8, pods(8, 0, 50, at(0))));
     assert_eq!(decision.desired, 6);
     assert_eq!(decision.steps[1..], [step(Rule::StepLimit, 0, 6, Reason::ScaleDownLimit)]);
     assert_eq!(
         decision.condition(ConditionKind::ScalingLimited).message,
-        "1 replicas are wanted, max_scale_change stops this operation at 6"
-    );
-}
-
-#[rstest]
-#[case::no_change(4, 70, "stays at 4: cpu 70 % (target 70 %) proposes 4")]
-#[case::up(4, 105, "4 -> 6: cpu 105 % (target 70 %) proposes 6")]
-#[case::limited(4, 700, "4 -> 6: cpu 700 % (target 70 %) proposes 40; bounds 40 -> 6 (TooManyReplicas)")]
-#[case::waits(4, 35, "stays at 4: cpu 35 % (target 70 %) proposes 2; stabilization 2 -> 4 (ScaleDownStabilized)")]
-#[case::out_of_bounds(7, 70, "7 -> 6: cpu 70 % (target 70 %) proposes 7; bounds 7 -> 6 (TooManyReplicas)")]
-fn the_sentence_tells_what_happens_and_why(#[case] current: u32, #[case] cpu: u64, #[case] sentence: &str) {
-    let decision = decide_once(&rules(2, 6), &observe(current, pods(current, cpu, 50, at(0))));
-    assert_eq!(decision.sentence(), sentence);
-}
-
-#[test]
-fn the_sentence_names_each_metric_with_a_target_and_why_it_is_unknown() {
-    let mut rules = rules(1, 10);
-    rules.targets = targets(70, 80, 90);
-    let decision = decide_once(&rules, &observe(2, pods(2, 85, 160, at(0))));
-    assert_eq!(
-        decision.sentence(),
-        "2 -> 4: cpu 85 % (target 70 %) proposes 3; memory 160 % (target 80 %) proposes 4; gpu unknown (no exporter)"
+        "0 replicas are wanted, max_scale_change allows 6 at present"
     );
 }
 
 #[test]
 fn every_metric_is_reported_in_the_order_of_the_guide_with_and_without_target() {
-    let decision = decide_once(&rules(1, 10), &observe(2, pods(2, 85, 50, at(0))));
+    let decision = decide_once(&rules(1, 10), observe(2, pods(2, 85, 50, at(0))));
     let metrics: Vec<_> = decision.metrics.iter().map(|report| report.metric).collect();
     assert_eq!(metrics, Metric::ALL);
     assert!(decision.metrics[1].proposal.is_none() && decision.metrics[1].utilization.is_ok());
@@ -411,7 +327,7 @@ fn a_restart_waits_for_the_whole_window_again() {
     let mut rules = rules(1, 10);
     rules.scale_up.window = window(60);
     for cpu in [10, 140] {
-        let mut run = Run::start(rules, 4);
+        let mut run = Run::start(rules.clone(), 4);
         for _ in 0..3 {
             assert_eq!(run.at_cpu(cpu).desired, 4);
         }
@@ -443,6 +359,8 @@ fn every_reason_has_a_name_of_its_own() {
         Reason::FailedGetPods,
         Reason::FailedGetScale,
         Reason::FailedUpdateScale,
+        Reason::ObserveOnly,
+        Reason::Paused,
     ];
     for reason in all {
         assert_eq!(format!("{reason:?}"), reason.to_string(), "the name in the API is the variant's");

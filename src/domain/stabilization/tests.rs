@@ -1,11 +1,19 @@
-use super::super::decision::tests::{at, rules, window};
-use super::*;
-use crate::domain::autoscaler::Interval;
 use chrono::TimeDelta;
 use rstest::rstest;
 
-const WAITS_UP: Stabilized = Stabilized::Hold { direction: Direction::Up };
-const WAITS_DOWN: Stabilized = Stabilized::Hold { direction: Direction::Down };
+use super::super::fixtures::{as_hpa, at, rules, window};
+use super::*;
+use crate::domain::autoscaler::Interval;
+
+/// Waits for the window up until `seconds` after the tests' epoch.
+fn waits_up(seconds: i64) -> Stabilized {
+    Stabilized::Hold { direction: Direction::Up, until: Some(at(seconds)) }
+}
+
+/// Waits for the window down until then.
+fn waits_down(seconds: i64) -> Stabilized {
+    Stabilized::Hold { direction: Direction::Down, until: Some(at(seconds)) }
+}
 
 /// Acts with this size.
 fn act(replicas: u32) -> Stabilized {
@@ -34,8 +42,23 @@ impl Watch {
 
     /// A recommendation, `seconds` after the tests' epoch.
     fn at(&mut self, seconds: i64, recommended: u32) -> Stabilized {
-        self.history.record(&self.rules, self.current, recommended, at(seconds));
-        self.history.stabilize(&self.rules, self.current, at(seconds))
+        self.when(at(seconds), recommended)
+    }
+
+    /// A recommendation at some moment, taken into the memory as a decision's is.
+    fn when(&mut self, now: Timestamp, recommended: u32) -> Stabilized {
+        if self.history.runs.is_empty() || !self.history.is_continued(&self.rules, now) {
+            self.history = History::begin(self.current, now);
+        }
+        let stabilized = self.history.stabilize(&self.rules, self.current, recommended, now);
+        self.history.record(&self.rules, recommended, now);
+        stabilized
+    }
+
+    /// What the memory holds: each run's size and when it was recommended first and last.
+    fn runs(&self) -> Vec<(u32, i64, i64)> {
+        let seconds = |moment: Timestamp| (moment - at(0)).num_seconds();
+        self.history.runs().map(|run| (run.replicas, seconds(run.first), seconds(run.last))).collect()
     }
 
     /// The same recommendation at each of these moments; what the last of them gave.
@@ -56,7 +79,7 @@ fn every(interval: usize) -> impl Iterator<Item = i64> {
 #[test]
 fn a_window_up_acts_after_exactly_its_length_of_high_load() {
     let mut watch = Watch::over(windows(60, 300), 2);
-    assert_eq!(watch.steadily([0, 15, 30, 45], 3), WAITS_UP);
+    assert_eq!(watch.steadily([0, 15, 30, 45], 3), waits_up(60));
     assert_eq!(watch.at(60, 3), act(3));
 }
 
@@ -74,7 +97,7 @@ fn one_low_recommendation_starts_the_window_up_again() {
 fn a_window_up_goes_to_its_greatest_recommendation() {
     let mut watch = Watch::over(windows(60, 300), 2);
     for (second, recommended) in [(0, 9), (15, 5), (30, 7), (45, 4)] {
-        assert_eq!(watch.at(second, recommended), WAITS_UP);
+        assert_eq!(watch.at(second, recommended), waits_up(60));
     }
     assert_eq!(watch.at(60, 3), act(7), "the 9 is 60 s old, and no longer in the window");
 }
@@ -84,7 +107,7 @@ fn a_window_up_is_about_the_count_of_the_moment() {
     let mut watch = Watch::over(windows(60, 300), 2);
     assert_eq!(watch.steadily([0, 15, 30, 45, 60], 4), act(4));
     watch.current = 4;
-    assert_eq!(watch.at(75, 6), WAITS_UP, "the recommendations of 4 are not above 4");
+    assert_eq!(watch.at(75, 6), waits_up(120), "the recommendations of 4 are not above 4");
     assert_eq!(watch.acts_at([90, 105, 120, 135], 6), Some(120));
 }
 
@@ -129,15 +152,15 @@ fn a_window_down_goes_to_its_greatest_recommendation() {
     watch.steadily((165..300).step_by(15), 3);
     assert_eq!(watch.at(300, 2), act(8));
     watch.current = 8;
-    assert_eq!(watch.steadily((315..450).step_by(15), 3), WAITS_DOWN);
+    assert_eq!(watch.steadily((315..450).step_by(15), 3), waits_down(450));
     assert_eq!(watch.at(450, 2), act(3));
 }
 
 #[test]
 fn a_recommendation_above_the_count_holds_the_window_down_without_raising_the_count() {
     let mut watch = Watch::over(windows(60, 300), 5);
-    assert_eq!(watch.at(0, 9), WAITS_UP);
-    assert_eq!(watch.steadily((15..300).step_by(15), 3), WAITS_DOWN);
+    assert_eq!(watch.at(0, 9), waits_up(60));
+    assert_eq!(watch.steadily((15..300).step_by(15), 3), waits_down(300));
     assert_eq!(watch.at(300, 3), act(3));
 }
 
@@ -148,7 +171,7 @@ fn the_way_of_the_hpa_is_the_least_recommendation_of_the_window_up() {
     let mut watch = Watch::over(rules, 2);
     watch.at(0, 9);
     for (second, recommended) in [(15, 5), (30, 7), (45, 4)] {
-        assert_eq!(watch.at(second, recommended), WAITS_UP, "the seed of 2 is in the window");
+        assert_eq!(watch.at(second, recommended), waits_up(60), "the seed of 2 is in the window");
     }
     assert_eq!(watch.at(60, 8), act(4));
     assert_eq!(watch.at(75, 3), act(3), "the present one counts");
@@ -157,13 +180,13 @@ fn the_way_of_the_hpa_is_the_least_recommendation_of_the_window_up() {
 #[test]
 fn the_way_of_the_hpa_needs_no_covered_window() {
     let mut rules = windows(600, 300);
-    let mut gate = Watch::over(rules, 2);
+    let mut gate = Watch::over(rules.clone(), 2);
     rules.scale_up.stabilization = Stabilization::Hpa;
     let mut hpa = Watch::over(rules, 2);
     for watch in [&mut gate, &mut hpa] {
-        watch.history.records.push_back(Recommendation { at: at(-15), replicas: 6 });
+        watch.history.record(&watch.rules, 6, at(-15));
     }
-    assert_eq!(gate.at(0, 4), WAITS_UP);
+    assert_eq!(gate.at(0, 4), waits_up(585));
     assert_eq!(hpa.at(0, 4), act(4));
 }
 
@@ -178,11 +201,11 @@ fn a_gap_of_two_intervals_or_45_s_is_still_continuous(#[case] interval: u32, #[c
     rules.interval = Interval::from_seconds(interval).unwrap();
     assert_eq!(longest_gap(&rules), Duration::from_secs(gap.unsigned_abs()));
     for beyond in [0, 1] {
-        let mut watch = Watch::over(rules, 2);
+        let mut watch = Watch::over(rules.clone(), 2);
         watch.at(0, 3);
         watch.current = 7;
         watch.at(gap + beyond, 8);
-        let replicas: Vec<_> = watch.history.records().map(|record| record.replicas).collect();
+        let replicas: Vec<_> = watch.runs().iter().map(|run| run.0).collect();
         if beyond == 0 {
             assert_eq!(replicas, [2, 3, 8], "the seed of the start and both recommendations");
         } else {
@@ -196,8 +219,8 @@ fn a_gap_of_less_than_a_second_too_many_is_a_gap() {
     let mut watch = Watch::over(windows(60, 300), 2);
     watch.at(0, 3);
     let late = at(45) + TimeDelta::milliseconds(1);
-    watch.history.record(&watch.rules, 2, 3, late);
-    assert!(watch.history.records().all(|record| record.at == late));
+    watch.when(late, 3);
+    assert!(watch.history.runs().all(|run| run.first == late));
 }
 
 #[rstest]
@@ -220,7 +243,7 @@ fn a_clock_that_jumps_back_starts_the_window_again(#[case] current: u32, #[case]
         assert!(watch.acts_at(every(15), recommended).is_some());
         let back = wait - jump;
         assert_eq!(watch.acts_at((back..).step_by(15).take(40), recommended), Some(back + wait), "{jump} s back");
-        assert!(watch.history.records().all(|record| record.at >= at(back)));
+        assert!(watch.history.runs().all(|run| run.first >= at(back)));
     }
 }
 
@@ -235,31 +258,30 @@ fn ticks_that_come_irregularly_cover_the_window_as_well() {
 }
 
 #[test]
-fn a_coverage_that_has_a_hole_is_none() {
+fn a_shorter_interval_makes_no_holes_of_the_old_ticks() {
     let mut rules = windows(180, 300);
     rules.interval = Interval::from_seconds(60).unwrap();
     let mut watch = Watch::over(rules, 2);
     watch.steadily([0, 60, 120], 3);
     watch.rules.interval = Interval::from_seconds(15).unwrap();
-    // The new interval makes holes of the old ticks.
-    assert_eq!(watch.acts_at((135..).step_by(15).take(30), 3), Some(300), "180 s after the last of them");
+    assert_eq!(watch.acts_at((135..).step_by(15).take(30), 3), Some(180), "it was watched as often as it was to be");
 }
 
 #[test]
 fn an_interval_as_long_as_the_window_acts_at_the_second_tick() {
     let mut rules = windows(60, 300);
     rules.interval = Interval::from_seconds(60).unwrap();
-    assert_eq!(Watch::over(rules, 2).acts_at(every(60), 3), Some(60));
-    assert_eq!(Watch::over(rules, 3).acts_at(every(60), 2), Some(300));
+    assert_eq!(Watch::over(rules.clone(), 2).acts_at(every(60), 3), Some(60));
+    assert_eq!(Watch::over(rules.clone(), 3).acts_at(every(60), 2), Some(300));
     rules.interval = Interval::from_seconds(3600).unwrap();
-    assert_eq!(Watch::over(rules, 2).acts_at(every(3600), 3), Some(3600));
+    assert_eq!(Watch::over(rules.clone(), 2).acts_at(every(3600), 3), Some(3600));
 }
 
 #[test]
 fn the_longest_window_waits_an_hour_in_both_directions() {
     let rules = windows(3600, 3600);
-    assert_eq!(Watch::over(rules, 2).acts_at(every(15), 3), Some(3600));
-    assert_eq!(Watch::over(rules, 3).acts_at(every(15), 2), Some(3600));
+    assert_eq!(Watch::over(rules.clone(), 2).acts_at(every(15), 3), Some(3600));
+    assert_eq!(Watch::over(rules.clone(), 3).acts_at(every(15), 2), Some(3600));
 }
 
 #[rstest]
@@ -278,8 +300,8 @@ fn a_history_forgets_what_no_window_looks_at(
     let mut watch = Watch::over(rules, 2);
     let mut longest = 0;
     for second in every(interval as usize) {
-        watch.at(second, 3);
-        longest = longest.max(watch.history.records().count());
+        watch.at(second, 3 + u32::from(second % 2 == 0));
+        longest = longest.max(watch.history.runs().count());
     }
     assert_eq!(longest, most);
 }
@@ -288,5 +310,77 @@ fn a_history_forgets_what_no_window_looks_at(
 fn a_recommendation_of_the_current_count_keeps_it() {
     let mut watch = Watch::over(windows(0, 0), 4);
     assert_eq!(watch.at(0, 4), Stabilized::Keep);
-    assert_eq!(History::default().stabilize(&watch.rules, 4, at(0)), Stabilized::Keep, "so does no recommendation");
+    assert_eq!(History::default().stabilize(&watch.rules, 4, 4, at(0)), Stabilized::Keep, "so does no recommendation");
+}
+
+#[test]
+fn what_stays_the_same_costs_one_record() {
+    let mut watch = Watch::over(windows(60, 300), 2);
+    watch.steadily(every(15).take(10), 3);
+    watch.steadily([150, 165], 4);
+    watch.at(180, 3);
+    assert_eq!(watch.runs(), [(2, 0, 0), (3, 0, 135), (4, 150, 165), (3, 180, 180)]);
+}
+
+#[test]
+fn a_run_counts_as_long_as_its_last_recommendation_is_in_the_window() {
+    let mut watch = Watch::over(windows(0, 60), 9);
+    watch.steadily([0, 15, 30, 45], 8);
+    assert_eq!(watch.steadily([60, 75, 90], 2), act(8));
+    watch.current = 8;
+    assert_eq!(watch.at(104, 2), waits_down(105));
+    assert_eq!(watch.at(105, 2), act(2), "60 s after the last 8");
+}
+
+#[test]
+fn recommendations_that_come_in_any_order_make_the_same_history() {
+    let rules = windows(60, 300);
+    let ordered = History::of(&rules, [(at(0), 2), (at(15), 2), (at(30), 3), (at(90), 3)]);
+    assert_eq!(History::of(&rules, [(at(90), 3), (at(15), 2), (at(30), 3), (at(0), 2)]), ordered);
+    let runs: Vec<_> = ordered.runs().map(|run| (run.replicas, run.first, run.last)).collect();
+    assert_eq!(runs, [(2, at(0), at(15)), (3, at(30), at(30)), (3, at(90), at(90))], "60 s apart is no run");
+}
+
+#[rstest]
+#[case::up(2, 9, 60)]
+#[case::down(9, 2, 300)]
+fn the_memory_begins_anew_after_a_gap_but_that_of_the_hpa_does_not(
+    #[case] current: u32,
+    #[case] recommended: u32,
+    #[case] wait: i64,
+) {
+    let rules = windows(60, 300);
+    for (rules, continued) in [(rules.clone(), false), (as_hpa(&rules), true)] {
+        let mut watch = Watch::over(rules, current);
+        watch.at(0, recommended);
+        assert!(watch.history.is_continued(&watch.rules, at(45)));
+        assert_eq!(watch.history.is_continued(&watch.rules, at(3600)), continued);
+        let acts = matches!(watch.at(3600, recommended), Stabilized::Act { .. });
+        assert_eq!(acts, continued, "the HPA takes the forgotten window for one that agrees");
+        if !continued {
+            assert_eq!(watch.acts_at((3615..).step_by(15).take(40), recommended), Some(3600 + wait));
+        }
+    }
+}
+
+#[test]
+fn the_two_ways_up_differ_in_the_size_and_in_the_patience() {
+    let rules = windows(60, 300);
+    let seen = [(0, 9), (15, 5), (30, 7), (45, 4), (60, 8), (75, 3)];
+    let run = |rules: ScalingRules| {
+        let mut watch = Watch::over(rules, 2);
+        seen.map(|(second, recommended)| watch.at(second, recommended))
+    };
+    let waits = [waits_up(60); 4];
+    assert_eq!(run(rules.clone()), [waits[0], waits[1], waits[2], waits[3], act(8), act(8)]);
+    assert_eq!(run(as_hpa(&rules)), [waits[0], waits[1], waits[2], waits[3], act(4), act(3)]);
+}
+
+#[test]
+fn what_an_autoscaler_of_the_hpa_is_told_about_stabilization_does_not_matter() {
+    let mut rules = as_hpa(&windows(60, 300));
+    rules.scale_up.stabilization = Stabilization::GateAndMaximum;
+    let mut watch = Watch::over(rules, 2);
+    watch.steadily([0, 15, 30, 45], 9);
+    assert_eq!(watch.at(60, 4), act(4));
 }

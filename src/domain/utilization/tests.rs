@@ -1,21 +1,30 @@
-use super::super::decision::tests::{REQUEST, at, observe, pod, pods, rules, targets};
-use super::*;
-use crate::domain::autoscaler::TolerancePercent;
-use crate::domain::observation::{ContainerRequests, ContainerUsage, PodRequests, Readiness, ResourceRequests};
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use rstest::rstest;
+
+use super::super::fixtures::*;
+use super::*;
+use crate::domain::autoscaler::TolerancePercent;
+use crate::domain::observation::{
+    ContainerRequests, ContainerUsage, PodPhase, PodRequests, Readiness, ResourceRequests,
+};
 
 /// When the tests' pods are looked at.
 fn now() -> Timestamp {
     at(0)
 }
 
-fn evaluate_cpu(replicas: u32, pods: Vec<Pod>) -> MetricReport {
-    evaluate(Metric::Cpu, &rules(1, 1000), &observe(replicas, pods), now())
+fn evaluate_with(metric: Metric, rules: &ScalingRules, observation: &Observation) -> MetricReport {
+    evaluate(metric, &Survey::new(rules, observation))
+}
+
+fn evaluate_cpu(replicas: u32, pods: Vec<ObservedPod>) -> MetricReport {
+    evaluate_with(Metric::Cpu, &rules(1, 1000), &observe(replicas, pods))
 }
 
 /// What the CPU target of 70 % proposes.
-fn proposed(replicas: u32, pods: Vec<Pod>) -> u32 {
+fn proposed(replicas: u32, pods: Vec<ObservedPod>) -> u32 {
     evaluate_cpu(replicas, pods).proposal.unwrap().replicas
 }
 
@@ -23,39 +32,45 @@ fn measured(report: &MetricReport) -> &Utilization {
     report.utilization.as_ref().unwrap()
 }
 
-fn error(replicas: u32, pods: Vec<Pod>) -> MetricError {
+fn error(replicas: u32, pods: Vec<ObservedPod>) -> MetricError {
     evaluate_cpu(replicas, pods).utilization.unwrap_err()
 }
 
 /// A pod that uses so many percent of its CPU.
-fn busy(name: &str, percent: u64) -> Pod {
+fn busy(name: &str, percent: u64) -> ObservedPod {
     pod(name, percent, 50, now())
 }
 
-fn pending(name: &str) -> Pod {
-    Pod { phase: PodPhase::Pending, usage: None, ..busy(name, 0) }
+fn waiting(name: &str) -> ObservedPod {
+    pending(name, now())
 }
 
-fn unmeasured(name: &str) -> Pod {
-    Pod { usage: None, ..busy(name, 0) }
+fn unmeasured(name: &str) -> ObservedPod {
+    busy(name, 0).without_usage()
+}
+
+fn ended(phase: PodPhase, pod: ObservedPod) -> ObservedPod {
+    pod.with(|pod| pod.phase = phase)
+}
+
+fn terminating(pod: ObservedPod) -> ObservedPod {
+    pod.with(|pod| pod.terminating = true)
 }
 
 fn container(name: &str, cpu: Option<u64>) -> ContainerRequests {
-    let resources = ResourceRequests { cpu: cpu.map(MilliUnits), memory: None };
+    let resources = ResourceRequests { cpu: cpu.map(amount), memory: None };
     ContainerRequests { name: name.to_owned(), resources }
 }
 
 fn used_by(name: &str, cpu: Option<u64>) -> ContainerUsage {
-    ContainerUsage { name: name.to_owned(), cpu: cpu.map(MilliUnits), memory: None }
+    ContainerUsage { name: name.to_owned(), cpu: cpu.map(amount), memory: None }
 }
 
 /// A pod of these containers: name, requested and used CPU.
-fn pod_of(name: &str, containers: &[(&str, Option<u64>, u64)]) -> Pod {
-    let mut pod = busy(name, 0);
-    pod.requests.containers = containers.iter().map(|(name, request, _)| container(name, *request)).collect();
+fn pod_of(name: &str, containers: &[(&str, Option<u64>, u64)]) -> ObservedPod {
     let usage = containers.iter().map(|(name, _, used)| used_by(name, Some(*used))).collect();
-    pod.usage.as_mut().unwrap().containers = usage;
-    pod
+    let requests = containers.iter().map(|(name, request, _)| container(name, *request)).collect();
+    busy(name, 0).with(|pod| pod.requests.containers = requests).with_usage(|seen| seen.containers = usage)
 }
 
 #[rstest]
@@ -101,7 +116,7 @@ fn each_direction_has_its_own_tolerance(
     let mut rules = rules(1, 1000);
     rules.scale_up.tolerance = TolerancePercent::new(up).unwrap();
     rules.scale_down.tolerance = TolerancePercent::new(down).unwrap();
-    let report = evaluate(Metric::Cpu, &rules, &observe(100, pods(100, percent, 50, now())), now());
+    let report = evaluate_with(Metric::Cpu, &rules, &observe(100, pods(100, percent, 50, now())));
     assert_eq!(report.proposal.unwrap().replicas, expected);
 }
 
@@ -122,13 +137,13 @@ fn large_pods_weigh_more_than_small_ones() {
 }
 
 #[rstest]
-#[case::failed(Pod { phase: PodPhase::Failed, ..busy("ended", 500) })]
-#[case::succeeded(Pod { phase: PodPhase::Succeeded, ..busy("ended", 500) })]
-#[case::terminating(Pod { terminating: true, ..busy("ending", 500) })]
-#[case::succeeded_without_reading(Pod { phase: PodPhase::Succeeded, ..unmeasured("ended") })]
-#[case::failed_without_request(Pod { phase: PodPhase::Failed, ..pod_of("ended", &[("app", None, 5)]) })]
-#[case::terminating_and_pending(Pod { terminating: true, ..pending("ending") })]
-fn ended_and_ending_pods_are_ignored(#[case] ignored: Pod) {
+#[case::failed(ended(PodPhase::Failed, busy("ended", 500)))]
+#[case::succeeded(ended(PodPhase::Succeeded, busy("ended", 500)))]
+#[case::terminating(terminating(busy("ending", 500)))]
+#[case::succeeded_without_reading(ended(PodPhase::Succeeded, unmeasured("ended")))]
+#[case::failed_without_request(ended(PodPhase::Failed, pod_of("ended", &[("app", None, 5)])))]
+#[case::terminating_and_pending(terminating(waiting("ending")))]
+fn ended_and_ending_pods_are_ignored(#[case] ignored: ObservedPod) {
     let report = evaluate_cpu(2, vec![busy("a", 85), ignored, busy("b", 85)]);
     assert_eq!(measured(&report).coverage, Coverage { measured: 2, unready: 0, missing: 0 });
     assert_eq!((measured(&report).percent, report.proposal.unwrap().replicas), (85, 3));
@@ -136,7 +151,7 @@ fn ended_and_ending_pods_are_ignored(#[case] ignored: Pod) {
 
 #[test]
 fn a_pod_on_a_silent_node_counts_as_long_as_its_reading_is_fresh() {
-    let silent = Pod { phase: PodPhase::Unknown, ..busy("silent", 85) };
+    let silent = ended(PodPhase::Unknown, busy("silent", 85));
     assert_eq!(measured(&evaluate_cpu(2, vec![silent, busy("a", 85)])).coverage.measured, 2);
 }
 
@@ -147,10 +162,10 @@ fn a_pod_on_a_silent_node_counts_as_long_as_its_reading_is_fresh() {
 #[case::turned_when_filled(3, &[130], 3)]
 fn a_pending_pod_is(#[case] replicas: u32, #[case] loads: &[u64], #[case] expected: u32) {
     let mut pods: Vec<_> = loads.iter().map(|percent| busy(&format!("p{percent}"), *percent)).collect();
-    let waiting = (replicas as usize) - pods.len();
-    pods.extend((0..waiting).map(|index| pending(&format!("pending-{index}"))));
+    let unready = (replicas as usize) - pods.len();
+    pods.extend((0..unready).map(|index| waiting(&format!("pending-{index}"))));
     let report = evaluate_cpu(replicas, pods);
-    assert_eq!(measured(&report).coverage.unready, waiting);
+    assert_eq!(measured(&report).coverage.unready, unready);
     assert_eq!(report.proposal.unwrap().replicas, expected);
 }
 
@@ -173,7 +188,7 @@ fn a_pod_without_a_reading_is(#[case] replicas: u32, #[case] loads: &[u64], #[ca
 
 #[test]
 fn starting_and_missing_pods_are_both_idle_on_the_way_up() {
-    let report = evaluate_cpu(4, vec![busy("a", 300), busy("b", 300), pending("c"), unmeasured("d")]);
+    let report = evaluate_cpu(4, vec![busy("a", 300), busy("b", 300), waiting("c"), unmeasured("d")]);
     let proposal = report.proposal.clone().unwrap();
     assert_eq!((measured(&report).percent, proposal.effective_percent, proposal.replicas), (300, 150, 9));
     assert_eq!(measured(&report).coverage, Coverage { measured: 2, unready: 1, missing: 1 });
@@ -181,7 +196,7 @@ fn starting_and_missing_pods_are_both_idle_on_the_way_up() {
 
 #[test]
 fn missing_pods_are_filled_by_their_own_request() {
-    let missing = Pod { usage: None, ..pod_of("large", &[("app", Some(3000), 0)]) };
+    let missing = pod_of("large", &[("app", Some(3000), 0)]).without_usage();
     let report = evaluate_cpu(2, vec![busy("small", 20), missing]);
     // 200 + 3000 of 4000 is 80 %: more than the target, though the measured pod is below it.
     assert_eq!(report.proposal, Some(Proposal { target: target(70), effective_percent: 80, replicas: 2 }));
@@ -192,7 +207,7 @@ fn a_target_of_100_percent_fills_missing_pods_with_100_percent() {
     let mut rules = rules(1, 1000);
     rules.targets = targets(100, 0, 0);
     let pods = vec![busy("a", 50), busy("b", 50), unmeasured("c"), unmeasured("d")];
-    let report = evaluate(Metric::Cpu, &rules, &observe(4, pods), now());
+    let report = evaluate_with(Metric::Cpu, &rules, &observe(4, pods));
     assert_eq!(report.proposal, Some(Proposal { target: target(100), effective_percent: 75, replicas: 3 }));
 }
 
@@ -201,15 +216,16 @@ fn target(percent: i32) -> TargetPercent {
 }
 
 /// A pod of this age whose readiness changed and that was measured so many seconds ago, over a window of 30 s.
-fn started(age: i64, is_false: bool, changed: i64, measured: i64) -> Pod {
+fn started(age: i64, is_false: bool, changed: i64, measured: i64) -> ObservedPod {
     let ago = |seconds| now() - TimeDelta::seconds(seconds);
-    let mut pod = pod("young", 500, 500, now());
-    pod.started_at = Some(ago(age));
-    pod.readiness = Some(Readiness { is_false, changed_at: ago(changed) });
-    let usage = pod.usage.as_mut().unwrap();
-    usage.measured_at = ago(measured);
-    usage.window = Duration::from_secs(30);
-    pod
+    let young = pod("young", 500, 500, now()).with(|pod| {
+        pod.started_at = Some(ago(age));
+        pod.readiness = Some(Readiness { is_false, changed_at: ago(changed) });
+    });
+    young.with_usage(|usage| {
+        usage.measured_at = ago(measured);
+        usage.window = Duration::from_secs(30);
+    })
 }
 
 #[rstest]
@@ -223,35 +239,36 @@ fn started(age: i64, is_false: bool, changed: i64, measured: i64) -> Pod {
 #[case::old_and_unready_since_exactly_30_s_after_its_start(started(400, true, 370, 10), true)]
 #[case::old_and_unready_since_recently(started(400, true, 20, 10), true)]
 #[case::exactly_300_s_old_and_never_ready(started(300, true, 300, 10), false)]
-#[case::without_readiness(Pod { readiness: None, ..started(400, false, 100, 10) }, false)]
-#[case::without_start(Pod { started_at: None, ..started(400, false, 100, 10) }, false)]
+#[case::without_readiness(started(400, false, 100, 10).with(|pod| pod.readiness = None), false)]
+#[case::without_start(started(400, false, 100, 10).with(|pod| pod.started_at = None), false)]
 #[case::started_in_the_future(started(-20, false, -10, 10), false)]
-fn the_warm_up_leaves_out_a_pod_that_is(#[case] young: Pod, #[case] counts: bool) {
+fn the_warm_up_leaves_out_a_pod_that_is(#[case] young: ObservedPod, #[case] counts: bool) {
     let observation = observe(2, vec![busy("settled", 70), young]);
-    let cpu = evaluate(Metric::Cpu, &rules(1, 1000), &observation, now());
+    let cpu = evaluate_with(Metric::Cpu, &rules(1, 1000), &observation);
     assert_eq!(measured(&cpu).coverage.measured == 2, counts);
     assert_eq!(measured(&cpu).coverage.unready == 1, !counts);
-    let memory = evaluate(Metric::Memory, &rules(1, 1000), &observation, now());
+    let memory = evaluate_with(Metric::Memory, &rules(1, 1000), &observation);
     assert_eq!(measured(&memory).coverage, Coverage { measured: 2, unready: 0, missing: 0 }, "memory has no warm-up");
 }
 
 #[test]
 fn a_storm_of_starting_pods_does_not_drive_the_count_up() {
-    let starting = (0..8).map(|index| Pod { name: format!("new-{index}"), ..started(60, true, 60, 5) });
+    let starting = (0..8).map(|index| started(60, true, 60, 5).with(|pod| pod.name = format!("new-{index}")));
     let pods: Vec<_> = pods(2, 85, 50, now()).into_iter().chain(starting).collect();
     assert_eq!(proposed(10, pods), 10);
 }
 
 #[rstest]
-#[case::without_usage(|pod: &mut Pod| pod.usage = None)]
-#[case::with_a_reading_of_91_s(|pod: &mut Pod| pod.usage.as_mut().unwrap().measured_at = now() - TimeDelta::seconds(91))]
+#[case::without_usage(|pod: &mut ObservedPod| pod.usage = None)]
+#[case::with_a_reading_of_91_s(|pod: &mut ObservedPod| pod.usage_mut().measured_at = at(-91))]
 #[case::with_a_reading_slightly_too_old(
-    |pod: &mut Pod| pod.usage.as_mut().unwrap().measured_at = now() - TimeDelta::milliseconds(90_001))]
-#[case::with_no_container_measured(|pod: &mut Pod| pod.usage.as_mut().unwrap().containers.clear())]
-#[case::with_one_container_not_measured(|pod: &mut Pod| pod.requests.containers.push(container("sidecar", Some(10))))]
+    |pod: &mut ObservedPod| pod.usage_mut().measured_at = now() - TimeDelta::milliseconds(90_001))]
+#[case::with_no_container_measured(|pod: &mut ObservedPod| pod.usage_mut().containers.clear())]
+#[case::with_one_container_not_measured(
+    |pod: &mut ObservedPod| Arc::make_mut(&mut pod.pod).requests.containers.push(container("sidecar", Some(10))))]
 #[case::with_one_container_without_this_metric(
-    |pod: &mut Pod| pod.usage.as_mut().unwrap().containers.push(used_by("debug", None)))]
-fn a_pod_is_missing(#[case] change: fn(&mut Pod)) {
+    |pod: &mut ObservedPod| pod.usage_mut().containers.push(used_by("debug", None)))]
+fn a_pod_is_missing(#[case] change: fn(&mut ObservedPod)) {
     let mut odd = busy("odd", 500);
     change(&mut odd);
     let report = evaluate_cpu(2, vec![busy("a", 85), odd]);
@@ -260,10 +277,8 @@ fn a_pod_is_missing(#[case] change: fn(&mut Pod)) {
 
 #[test]
 fn a_reading_of_exactly_the_greatest_age_is_fresh() {
-    let mut old = busy("old", 500);
-    old.usage.as_mut().unwrap().measured_at = now() - TimeDelta::seconds(90);
-    let mut ahead = busy("ahead", 85);
-    ahead.usage.as_mut().unwrap().measured_at = now() + TimeDelta::seconds(5);
+    let old = busy("old", 500).with_usage(|usage| usage.measured_at = at(-90));
+    let ahead = busy("ahead", 85).with_usage(|usage| usage.measured_at = at(5));
     let report = evaluate_cpu(2, vec![ahead, old]);
     assert_eq!(measured(&report).coverage.measured, 2);
     assert_eq!(measured(&report).measured_at, at(-90), "the oldest reading of the sum");
@@ -271,8 +286,7 @@ fn a_reading_of_exactly_the_greatest_age_is_fresh() {
 
 #[test]
 fn a_reading_from_far_ahead_would_never_grow_old_and_is_missing() {
-    let mut ahead = busy("ahead", 10);
-    ahead.usage.as_mut().unwrap().measured_at = now() + TimeDelta::seconds(91);
+    let ahead = busy("ahead", 10).with_usage(|usage| usage.measured_at = at(91));
     let report = evaluate_cpu(2, vec![busy("a", 70), ahead]);
     assert_eq!(measured(&report).coverage, Coverage { measured: 1, unready: 0, missing: 1 });
 }
@@ -295,7 +309,7 @@ fn the_pod_that_is_named_for_its_missing_request_does_not_depend_on_the_order() 
 
 #[test]
 fn a_pod_that_starts_without_request_makes_the_metric_unknown_as_well() {
-    let starting = Pod { phase: PodPhase::Pending, usage: None, ..pod_of("new", &[("app", None, 5)]) };
+    let starting = ended(PodPhase::Pending, pod_of("new", &[("app", None, 5)])).without_usage();
     assert!(matches!(error(2, vec![busy("a", 85), starting]), MetricError::MissingRequest { .. }));
 }
 
@@ -308,11 +322,13 @@ fn requests_that_add_up_to_nothing_are_an_error() {
 
 #[test]
 fn a_request_for_the_pod_wins_over_those_of_its_containers() {
-    let mut pod = pod_of("a", &[("app", Some(100), 700), ("log", None, 100)]);
-    pod.requests.pod_level.cpu = Some(MilliUnits(2000));
-    assert_eq!(measured(&evaluate_cpu(1, vec![pod.clone()])).percent, 40);
-    pod.requests.pod_level = ResourceRequests { cpu: None, memory: Some(MilliUnits(2000)) };
-    assert!(matches!(error(1, vec![pod]), MetricError::MissingRequest { .. }), "memory is another resource");
+    let of_the_pod = |cpu, memory| {
+        let level = ResourceRequests { cpu, memory };
+        pod_of("a", &[("app", Some(100), 700), ("log", None, 100)]).with(|pod| pod.requests.pod_level = Some(level))
+    };
+    assert_eq!(measured(&evaluate_cpu(1, vec![of_the_pod(Some(amount(2000)), None)])).percent, 40);
+    let found = error(1, vec![of_the_pod(None, Some(amount(2000)))]);
+    assert_eq!(found.to_string(), "missing pod-level request for cpu in pod a");
 }
 
 #[test]
@@ -324,13 +340,13 @@ fn native_sidecars_count_in_use_and_requests() {
 #[test]
 fn without_pods_or_without_source_nothing_is_known() {
     assert_eq!(error(2, vec![]), MetricError::NoPods);
-    assert_eq!(error(2, vec![Pod { terminating: true, ..busy("a", 85) }]), MetricError::NoPods);
+    assert_eq!(error(2, vec![terminating(busy("a", 85))]), MetricError::NoPods);
     let observation = Observation {
-        resource_source: SourceState::Unavailable { error: "metrics.k8s.io: 503".to_owned() },
+        resource_source: SourceState::Unavailable { error: "metrics.k8s.io: 503".into() },
         ..observe(2, pods(2, 85, 50, now()))
     };
     for metric in [Metric::Cpu, Metric::Memory] {
-        let report = evaluate(metric, &rules(1, 10), &observation, now());
+        let report = evaluate_with(metric, &rules(1, 10), &observation);
         assert_eq!(report.utilization.unwrap_err().to_string(), "metrics.k8s.io: 503");
         assert_eq!(report.proposal, None);
     }
@@ -338,7 +354,7 @@ fn without_pods_or_without_source_nothing_is_known() {
 
 #[test]
 fn pods_of_which_none_can_be_used_are_no_zero() {
-    let found = error(3, vec![pending("a"), unmeasured("b"), started(60, true, 60, 5)]);
+    let found = error(3, vec![waiting("a"), unmeasured("b"), started(60, true, 60, 5)]);
     assert_eq!(
         found.to_string(),
         "no usable cpu reading for any of 3 pods (2 starting or unready, 1 without a fresh reading)"
@@ -347,14 +363,14 @@ fn pods_of_which_none_can_be_used_are_no_zero() {
 
 #[test]
 fn a_metric_without_target_is_measured_and_proposes_nothing() {
-    let report = evaluate(Metric::Memory, &rules(1, 10), &observe(2, pods(2, 85, 50, now())), now());
+    let report = evaluate_with(Metric::Memory, &rules(1, 10), &observe(2, pods(2, 85, 50, now())));
     assert_eq!((measured(&report).percent, measured(&report).source), (50, "metrics.k8s.io/v1beta1"));
     assert_eq!((report.target, report.proposal), (None, None));
 }
 
 #[test]
 fn the_shown_utilisation_is_the_measured_one_and_not_the_filled_one() {
-    let report = evaluate_cpu(3, vec![busy("a", 140), busy("b", 140), pending("c")]);
+    let report = evaluate_cpu(3, vec![busy("a", 140), busy("b", 140), waiting("c")]);
     assert_eq!(measured(&report).percent, 140);
     assert_eq!(report.proposal.unwrap().effective_percent, 93);
 }
@@ -378,163 +394,36 @@ fn another_number_of_pods_than_replicas_never_moves_the_count_against_the_load(
 
 #[test]
 fn absurd_amounts_give_the_greatest_count_and_no_overflow() {
-    let huge = pod_of("a", &[("app", Some(1), u64::MAX), ("log", Some(1), u64::MAX)]);
-    let report = evaluate_cpu(1, vec![huge]);
-    assert_eq!(measured(&report).percent, u32::MAX);
-    assert_eq!(proposed(100, vec![pod_of("a", &[("app", Some(1), u64::MAX)]); 100]), i32::MAX.unsigned_abs());
-    let greedy = pod_of("a", &[("app", Some(u64::MAX), REQUEST), ("log", Some(u64::MAX), REQUEST)]);
+    const MOST: u64 = i64::MAX as u64;
+    let huge = || pod_of("a", &[("app", Some(1), MOST), ("log", Some(1), MOST)]);
+    assert_eq!(measured(&evaluate_cpu(1, vec![huge()])).percent, i32::MAX);
+    assert_eq!(proposed(100, vec![huge(); 100]), i32::MAX.unsigned_abs());
+    let greedy = pod_of("a", &[("app", Some(MOST), REQUEST), ("log", Some(MOST), REQUEST)]);
     assert_eq!(proposed(1, vec![greedy]), 0);
 }
 
 #[test]
+fn what_a_missing_pod_requests_never_overflows() {
+    let greedy = pod_of("a", &[("app", Some(i64::MAX as u64), 0)]).without_usage();
+    let report = evaluate_cpu(2, vec![busy("b", 10), greedy]);
+    assert_eq!(report.proposal, Some(Proposal { target: target(70), effective_percent: 99, replicas: 2 }));
+}
+
+#[test]
 fn moments_at_the_end_of_the_calendar_do_not_overflow() {
-    let mut pod = busy("a", 85);
-    pod.started_at = Some(Timestamp::MAX_UTC);
-    pod.usage.as_mut().unwrap().window = Duration::MAX;
-    assert_eq!(measured(&evaluate_cpu(2, vec![busy("b", 85), pod.clone()])).coverage.unready, 1);
-    pod.started_at = Some(Timestamp::MIN_UTC);
-    assert_eq!(measured(&evaluate_cpu(2, vec![busy("b", 85), pod])).coverage.measured, 2);
+    let endless = |started_at| {
+        let pod = busy("a", 85).with_usage(|usage| usage.window = Duration::MAX);
+        vec![busy("b", 85), pod.with(|pod| pod.started_at = Some(started_at))]
+    };
+    assert_eq!(measured(&evaluate_cpu(2, endless(Timestamp::MAX_UTC))).coverage.unready, 1);
+    assert_eq!(measured(&evaluate_cpu(2, endless(Timestamp::MIN_UTC))).coverage.measured, 2);
 }
 
 #[test]
 fn a_pod_without_containers_is_missing() {
-    let mut empty = busy("empty", 0);
-    empty.requests = PodRequests::default();
-    empty.usage.as_mut().unwrap().containers.clear();
+    let empty =
+        busy("empty", 0).with(|pod| pod.requests = PodRequests::default()).with_usage(|usage| usage.containers.clear());
     assert_eq!(measured(&evaluate_cpu(2, vec![busy("a", 85), empty])).coverage.missing, 1);
 }
 
-/// What `GetResourceReplicas` of Kubernetes' HPA computes, written from its description and in its order: a map of
-/// readings by pod, from which unready pods are taken out and into which missing ones are put. The two departures of
-/// this project are marked.
-mod hpa {
-    use super::*;
-    use crate::domain::autoscaler::ScalingRules;
-    use crate::domain::decision::properties::{arbitrary_rules, arbitrary_workload};
-    use proptest::prelude::*;
-    use std::collections::{BTreeMap, BTreeSet};
-
-    type Readings = BTreeMap<String, i128>;
-
-    /// `None` is an error: the metric is unknown.
-    fn replicas(metric: Metric, rules: &ScalingRules, seen: &Observation, now: Timestamp) -> Option<u32> {
-        if matches!(seen.source(metric), SourceState::Unavailable { .. }) {
-            return None;
-        }
-        // Departure: succeeded pods are missing to the HPA.
-        let ended = [PodPhase::Failed, PodPhase::Succeeded];
-        let pods: Vec<_> = seen.pods.iter().filter(|pod| !pod.terminating && !ended.contains(&pod.phase)).collect();
-        let mut readings: Readings =
-            pods.iter().filter_map(|pod| Some((pod.name.clone(), reading(metric, pod, seen, now)?))).collect();
-        let (unready, missing) = group(metric, &pods, &readings, now);
-        readings.retain(|name, _| !unready.contains(name));
-        let requests = requests(metric, &pods)?;
-        let target = i128::from(rules.targets.get(metric)?.get());
-        let ratio = ratio(&readings, &requests, target)?;
-        let counted = readings.len();
-        let current = seen.current_replicas;
-        let up_with_unready = !unready.is_empty() && ratio > 1.0;
-        if missing.is_empty() && !up_with_unready {
-            let wanted = (ratio * counted as f64).ceil() as u32;
-            // Departure: with more or fewer pods than replicas the HPA may move against the load.
-            let against = (ratio > 1.0 && wanted < current) || (ratio < 1.0 && wanted > current);
-            return Some(if tolerated(rules, ratio) || against { current } else { wanted });
-        }
-        for name in &missing {
-            if ratio < 1.0 {
-                readings.insert(name.clone(), requests[name] * target.max(100) / 100);
-            } else if ratio > 1.0 {
-                readings.insert(name.clone(), 0);
-            }
-        }
-        if up_with_unready {
-            readings.extend(unready.iter().map(|name| (name.clone(), 0)));
-        }
-        let filled = self::ratio(&readings, &requests, target)?;
-        let wanted = (filled * readings.len() as f64).ceil() as u32;
-        let turned = (ratio < 1.0) != (filled < 1.0);
-        let against = if filled < 1.0 { wanted > current } else { wanted < current };
-        Some(if tolerated(rules, filled) || turned || against { current } else { wanted })
-    }
-
-    fn tolerated(rules: &ScalingRules, ratio: f64) -> bool {
-        let (down, up) = (rules.scale_down.tolerance.get() / 100.0, rules.scale_up.tolerance.get() / 100.0);
-        ((1.0 - down)..=(1.0 + up)).contains(&ratio)
-    }
-
-    fn reading(metric: Metric, pod: &Pod, seen: &Observation, now: Timestamp) -> Option<i128> {
-        let usage = pod.usage.as_ref()?;
-        let age = now.signed_duration_since(usage.measured_at).num_milliseconds();
-        let names: BTreeSet<_> = usage.containers.iter().map(|container| &container.name).collect();
-        let whole = pod.requests.containers.iter().all(|container| names.contains(&container.name));
-        if names.is_empty() || !whole || i128::from(age.abs()) > seen.max_age.as_millis() as i128 {
-            return None;
-        }
-        let mut sum = 0;
-        for container in &usage.containers {
-            sum += i128::from(if metric == Metric::Cpu { container.cpu? } else { container.memory? }.0);
-        }
-        Some(sum)
-    }
-
-    fn group(
-        metric: Metric,
-        pods: &[&Pod],
-        readings: &Readings,
-        now: Timestamp,
-    ) -> (BTreeSet<String>, BTreeSet<String>) {
-        let (mut unready, mut missing) = (BTreeSet::new(), BTreeSet::new());
-        for pod in pods {
-            let is_unready = || match (pod.readiness, pod.started_at, &pod.usage) {
-                (Some(ready), Some(start), Some(usage)) if start + TimeDelta::seconds(300) > now => {
-                    ready.is_false || usage.measured_at < ready.changed_at + usage.window
-                }
-                (Some(ready), Some(start), _) => ready.is_false && start + TimeDelta::seconds(30) > ready.changed_at,
-                _ => true,
-            };
-            if pod.phase == PodPhase::Pending {
-                unready.insert(pod.name.clone());
-            } else if !readings.contains_key(&pod.name) {
-                missing.insert(pod.name.clone());
-            } else if metric == Metric::Cpu && is_unready() {
-                unready.insert(pod.name.clone());
-            }
-        }
-        (unready, missing)
-    }
-
-    fn requests(metric: Metric, pods: &[&Pod]) -> Option<Readings> {
-        let of = |resources: &ResourceRequests| match metric {
-            Metric::Cpu => resources.cpu,
-            _ => resources.memory,
-        };
-        let mut requests = Readings::new();
-        for pod in pods {
-            let containers = pod.requests.containers.iter().map(|container| of(&container.resources));
-            let whole = containers.map(|request| Some(i128::from(request?.0))).sum::<Option<i128>>();
-            let request = of(&pod.requests.pod_level).map(|request| i128::from(request.0)).or(whole)?;
-            requests.insert(pod.name.clone(), request);
-        }
-        Some(requests)
-    }
-
-    fn ratio(readings: &Readings, requests: &Readings, target: i128) -> Option<f64> {
-        let used: i128 = readings.values().sum();
-        let requested: i128 = readings.keys().map(|name| requests[name]).sum();
-        (requested > 0).then(|| (used * 100 / requested) as f64 / target as f64)
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(1024))]
-
-        #[test]
-        fn the_proposal_is_that_of_the_hpa(rules in arbitrary_rules(), workload in arbitrary_workload(), replicas in 1u32..12) {
-            let seen = Observation { current_replicas: replicas, ..workload.observe(now()) };
-            for metric in [Metric::Cpu, Metric::Memory] {
-                let report = evaluate(metric, &rules, &seen, now());
-                let ours = report.proposal.map(|proposal| proposal.replicas);
-                prop_assert_eq!(ours, self::replicas(metric, &rules, &seen, now()), "{}", metric);
-            }
-        }
-    }
-}
+mod hpa;
