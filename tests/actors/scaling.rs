@@ -1,7 +1,8 @@
 //! From a decision to a changed scale.
 
 use ai_storage_orchestrator::actors::snapshot::Status;
-use ai_storage_orchestrator::domain::decision::{ConditionKind, Reason};
+use ai_storage_orchestrator::domain::condition::ConditionKind;
+use ai_storage_orchestrator::domain::reason::Reason;
 use ai_storage_orchestrator::ports::ClusterError;
 
 use super::cluster::{Answer, Gate, NAMESPACE, Op, deployment};
