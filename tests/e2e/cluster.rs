@@ -121,7 +121,8 @@ impl Cluster {
     }
 }
 
-fn binary() -> PathBuf {
+/// The test bed's binary.
+pub fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("TESTBED") {
         return path.into();
     }
