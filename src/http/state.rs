@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::actors::brake::Brake;
 use crate::actors::registry_handle::RegistryHandle;
 use crate::ports::WorkloadIndex;
 
@@ -12,6 +14,10 @@ use crate::ports::WorkloadIndex;
 pub struct HttpState {
     /// The registry.
     pub registry: RegistryHandle,
+    /// The mode of the whole service.
+    pub brake: Arc<Brake>,
+    /// How old a reading of a what-if may be.
+    pub max_age: Duration,
     /// Knows whether the cluster is known.
     pub index: Arc<dyn WorkloadIndex>,
     /// The cluster's name for people.
