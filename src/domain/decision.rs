@@ -442,6 +442,8 @@ impl Trail {
 }
 
 #[cfg(test)]
+mod departures;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod tests;
