@@ -13,8 +13,8 @@ use ai_storage_orchestrator::domain::observation::{
 };
 use ai_storage_orchestrator::domain::quantity::Amount;
 use ai_storage_orchestrator::ports::{
-    Cluster, ClusterError, PodSelection, PortFuture, ResolveError, ResolvedWorkload, ResourceMetrics, Scale, Scope, UsageTable,
-    WorkloadIndex, WorkloadResolver, WorkloadScaler, WorkloadView,
+    Cluster, ClusterError, PodSelection, PortFuture, ResolveError, ResolvedWorkload, ResourceMetrics, Scale, Scope,
+    UsageTable, WorkloadIndex, WorkloadResolver, WorkloadScaler, WorkloadView,
 };
 use chrono::TimeDelta;
 use tokio::sync::{Semaphore, watch};

@@ -59,8 +59,14 @@ impl Cluster {
             .arg("--stop-on-stdin-eof")
             // The real HPA decides as often as this service does beside it, and warms pods up as long as by default.
             .args(["--hpa-sync", "5s"])
-            .args(["--component-flag", "kube-controller-manager:--horizontal-pod-autoscaler-cpu-initialization-period=5m"])
-            .args(["--component-flag", "kube-controller-manager:--horizontal-pod-autoscaler-initial-readiness-delay=30s"])
+            .args([
+                "--component-flag",
+                "kube-controller-manager:--horizontal-pod-autoscaler-cpu-initialization-period=5m",
+            ])
+            .args([
+                "--component-flag",
+                "kube-controller-manager:--horizontal-pod-autoscaler-initial-readiness-delay=30s",
+            ])
             .stdin(Stdio::piped())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
