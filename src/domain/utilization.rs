@@ -376,10 +376,10 @@ pub(super) fn counted(rules: &ScalingRules, amount: Amount) -> Option<i64> {
 }
 
 /// A GPU's 100 %, in the thousandths that everything is summed in.
-pub(super) const WHOLE_GPU: i64 = 100_000;
+pub const WHOLE_GPU: i64 = 100_000;
 
 /// What a pod requests of the metric (`calculateRequests`).
-fn request(metric: Metric, rules: &ScalingRules, pod: &ObservedPod) -> Result<i64, MetricError> {
+pub fn request(metric: Metric, rules: &ScalingRules, pod: &ObservedPod) -> Result<i64, MetricError> {
     let (name, requests) = (&pod.pod.name, &pod.pod.requests);
     if metric == Metric::Gpu {
         return Ok(i64::from(requests.gpus) * WHOLE_GPU);

@@ -37,8 +37,8 @@ async fn create(state: Data<HttpState>, request: HttpRequest, payload: Payload) 
     let body: CreateRequest = read_json(&request, payload).await?;
     let requested = validate(&body.into())?;
     let (status, body) = match state.registry.create(requested).await?? {
-        Created::New(record) => (StatusCode::CREATED, AutoscalerBody::created(&record)),
-        Created::Existing(record) => (StatusCode::OK, AutoscalerBody::existing(&record)),
+        Created::New(record) => (StatusCode::CREATED, AutoscalerBody::created(&record, state.brake.mode())),
+        Created::Existing(record) => (StatusCode::OK, AutoscalerBody::existing(&record, state.brake.mode())),
     };
     Ok(HttpResponse::build(status).json(body))
 }
@@ -46,7 +46,7 @@ async fn create(state: Data<HttpState>, request: HttpRequest, payload: Payload) 
 /// `GET /autoscaling/:id` (guide, "Get Autoscaler Status").
 async fn get_one(state: Data<HttpState>, id: Path<String>) -> Result<Json<AutoscalerBody>, ApiError> {
     let record = state.registry.get(&id).await?.ok_or_else(|| ApiError::autoscaler_not_found(&id))?;
-    Ok(Json(AutoscalerBody::new(&record)))
+    Ok(Json(AutoscalerBody::new(&record, state.brake.mode())))
 }
 
 #[derive(Debug, Deserialize)]
@@ -63,7 +63,7 @@ async fn list(state: Data<HttpState>, request: HttpRequest) -> Result<Json<ListB
     let query = web::Query::<ListQuery>::from_query(request.query_string())
         .map_err(|error| ApiError::invalid_format(error.to_string()))?;
     let page = state.registry.list(query.into_inner().try_into()?).await?;
-    Ok(Json(page.into()))
+    Ok(Json(ListBody::new(&page, state.brake.mode())))
 }
 
 impl TryFrom<ListQuery> for List {
@@ -99,5 +99,5 @@ async fn delete(state: Data<HttpState>, id: Path<String>) -> Result<Json<Deleted
 
 /// `GET /autoscaling/metrics` (guide, "Get Autoscaling Metrics").
 async fn aggregate(state: Data<HttpState>) -> Result<Json<AggregateBody>, ApiError> {
-    Ok(Json(state.registry.aggregate().await?.into()))
+    Ok(Json(AggregateBody::new(&state.registry.aggregate().await?, state.brake.mode())))
 }
