@@ -7,11 +7,11 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Bytes, Payload};
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use super::error::ApiError;
 use super::json::read_object;
+use super::wire::{CreateRequest, MergePatch};
 
 /// The largest body that is read.
 const LARGEST: usize = 64 * 1024;
@@ -25,15 +25,13 @@ pub async fn read_json<T: DeserializeOwned>(request: &HttpRequest, payload: Payl
     parse(&read(request, payload).await?)
 }
 
-/// Reads the body as a JSON merge patch: once with its fields known, so that an unknown one does not go unnoticed, and
-/// once as it is, because an absent field and a null are not the same in a patch.
-pub async fn read_merge_patch<T: DeserializeOwned>(
-    request: &HttpRequest,
-    payload: Payload,
-) -> Result<(T, Map<String, Value>), ApiError> {
+/// Reads the body as a JSON merge patch.
+pub async fn read_merge_patch(request: &HttpRequest, payload: Payload) -> Result<MergePatch, ApiError> {
     require_media_type(request, &[JSON, "application/merge-patch+json"])?;
     let bytes = read(request, payload).await?;
-    Ok((parse(&bytes)?, parse(&bytes)?))
+    // A null for an unknown field would change nothing and go unnoticed.
+    parse::<CreateRequest>(&bytes)?;
+    parse(&bytes)
 }
 
 const JSON: &str = "application/json";
@@ -47,7 +45,7 @@ fn require_media_type(request: &HttpRequest, allowed: &[&str]) -> Result<(), Api
     Err(ApiError::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "Unsupported media type",
-        "send the body as JSON with the header \"Content-Type: application/json\"",
+        format!("send the body as JSON with the header \"Content-Type: {}\"", allowed.join("\" or \"")),
     ))
 }
 
@@ -86,7 +84,6 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::wire::CreateRequest;
 
     fn fault(body: &str) -> String {
         parse::<CreateRequest>(body.as_bytes()).expect_err("the body must be refused").to_string()

@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
 use super::json::shortened;
-use super::wire::EvaluateError;
+use super::wire::{EvaluateError, PatchError};
 use crate::actors::messages::CreateError;
 use crate::actors::registry_handle::RegistryError;
 use crate::domain::validation::ValidationErrors;
@@ -139,6 +139,15 @@ impl From<ValidationErrors> for ApiError {
 impl From<EvaluateError> for ApiError {
     fn from(error: EvaluateError) -> Self {
         Self::validation(error.to_string())
+    }
+}
+
+impl From<PatchError> for ApiError {
+    fn from(error: PatchError) -> Self {
+        match error {
+            PatchError::Malformed(fault) => Self::invalid_format(fault.to_string()),
+            PatchError::Rules(_) | PatchError::OtherWorkload(_) => Self::validation(error.to_string()),
+        }
     }
 }
 

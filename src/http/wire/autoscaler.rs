@@ -76,15 +76,8 @@ impl AutoscalerBody {
 
     /// The answer to get, and an item of the answer to list.
     pub fn new(record: &AutoscalerRecord, service_mode: Mode) -> Self {
-        let snapshot = record.snapshot();
-        // A snapshot is as old as the last evaluation; a pause holds at once.
-        let status = match snapshot.status {
-            _ if record.is_paused() => Status::Inactive,
-            Status::Inactive => Status::Active,
-            status => status,
-        };
-        let newest = record.decisions().first().cloned();
-        Self::at(record, &snapshot, status, newest.as_deref(), service_mode)
+        let newest = record.last_decision();
+        Self::at(record, &record.snapshot(), record.status(), newest.as_deref(), service_mode)
     }
 
     fn at(

@@ -8,6 +8,7 @@ mod evaluate;
 mod inputs;
 mod metric;
 mod mode;
+mod patch;
 mod scalar;
 mod spec;
 
@@ -17,4 +18,5 @@ pub use decision::DecisionBody;
 pub use decisions::{DecisionFilter, DecisionsBody};
 pub use evaluate::{EvaluateError, EvaluateRequest};
 pub use mode::{ModeBody, ModeRequest, shown_mode};
-pub use spec::{CreateRequest, SpecBody};
+pub use patch::{MergePatch, PatchError, patched_rules};
+pub use spec::CreateRequest;
