@@ -1,8 +1,10 @@
 //! The real HPA and this service beside each other: the same Deployment twice, the same usage, and the sequence of counts
 //! that each of them sets.
 //!
-//! Memory decides, because a metrics API shows a change of it at once, where CPU passes through values in between. The
-//! load is a total, as a real one is: as soon as the count is what the load needs, each pod uses 70 % again.
+//! Memory decides, because a metrics API shows a change of it at once, where CPU passes through values in between. Even
+//! so a reading can catch some pods before and some after a change; so each change happens while equal bounds hold the
+//! count, which is let go when all pods show it. The load is a total, as a real one is: as soon as the count is what the
+//! load needs, each pod uses 70 % again.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -28,12 +30,25 @@ const REQUEST: &str = "100Mi";
 /// The pods ask for a GPU each and run on one node, which has eight: more than that stay pending.
 const FIT: usize = 8;
 
+/// What the count may be.
+const BOUNDS: (i32, i32) = (2, 14);
+
+/// The scale-down window, and a tick more: what was recommended before does not count any more.
+const WINDOW_IS_OVER: Duration = Duration::from_secs(40);
+
 /// metrics-server's two readings, the autoscaler's tick, and room for a busy machine.
 const LIMIT: Duration = Duration::from_secs(150);
+
+/// Who scales a Deployment.
+enum Scaler {
+    Hpa,
+    Us { api: Api, id: String },
+}
 
 /// One of the two Deployments, with what is set of it written down.
 struct Side {
     namespace: Namespace,
+    scaler: Option<Scaler>,
     counts: Arc<Mutex<Vec<i32>>>,
     watch: JoinHandle<()>,
 }
@@ -85,13 +100,13 @@ impl Side {
                 }
             }
         });
-        let side = Self { namespace, counts, watch };
+        let side = Self { namespace, scaler: None, counts, watch };
         side.wait_until_measured(4, 70).await;
         side
     }
 
     /// Puts the Deployment under the real HPA, whose defaults are spelled out but for the shorter scale-down window.
-    async fn scaled_by_the_hpa(&self) {
+    async fn scaled_by_the_hpa(&mut self) {
         let target = |resource: &str| {
             json!({"type": "Resource", "resource":
                 {"name": resource, "target": {"type": "Utilization", "averageUtilization": 70}}})
@@ -100,8 +115,8 @@ impl Side {
             "metadata": {"name": NAME},
             "spec": {
                 "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": NAME},
-                "minReplicas": 2,
-                "maxReplicas": 14,
+                "minReplicas": BOUNDS.0,
+                "maxReplicas": BOUNDS.1,
                 "metrics": [target("cpu"), target("memory")],
                 "behavior": {
                     "scaleUp": {
@@ -121,16 +136,17 @@ impl Side {
         });
         let hpas = self.namespace.api::<HorizontalPodAutoscaler>();
         hpas.create(&PostParams::default(), &serde_json::from_value(hpa).unwrap()).await.unwrap();
+        self.scaler = Some(Scaler::Hpa);
     }
 
-    /// Puts the Deployment under this service with the same rules; returns the autoscaler's id.
-    async fn scaled_by_us(&self, api: &Api, compatibility: &str) -> String {
+    /// Puts the Deployment under this service with the same rules.
+    async fn scaled_by_us(&mut self, compatibility: &str) {
         let request = json!({
             "workload_name": NAME,
             "workload_namespace": self.namespace.name,
             "workload_type": "Deployment",
-            "min_replicas": 2,
-            "max_replicas": 14,
+            "min_replicas": BOUNDS.0,
+            "max_replicas": BOUNDS.1,
             "target_cpu_percent": 70,
             "target_memory_percent": 70,
             "interval_seconds": 5,
@@ -144,19 +160,60 @@ impl Side {
                 "policies": [{"type": "Percent", "value": 100, "period_seconds": 15}],
             },
         });
-        api.created(&request).await
+        let api = shared_service().api();
+        let id = api.created(&request).await;
+        self.scaler = Some(Scaler::Us { api, id });
+    }
+
+    async fn bound(&self, (min, max): (i32, i32)) {
+        match self.scaler.as_ref().unwrap() {
+            Scaler::Hpa => {
+                let patch = json!({"spec": {"minReplicas": min, "maxReplicas": max}});
+                let hpas = self.namespace.api::<HorizontalPodAutoscaler>();
+                hpas.patch(NAME, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+            }
+            Scaler::Us { api, id } => {
+                let (status, answer) = api.patch(id, &json!({"min_replicas": min, "max_replicas": max})).await;
+                assert!(status.is_success(), "{answer}");
+            }
+        }
+    }
+
+    /// Holds the count where it is.
+    async fn hold(&self) {
+        let count = *self.counts().last().unwrap();
+        self.bound((count, count)).await;
+    }
+
+    /// The autoscaler of this service.
+    fn autoscaler(&self) -> (&Api, &str) {
+        match self.scaler.as_ref().unwrap() {
+            Scaler::Us { api, id } => (api, id),
+            Scaler::Hpa => panic!("the HPA scales this"),
+        }
     }
 
     fn counts(&self) -> Vec<i32> {
         self.counts.lock().unwrap().clone()
     }
 
-    /// Each pod uses so much until the count is what that needs, and 70 % from then on.
-    async fn load(&self, percent: u32, count: i32) {
+    /// Each of the pods that run uses so much; once all show it, the count may follow, and then each uses 70 % again.
+    async fn load(&self, running: usize, percent: u32, count: i32) {
+        self.hold().await;
         self.namespace.set_memory(percent);
+        self.wait_until_measured(running, percent).await;
+        if percent < 70 {
+            tokio::time::sleep(WINDOW_IS_OVER).await;
+        }
+        self.let_go(count).await;
+        self.wait_until_measured(usize::try_from(count).unwrap().min(FIT), 70).await;
+    }
+
+    /// The count may be what the load needs, and is that soon.
+    async fn let_go(&self, count: i32) {
+        self.bound(BOUNDS).await;
         self.wait_for_count(count).await;
         self.namespace.set_memory(70);
-        self.wait_until_measured(usize::try_from(count).unwrap().min(FIT), 70).await;
     }
 
     async fn wait_for_count(&self, count: i32) {
@@ -208,30 +265,32 @@ impl Side {
 
     /// Two of the six pods have no metrics any more while the others use little: the HPA takes them for fully used.
     async fn lose_two_of_six(&self) {
+        self.hold().await;
         let lost: Vec<_> = self.pods().await.into_iter().take(2).collect();
         for pod in &lost {
             // KWOK's kubelet leaves out a pod that uses nothing.
             self.annotate(pod, json!("0")).await;
         }
-        self.wait_until_measured(4, 70).await;
         self.namespace.set_memory(20);
-        self.wait_for_count(4).await;
+        self.wait_until_measured(4, 20).await;
+        tokio::time::sleep(WINDOW_IS_OVER).await;
+        self.let_go(4).await;
         for pod in &lost {
             self.annotate(pod, Value::Null).await;
         }
-        self.namespace.set_memory(70);
         self.wait_until_measured(4, 70).await;
     }
 
     /// An update of the four pods, in the middle of which there are eight, each with more than its target.
     async fn update_under_load(&self, count: i32) {
+        self.hold().await;
         let patch = json!({"spec": {"template": {"metadata": {"annotations": {"revision": "2"}}}}});
         let deployments = self.namespace.api::<Deployment>();
         deployments.patch(NAME, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
         self.wait_until_measured(8, 70).await;
         self.namespace.set_memory(84);
-        self.wait_for_count(count).await;
-        self.namespace.set_memory(70);
+        self.wait_until_measured(8, 84).await;
+        self.let_go(count).await;
     }
 }
 
@@ -244,54 +303,51 @@ impl Drop for Side {
 /// The whole story, and the counts that it takes.
 async fn story(side: &Side) -> Vec<i32> {
     // Up, by what the pods use.
-    side.load(105, 6).await;
+    side.load(4, 105, 6).await;
     // Missing metrics hold a part of the way down up: 4 x 20 % and 2 x 100 % are 46 % of 6.
     side.lose_two_of_six().await;
-    side.load(105, 6).await;
-    // Up to more than fit: four pods stay pending, and count as idle.
-    side.namespace.set_memory(140);
-    side.wait_for_count(12).await;
-    side.namespace.set_memory(105);
-    side.wait_until_measured(FIT, 105).await;
-    // 8 x 150 % of 12 are 100 %: 18, of which 14 are allowed.
-    side.load(150, 14).await;
+    side.load(4, 140, 8).await;
+    // Up to more than fit: four pods stay pending.
+    side.load(8, 105, 12).await;
+    // They count as idle: 8 x 119 % of 12 are 79 %.
+    side.load(8, 119, 14).await;
     // Down, on the pods that run: half of eight.
-    side.load(35, 4).await;
-    // The surplus pods of an update count like all others: 8 x 84 % of 70 % are 10.
-    side.update_under_load(10).await;
+    side.load(8, 35, 4).await;
+    // The surplus pods of an update count like all others: 8 x 84 % of 70 % are 10, of which the policies allow 8.
+    side.update_under_load(8).await;
     side.counts()
 }
 
 #[tokio::test]
 async fn compatible_with_the_hpa_the_counts_are_the_hpas() {
-    let (theirs, ours) = tokio::join!(Side::new("side-hpa", "node-7"), Side::new("side-ours", "node-8"));
+    let (mut theirs, mut ours) = tokio::join!(Side::new("side-hpa", "node-7"), Side::new("side-ours", "node-8"));
     theirs.scaled_by_the_hpa().await;
-    let api = shared_service().api();
-    let id = ours.scaled_by_us(&api, "hpa").await;
+    ours.scaled_by_us("hpa").await;
     let (their_counts, our_counts) = tokio::join!(story(&theirs), story(&ours));
     assert_eq!(our_counts, their_counts);
-    assert_eq!(our_counts, [4, 6, 4, 6, 12, 14, 4, 10]);
-    api.delete(&id).await;
+    assert_eq!(our_counts, [4, 6, 4, 8, 12, 14, 4, 8]);
+    let (api, id) = ours.autoscaler();
+    api.delete(id).await;
 }
 
 #[tokio::test]
 async fn by_default_an_update_does_not_inflate_the_count_as_the_hpa_does() {
-    let (theirs, ours) = tokio::join!(Side::new("update-hpa", "node-9"), Side::new("update-ours", "node-10"));
+    let (mut theirs, mut ours) = tokio::join!(Side::new("update-hpa", "node-9"), Side::new("update-ours", "node-10"));
     theirs.scaled_by_the_hpa().await;
-    let api = shared_service().api();
-    let id = ours.scaled_by_us(&api, "default").await;
-    // Both see eight pods with 84 % of 70 %, for four replicas: 4 x 1.2 is 5, and 8 x 1.2 is 10.
-    tokio::join!(theirs.update_under_load(10), ours.update_under_load(5));
-    assert_eq!((theirs.counts(), ours.counts()), (vec![4, 10], vec![4, 5]));
+    ours.scaled_by_us("default").await;
+    // Both see eight pods with 84 % of 70 %, for four replicas: 8 x 1.2 is 10, of which the policies allow 8; 4 x 1.2 is 5.
+    tokio::join!(theirs.update_under_load(8), ours.update_under_load(5));
+    assert_eq!((theirs.counts(), ours.counts()), (vec![4, 8], vec![4, 5]));
+    let (api, id) = ours.autoscaler();
     let (_, decisions) = api.get(&format!("/api/v1/autoscaling/{id}/decisions?outcome=scale_up")).await;
     let decision = &decisions["decisions"][0];
     assert_eq!(decision["rollout"], json!({"new_pods": 4, "old_pods": 4}), "{decision}");
-    api.delete(&id).await;
+    api.delete(id).await;
 }
 
 #[tokio::test]
 async fn by_default_pods_that_a_quota_keeps_away_do_not_turn_the_count_around_as_in_the_hpa() {
-    let (theirs, ours) = tokio::join!(Side::new("quota-hpa", "node-5"), Side::new("quota-ours", "node-6"));
+    let (mut theirs, mut ours) = tokio::join!(Side::new("quota-hpa", "node-5"), Side::new("quota-ours", "node-6"));
     for side in [&theirs, &ours] {
         let quota = json!({"metadata": {"name": "pods"}, "spec": {"hard": {"pods": "6"}}});
         let quotas = side.namespace.api::<ResourceQuota>();
@@ -302,15 +358,15 @@ async fn by_default_pods_that_a_quota_keeps_away_do_not_turn_the_count_around_as
         side.wait_until_measured(6, 84).await;
     }
     theirs.scaled_by_the_hpa().await;
-    let api = shared_service().api();
-    let id = ours.scaled_by_us(&api, "default").await;
+    ours.scaled_by_us("default").await;
+    let (api, id) = ours.autoscaler();
     // Six pods with 84 % of 70 %: 6 x 1.2 is 8, fewer than the ten that were asked for under more than the target.
     theirs.wait_for_count(8).await;
     let watched = |a: &Value| a["details"]["last_decision"]["count"].as_u64().unwrap_or(0) > 8;
-    let held = api.wait_for(&id, "the same was decided for 45 s", LIMIT, watched).await;
+    let held = api.wait_for(id, "the same was decided for 45 s", LIMIT, watched).await;
     assert_eq!(ours.counts(), [4, 10], "{held:#}");
     let decision = &held["details"]["last_decision"];
     assert_eq!(decision["in_flight"]["not_created"], 4, "{decision:#}");
     assert_eq!((&decision["outcome"], &decision["recommended_replicas"]), (&json!("no_change"), &json!(10)));
-    api.delete(&id).await;
+    api.delete(id).await;
 }
