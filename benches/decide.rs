@@ -11,7 +11,7 @@ use ai_storage_orchestrator::domain::Timestamp;
 use ai_storage_orchestrator::domain::autoscaler::{ReplicaBounds, ScalingRules, TargetPercent, Targets, Window};
 use ai_storage_orchestrator::domain::decision::{Outcome, State, decide};
 use ai_storage_orchestrator::domain::observation::{
-    ContainerRequests, ContainerUsage, ObservedPod, Observation, Pod, PodPhase, PodRequests, PodUsage, Readiness,
+    ContainerRequests, ContainerUsage, Observation, ObservedPod, Pod, PodPhase, PodRequests, PodUsage, Readiness,
     ResourceRequests, SourceState,
 };
 use ai_storage_orchestrator::domain::quantity::Amount;

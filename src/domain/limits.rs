@@ -18,7 +18,7 @@ pub struct ScaleEvent {
     pub change: u32,
 }
 
-/// The scale events of one autoscaler that still matter, oldest first.
+/// The scale events of one autoscaler that still matter.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct ScaleEvents(VecDeque<ScaleEvent>);
 
@@ -28,6 +28,9 @@ const LONGEST_OPERATION: Duration = Duration::from_secs(15);
 impl ScaleEvents {
     /// Adds an event, and forgets those that no rule looks at any more.
     pub fn record(&mut self, rules: &ScalingRules, event: ScaleEvent) {
+        if rules.is_hpa() {
+            return self.replace(rules, event);
+        }
         self.0.push_back(event);
         let policies = rules.scale_up.policies.iter().chain(&rules.scale_down.policies);
         let longest = policies.map(RatePolicy::period).fold(LONGEST_OPERATION, Duration::max);
@@ -36,7 +39,21 @@ impl ScaleEvents {
         }
     }
 
-    /// The events, oldest first.
+    /// The HPA's `storeScaleEvent`: the event takes the place of the last one of its direction that none of the
+    /// direction's own policies looks at any more, though one of the other direction's still may.
+    fn replace(&mut self, rules: &ScalingRules, event: ScaleEvent) {
+        let policy = rules.policy(event.direction);
+        // The step limit is not the HPA's; what it looks at has to stay.
+        let operation = policy.max_scale_change.map(|_| LONGEST_OPERATION);
+        let longest = policy.policies.iter().map(RatePolicy::period).chain(operation).max().unwrap_or_default();
+        let is_outdated = |old: &&mut ScaleEvent| old.direction == event.direction && apart(old.at, event.at) > longest;
+        match self.0.iter_mut().rev().find(is_outdated) {
+            Some(outdated) => *outdated = event,
+            None => self.0.push_back(event),
+        }
+    }
+
+    /// The events.
     pub fn iter(&self) -> impl Iterator<Item = &ScaleEvent> {
         self.0.iter()
     }
@@ -117,7 +134,7 @@ impl Limits<'_> {
         let changed = |direction| i64::from(self.events.sum(direction, policy.period(), now));
         let start = i64::from(self.current) - changed(Direction::Up) + changed(Direction::Down);
         let value = policy.value.get();
-        // In floating point, as the HPA has it: 10 replicas and 10 % up are 12, because 10 x 1.1 is a little over 11.
+        // In floating point, as the HPA has it: 100 replicas and 10 % up are 111, because 100 x 1.1 is a little over 110.
         let percent = f64::from(value) / 100.0;
         if self.rules.is_hpa() {
             let (start, value) = (start as i32, value as i32);

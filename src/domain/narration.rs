@@ -32,6 +32,9 @@ impl Step {
         let Self { from, to, .. } = self;
         match (self.rule, self.reason) {
             (Rule::Metrics, _) => format!("the metrics ask for {to} replicas instead of {from}"),
+            (Rule::Stabilization, Reason::ScaleUpStabilized) if to > from => {
+                format!("the scale-up window makes {to} of {from}: its highest recommendation counts")
+            }
             (Rule::Stabilization, Reason::ScaleUpStabilized) => {
                 format!("the scale-up window makes {to} of {from}: the load must stay high for all of it")
             }

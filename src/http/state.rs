@@ -16,7 +16,7 @@ pub struct HttpState {
     pub registry: RegistryHandle,
     /// The emergency brake.
     pub brake: Arc<Brake>,
-    /// A reading older than this is unknown.
+    /// A reading of a what-if older than this is unknown.
     pub max_age: Duration,
     /// Knows whether the cluster is known.
     pub index: Arc<dyn WorkloadIndex>,

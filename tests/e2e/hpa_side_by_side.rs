@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ai_storage_orchestrator::domain::quantity::Amount;
 use futures_util::{StreamExt, pin_mut};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
@@ -179,7 +180,7 @@ impl Side {
         let answer: Value = serde_json::from_str(&cluster().kubectl(&["get", "--raw", &path])).unwrap();
         let items = answer["items"].as_array().unwrap();
         let memory = items.iter().map(|item| item["containers"][0]["usage"]["memory"].as_str().unwrap());
-        memory.map(|text| text.trim_end_matches("Ki").parse::<u64>().unwrap() << 10).collect()
+        memory.map(|text| text.parse::<Amount>().unwrap().thousandths().unwrap() / 1000).collect()
     }
 
     async fn wait_until<F: Future<Output = bool>>(&self, what: &str, mut is_so: impl FnMut() -> F) {

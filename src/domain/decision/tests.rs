@@ -3,6 +3,7 @@ use std::num::NonZeroU32;
 use rstest::rstest;
 
 use super::*;
+use crate::domain::autoscaler::{RatePolicy, RateUnit, ReplicaBounds, SelectPolicy, Stabilization, Targets};
 use crate::domain::fixtures::*;
 use crate::domain::limits::ScaleEvent;
 use crate::domain::observation::SourceState;
@@ -364,5 +365,203 @@ fn every_reason_has_a_name_of_its_own() {
     ];
     for reason in all {
         assert_eq!(format!("{reason:?}"), reason.to_string(), "the name in the API is the variant's");
+    }
+}
+
+fn paced(rules: &mut ScalingRules, select: SelectPolicy, unit: RateUnit, value: i32, period: i32) {
+    for policy in [&mut rules.scale_up, &mut rules.scale_down] {
+        policy.policies = vec![RatePolicy::new(unit, value, period).unwrap()];
+        policy.select_policy = select;
+    }
+}
+
+#[test]
+fn the_step_limit_and_the_policies_leave_a_step_each() {
+    let mut rules = prompt(1, 100);
+    rules.scale_up.max_scale_change = NonZeroU32::new(3);
+    rules.scale_down.max_scale_change = NonZeroU32::new(3);
+    paced(&mut rules, SelectPolicy::Max, RateUnit::Pods, 1, 60);
+    for rules in [as_hpa(&rules), rules] {
+        let decision = decide_once(&rules, observe(4, pods(4, 210, 50, at(0))));
+        assert_eq!(
+            decision.steps,
+            [
+                step(Rule::Metrics, 4, 12, Reason::ValidMetricFound),
+                step(Rule::StepLimit, 12, 7, Reason::ScaleUpLimit),
+                step(Rule::RateLimit, 7, 5, Reason::ScaleUpLimit),
+            ]
+        );
+        let message = &decision.condition(ConditionKind::ScalingLimited).message;
+        assert_eq!(message, "12 replicas are wanted, the policies allow 5 at present");
+        assert_eq!((decision.outcome, decision.reason), (Outcome::ScaleUp, Reason::ScaleUpLimit));
+        let decision = decide_once(&rules, observe(9, pods(9, 14, 50, at(0))));
+        assert_eq!(
+            decision.steps[1..],
+            [step(Rule::StepLimit, 2, 6, Reason::ScaleDownLimit), step(Rule::RateLimit, 6, 8, Reason::ScaleDownLimit),]
+        );
+        assert_eq!((decision.outcome, decision.reason), (Outcome::ScaleDown, Reason::ScaleDownLimit));
+    }
+}
+
+#[test]
+fn a_limit_that_allows_nothing_says_so() {
+    let mut rules = prompt(1, 100);
+    paced(&mut rules, SelectPolicy::Disabled, RateUnit::Pods, 1, 60);
+    let decision = decide_once(&rules, observe(4, pods(4, 210, 50, at(0))));
+    assert_eq!((decision.desired, decision.outcome), (4, Outcome::Held));
+    let message = &decision.condition(ConditionKind::ScalingLimited).message;
+    assert_eq!(message, "12 replicas are wanted, the policies allow no change at present");
+}
+
+#[test]
+fn the_policies_restrain_a_whole_life() {
+    let mut rules = prompt(1, 100);
+    paced(&mut rules, SelectPolicy::Max, RateUnit::Pods, 4, 60);
+    for rules in [as_hpa(&rules), rules] {
+        let mut run = Run::start(rules, 2);
+        let up: Vec<_> = (0..9).map(|_| run.at_cpu(700).desired).collect();
+        assert_eq!(up, [6, 6, 6, 6, 10, 10, 10, 10, 14], "4 in each minute");
+        let down: Vec<_> = (0..5).map(|_| run.at_cpu(7).desired).collect();
+        assert_eq!(down, [6, 6, 6, 6, 2], "4 below the count of a minute ago, from which it came up by 4");
+    }
+}
+
+/// What may hold a count, the load with which it does, and how long it does.
+#[rstest]
+#[case::a_window_down(|rules: &mut ScalingRules| rules.scale_down.window = window(300), 10, Some(300_000))]
+#[case::a_gate_up(|rules: &mut ScalingRules| rules.scale_up.window = window(60), 140, Some(60_000))]
+#[case::the_least_of_a_window_up(|rules: &mut ScalingRules| {
+    rules.scale_up.window = window(60);
+    rules.scale_up.stabilization = Stabilization::Hpa;
+}, 140, Some(60_000))]
+#[case::a_step_limit(|rules: &mut ScalingRules| rules.scale_up.max_scale_change = NonZeroU32::new(2), 140, Some(8_500))]
+#[case::a_policy(
+    |rules: &mut ScalingRules| paced(rules, SelectPolicy::Max, RateUnit::Pods, 2, 60), 140, Some(55_000))]
+#[case::a_policy_in_percent(
+    |rules: &mut ScalingRules| paced(rules, SelectPolicy::Min, RateUnit::Percent, 50, 120), 140, Some(115_000))]
+#[case::a_gate_and_a_longer_policy(|rules: &mut ScalingRules| {
+    rules.scale_up.window = window(60);
+    paced(rules, SelectPolicy::Max, RateUnit::Pods, 2, 120);
+}, 140, Some(115_000))]
+#[case::a_gate_and_a_shorter_policy(|rules: &mut ScalingRules| {
+    rules.scale_up.window = window(60);
+    paced(rules, SelectPolicy::Max, RateUnit::Pods, 2, 30);
+}, 140, Some(60_000))]
+#[case::a_direction_that_is_switched_off(
+    |rules: &mut ScalingRules| paced(rules, SelectPolicy::Disabled, RateUnit::Pods, 2, 30), 140, None)]
+#[case::the_greatest_count(|rules: &mut ScalingRules| rules.bounds = ReplicaBounds::new(1, 4).unwrap(), 140, None)]
+#[case::the_least_count(|rules: &mut ScalingRules| rules.bounds = ReplicaBounds::new(4, 9).unwrap(), 10, None)]
+#[case::nothing_but_the_load(|_: &mut ScalingRules| {}, 70, None)]
+fn a_held_count_could_change_after_a_time(
+    #[case] change: fn(&mut ScalingRules),
+    #[case] cpu: u64,
+    #[case] expected: Option<i64>,
+) {
+    let mut rules = prompt(1, 100);
+    change(&mut rules);
+    for rules in [as_hpa(&rules), rules] {
+        // It has gone from 2 to 4 five seconds ago.
+        let event = ScaleEvent { at: at(-5), direction: Direction::Up, change: 2 };
+        let state = State { history: None, events: [event].into_iter().collect() };
+        let decision = decide(&Arc::new(rules), &state, Arc::new(observe(4, pods(4, cpu, 50, at(0)))), at(0));
+        assert_eq!(decision.desired, 4);
+        assert_eq!(decision.could_act_after.map(|after| after.as_millis() as i64), expected);
+        let outcome = if cpu == 70 { Outcome::NoChange } else { Outcome::Held };
+        assert_eq!(decision.outcome, outcome);
+    }
+}
+
+#[test]
+fn the_time_until_a_held_count_could_change_runs_out() {
+    for (cpu, waits) in [(140, vec![60, 45, 30, 15]), (10, (1..=20).rev().map(|tick| tick * 15).collect())] {
+        let mut rules = rules(1, 10);
+        rules.scale_up.window = window(60);
+        let mut run = Run::start(rules, 4);
+        for seconds in waits {
+            let decision = run.at_cpu(cpu);
+            assert_eq!(decision.could_act_after, Some(Duration::from_secs(seconds)));
+        }
+        let decision = run.at_cpu(cpu);
+        assert!(decision.direction().is_some());
+        assert_eq!(decision.could_act_after, None);
+    }
+}
+
+#[test]
+fn nobody_knows_when_a_count_could_change_of_which_no_metric_is_known() {
+    let mut run = Run::start(rules(1, 10), 4);
+    run.at_cpu(10);
+    let decision = run.tick(Observation { at: run.now, ..observe_nothing(4) });
+    assert_eq!((decision.outcome, decision.could_act_after), (Outcome::Held, None));
+}
+
+#[rstest]
+#[case::up(Some(9), 9)]
+#[case::down(Some(2), 2)]
+#[case::nothing(Some(4), 4)]
+#[case::beyond_the_bounds(Some(1000), 10)]
+#[case::zero(Some(0), 1)]
+#[case::not_at_all(None, 8)]
+fn a_given_number_takes_the_place_of_what_the_metrics_recommend(#[case] given: Option<u32>, #[case] desired: u32) {
+    for rules in [as_hpa(&prompt(1, 10)), prompt(1, 10)] {
+        let seen = Arc::new(observe(4, pods(4, 140, 50, at(0))));
+        let decision = decide_with(&Arc::new(rules), &State::default(), seen, given, at(0));
+        assert_eq!((decision.desired, decision.recommended), (desired, given.or(Some(8))));
+        assert_eq!(decision.metrics[0].proposal.as_ref().unwrap().wanted(), 8, "the metrics are shown as they are");
+    }
+}
+
+#[test]
+fn a_given_number_needs_no_metric_but_a_count_within_the_bounds() {
+    let mut rules = prompt(2, 10);
+    rules.targets = Targets::none();
+    let rules = Arc::new(rules);
+    let given = |current| {
+        let decision = decide_with(&rules, &State::default(), Arc::new(observe_nothing(current)), Some(5), at(0));
+        (decision.desired, decision.recommended, decision.condition(ConditionKind::ScalingActive).holds)
+    };
+    assert_eq!(given(4), (5, Some(5), true));
+    assert_eq!(given(0), (0, None, false), "scaled to zero by hand");
+    assert_eq!(given(1), (2, None, true));
+    assert_eq!(given(12), (10, None, true));
+}
+
+#[test]
+fn a_given_number_is_stabilized_and_limited_like_any_other() {
+    let mut rules = rules(1, 10);
+    rules.scale_up.max_scale_change = NonZeroU32::new(2);
+    let rules = Arc::new(rules);
+    let given = |number| {
+        let seen = Arc::new(observe(4, pods(4, 70, 50, at(0))));
+        decide_with(&rules, &State::default(), seen, Some(number), at(0)).desired
+    };
+    assert_eq!((given(9), given(1)), (6, 4));
+}
+
+#[test]
+fn who_only_observes_decides_the_same_and_changes_nothing() {
+    let mut rules = prompt(1, 10);
+    rules.mode = Mode::Observe;
+    let decide = |cpu| decide_once(&rules, observe(4, pods(4, cpu, 50, at(0))));
+    assert_eq!((decide(140).desired, decide(140).outcome), (8, Outcome::Observed));
+    assert_eq!((decide(35).desired, decide(35).outcome), (2, Outcome::Observed));
+    assert_eq!(decide(70).outcome, Outcome::NoChange);
+}
+
+#[test]
+fn the_moments_of_both_clocks_are_recorded() {
+    let observation = observe_at(at(1000), 4, pods(4, 70, 50, at(1000)));
+    let decision = decide(&Arc::new(rules(1, 10)), &State::default(), Arc::new(observation), at(7));
+    assert_eq!((decision.at, decision.now), (at(1000), at(7)));
+}
+
+#[test]
+fn a_metric_with_a_target_beside_an_unknown_one_is_still_measured() {
+    let mut rules = prompt(1, 10);
+    rules.targets = targets(70, 0, 80);
+    for rules in [as_hpa(&rules), rules] {
+        let decision = decide_once(&rules, observe(4, pods(4, 70, 50, at(0))));
+        assert_eq!((decision.outcome, decision.recommended), (Outcome::NoChange, Some(4)), "no less than the count");
+        assert!(decision.condition(ConditionKind::ScalingActive).holds);
     }
 }

@@ -16,7 +16,7 @@ pub struct MetricBody {
     target_percent: Option<u32>,
     utilization_percent: Option<i32>,
     effective_utilization_percent: Option<i32>,
-    proposed_replicas: Option<u32>,
+    proposed_replicas: Option<i32>,
     source: Option<&'static str>,
     age_seconds: Option<Number>,
     coverage: Option<CoverageBody>,
@@ -54,7 +54,7 @@ pub struct MetricSummary {
     #[serde(skip_serializing_if = "Option::is_none")]
     target_percent: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    proposed_replicas: Option<u32>,
+    proposed_replicas: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
