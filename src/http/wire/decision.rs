@@ -197,3 +197,6 @@ impl From<&Condition> for ConditionBody {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

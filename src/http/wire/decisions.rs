@@ -41,3 +41,35 @@ impl DecisionsBody {
         Self { count: decisions.len(), decisions }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::fixtures::at;
+    use crate::domain::reason::Reason;
+
+    fn entry(last_at: i64, outcome: Outcome) -> Arc<Entry> {
+        let entry = Entry::undecided(at(last_at), Reason::FailedGetPods, String::new());
+        Arc::new(Entry { outcome, ..entry })
+    }
+
+    #[test]
+    fn each_filter_narrows_and_the_newest_are_kept() {
+        let entries = [(30, Outcome::Held), (20, Outcome::Failed), (10, Outcome::Held), (0, Outcome::Held)];
+        let entries = entries.map(|(at, outcome)| entry(at, outcome));
+        let last = |filter: DecisionFilter| {
+            let body = serde_json::to_value(DecisionsBody::new(&entries, &filter)).unwrap();
+            let decisions = body["decisions"].as_array().unwrap().clone();
+            assert_eq!(body["count"], decisions.len());
+            decisions
+                .iter()
+                .map(|decision| decision["last_at"].as_str().unwrap()[17..19].to_owned())
+                .collect::<Vec<_>>()
+        };
+        let all = DecisionFilter::default();
+        assert_eq!(last(all), ["30", "20", "10", "00"]);
+        assert_eq!(last(DecisionFilter { limit: Some(2), ..all }), ["30", "20"]);
+        assert_eq!(last(DecisionFilter { outcome: Some(Outcome::Held), limit: Some(2), ..all }), ["30", "10"]);
+        assert_eq!(last(DecisionFilter { since: Some(at(10)), ..all }), ["30", "20", "10"], "that moment included");
+    }
+}

@@ -291,3 +291,6 @@ fn sum(amounts: impl Iterator<Item = Amount>) -> Option<Amount> {
         (_, None) => other,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -199,3 +199,34 @@ impl From<&WarmUp> for WarmUpBody {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::autoscaler::{ReplicaBounds, TargetPercent, Targets, WorkloadKind};
+
+    #[test]
+    fn a_definition_shows_every_default_and_no_target_that_is_not_set() {
+        let workload = WorkloadRef { kind: WorkloadKind::StatefulSet, namespace: "ml".into(), name: "training".into() };
+        let targets = Targets::new(TargetPercent::new(70), None, None).unwrap();
+        let rules = ScalingRules::new(ReplicaBounds::new(2, 10).unwrap(), targets);
+        let policy = |window: u32| {
+            json!({
+                "stabilization_window_seconds": window, "max_scale_change": 0, "tolerance_percent": 10,
+                "stabilization": "default", "select_policy": "Max",
+            })
+        };
+        assert_eq!(
+            serde_json::to_value(SpecBody::new(&workload, &rules)).unwrap(),
+            json!({
+                "workload_name": "training", "workload_namespace": "ml", "workload_type": "StatefulSet",
+                "min_replicas": 2, "max_replicas": 10, "target_cpu_percent": 70,
+                "scale_up_policy": policy(0), "scale_down_policy": policy(300), "interval_seconds": 15,
+                "mode": "active", "compatibility": "default",
+                "warm_up": {"cpu_initialization_seconds": 300, "readiness_delay_seconds": 30},
+            })
+        );
+    }
+}
