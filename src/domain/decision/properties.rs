@@ -25,7 +25,8 @@ struct Life {
 
 impl Life {
     fn begin(rules: &ScalingRules) -> Self {
-        Self { rules: Arc::new(rules.clone()), state: State::default(), replicas: rules.bounds.min() }
+        let replicas = rules.bounds.min().midpoint(rules.bounds.max());
+        Self { rules: Arc::new(rules.clone()), state: State::default(), replicas }
     }
 
     /// Decides, and remembers it.
@@ -142,7 +143,7 @@ fn short(mut rules: ScalingRules) -> ScalingRules {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
     fn from_within_the_bounds_no_decision_leaves_them(rules in arbitrary::rules(BOTH), ticks in arbitrary::ticks()) {
