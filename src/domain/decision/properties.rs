@@ -143,7 +143,7 @@ fn short(mut rules: ScalingRules) -> ScalingRules {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn from_within_the_bounds_no_decision_leaves_them(rules in arbitrary::rules(BOTH), ticks in arbitrary::ticks()) {
