@@ -34,9 +34,9 @@ prop_compose! {
 
 prop_compose! {
     fn scaling_policy()(
-        seconds in select(vec![0, 0, 15, 60, 300, 3600]),
+        seconds in select(vec![0, 0, 0, 15, 30, 60, 300, 3600]),
         stabilization in select(vec![Stabilization::GateAndMaximum, Stabilization::Hpa]),
-        limit in 0u32..4,
+        limit in select(vec![0, 0, 0, 1, 2, 3]),
         tolerance in select(vec![0.0, 5.0, 10.0, 10.0, 50.0]),
         policies in prop_oneof![2 => Just(vec![]), 1 => prop::collection::vec(rate_policy(), 1..4)],
         select_policy in select(vec![SelectPolicy::Max, SelectPolicy::Max, SelectPolicy::Min, SelectPolicy::Min]),
@@ -63,7 +63,7 @@ fn warm_up() -> impl Strategy<Value = WarmUp> {
 
 /// Any rules, with bounds that are likely to be hit.
 pub(crate) fn rules(compatibilities: &[Compatibility]) -> impl Strategy<Value = ScalingRules> + use<> {
-    let size = (1u32..4, 0u32..12);
+    let size = (1u32..4, prop_oneof![0u32..12, 20u32..60]);
     let targets = select(vec![(70, 0, 0), (50, 80, 0), (0, 60, 0), (100, 0, 75), (1, 100, 1), (150, 0, 0), (0, 0, 60)]);
     let policies = (scaling_policy(), scaling_policy());
     let interval = select(vec![1, 5, 15, 15, 60]);
@@ -271,7 +271,7 @@ prop_compose! {
 /// What a workload does.
 #[derive(Clone, Debug)]
 pub(crate) enum Load {
-    /// As many pods as replicas, all healthy, which use so many percent of their CPU and memory.
+    /// As many pods as replicas, all healthy, which use so many percent of their CPU (and of a GPU) and memory.
     Even(u64, u64),
     /// Anything else.
     Any(Workload),
@@ -281,7 +281,24 @@ impl Load {
     /// How a workload of so many replicas looks with it.
     pub(crate) fn observe(&self, at: Timestamp, replicas: u32) -> Observation {
         match self {
-            Self::Even(cpu, memory) => observe_at(at, replicas, pods(replicas, *cpu, *memory, at)),
+            Self::Even(cpu, memory) => {
+                let mut all = pods(replicas, *cpu, *memory, at);
+                let percent = f64::from(u32::try_from(*cpu).unwrap_or(100).min(100));
+                let device = GpuReading {
+                    device: "gpu-0".to_owned(),
+                    measured_at: at,
+                    utilization_percent: Some(percent),
+                    memory_used_mib: None,
+                    memory_total_mib: None,
+                };
+                let gpus = Arc::new(GpuUsage { devices: vec![device] });
+                for pod in &mut all {
+                    Arc::make_mut(&mut pod.pod).requests.gpus = 1;
+                    pod.gpus = Some(gpus.clone());
+                }
+                let gpu_source = SourceState::Read { name: "exporter" };
+                Observation { gpu_source, ..observe_at(at, replicas, all) }
+            }
             Self::Any(workload) => workload.observe(at, replicas),
         }
     }
@@ -301,7 +318,7 @@ pub(crate) struct Tick {
 prop_compose! {
     fn tick()(
         after in prop_oneof![6 => Just(15i64), 2 => 0i64..61, 1 => 0i64..400, 1 => 0i64..4000],
-        scaled_by_hand in proptest::option::weighted(0.1, 0u32..18),
+        scaled_by_hand in proptest::option::weighted(0.1, prop_oneof![1 => Just(0u32), 9 => 1u32..40]),
         load in load(),
     ) -> Tick {
         Tick { after, scaled_by_hand, load }
@@ -311,7 +328,8 @@ prop_compose! {
 /// Any load.
 pub(crate) fn load() -> impl Strategy<Value = Load> {
     prop_oneof![
-        2 => (0u64..250, 0u64..250).prop_map(|(cpu, memory)| Load::Even(cpu, memory)),
+        2 => (0u64..70, 0u64..70).prop_map(|(cpu, memory)| Load::Even(cpu, memory)),
+        1 => (0u64..250, 0u64..250).prop_map(|(cpu, memory)| Load::Even(cpu, memory)),
         1 => workload().prop_map(Load::Any),
     ]
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Timestamp;
 use super::decision::{Decision, Outcome};
-use super::observation::{GpuReading, ObservedPod};
+use super::observation::{GpuReading, ObservedPod, PodUsage};
 use super::reason::Reason;
 
 /// One decision, or a run of the same ones that changed nothing.
@@ -53,9 +53,10 @@ impl Entry {
     /// About how many bytes it holds in memory, what it shares with others included.
     fn bytes(&self) -> usize {
         let decision = self.decision.as_ref().map_or(0, |decision| {
-            let own = size_of::<Decision>() + size_of_val(&*decision.steps);
-            own + size_of_val(&*decision.observation)
-                + decision.observation.pods.iter().map(bytes_of_pod).sum::<usize>()
+            let seen = &*decision.observation;
+            let own = size_of::<Decision>() + size_of_val(&*decision.steps) + size_of_val(seen);
+            let strays = seen.strays.iter().map(|usage| bytes_of_usage(usage));
+            own + seen.pods.iter().map(bytes_of_pod).chain(strays).sum::<usize>()
         });
         size_of::<Self>() + self.message.len() + decision
     }
@@ -79,12 +80,14 @@ fn is_same(one: &Decision, other: &Decision) -> bool {
 fn bytes_of_pod(observed: &ObservedPod) -> usize {
     let pod = &observed.pod;
     let requested = pod.requests.containers.iter().map(|container| size_of_val(container) + container.name.len());
-    let usage = observed.usage.as_deref().map_or(0, |usage| {
-        let containers = usage.containers.iter().map(|container| size_of_val(container) + container.name.len());
-        size_of_val(usage) + containers.sum::<usize>()
-    });
+    let usage = observed.usage.as_deref().map_or(0, bytes_of_usage);
     let gpus = observed.gpus.as_deref().map_or(0, |gpus| gpus.devices.len() * size_of::<GpuReading>());
     size_of_val(observed) + size_of_val(&**pod) + pod.name.len() + requested.sum::<usize>() + usage + gpus
+}
+
+fn bytes_of_usage(usage: &PodUsage) -> usize {
+    let containers = usage.containers.iter().map(|container| size_of_val(container) + container.name.len());
+    size_of_val(usage) + containers.sum::<usize>()
 }
 
 /// How much a log may hold. The latest entry is always there.

@@ -122,7 +122,7 @@ impl Limits<'_> {
         };
         let Some(furthest) = furthest else { return wanted };
         // What is beyond the current count on the other side has used its allowance up.
-        let furthest = u32::try_from(furthest).unwrap_or(0);
+        let furthest = furthest.clamp(0, i64::from(u32::MAX)) as u32;
         match direction {
             Direction::Up => wanted.min(furthest.max(self.current)),
             Direction::Down => wanted.max(furthest.min(self.current)),

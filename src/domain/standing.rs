@@ -103,11 +103,7 @@ impl<'a> Survey<'a> {
         if pod.pod.phase == PodPhase::Pending {
             return Standing::Unready(Unready::Pending);
         }
-        let reading = match metric {
-            Metric::Cpu | Metric::Memory => self.resource_reading(metric, pod),
-            Metric::Gpu => self.gpu_reading(pod),
-        };
-        let reading = match reading {
+        let reading = match self.reading(metric, pod) {
             Ok(reading) => reading,
             Err(missing) => return Standing::Missing(missing),
         };
@@ -121,6 +117,11 @@ impl<'a> Survey<'a> {
             }
         }
         Standing::Measured { usage: reading.usage, measured_at: reading.measured_at }
+    }
+
+    /// What `pod` uses, whatever its standing; `None` when that is not known.
+    pub(super) fn usage(&self, metric: Metric, pod: &ObservedPod) -> Option<i64> {
+        self.reading(metric, pod).ok().map(|reading| reading.usage)
     }
 
     /// The rollout that is in progress, if there is one.
@@ -142,6 +143,13 @@ impl<'a> Survey<'a> {
             unschedulable: unschedulable().count(),
             // The least, so that the order of the pods changes nothing.
             scheduler: unschedulable().min().cloned(),
+        }
+    }
+
+    fn reading(&self, metric: Metric, pod: &ObservedPod) -> Result<Reading, Missing> {
+        match metric {
+            Metric::Cpu | Metric::Memory => self.resource_reading(metric, pod),
+            Metric::Gpu => self.gpu_reading(pod),
         }
     }
 

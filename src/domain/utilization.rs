@@ -10,7 +10,7 @@ use super::Timestamp;
 use super::autoscaler::{Direction, Metric, ScalingRules, TargetPercent};
 use super::observation::{Observation, ObservedPod, SourceState};
 use super::quantity::Amount;
-use super::standing::{Standing, Survey};
+use super::standing::{Standing, Survey, Unready};
 
 /// Why a metric is unknown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -190,6 +190,8 @@ struct Sample {
     unready: Vec<i64>,
     /// What the missing pods request.
     missing: Vec<i64>,
+    /// What the unready pods that serve already, but are the first of their revision, use and request.
+    new: Vec<(i64, i64)>,
     /// How many readings belong to no pod of the workload.
     strays: usize,
 }
@@ -203,7 +205,7 @@ impl Sample {
         };
         let mut measured = Sum::default();
         let mut oldest = None;
-        let (mut unready, mut missing) = (Vec::new(), Vec::new());
+        let (mut unready, mut missing, mut new) = (Vec::new(), Vec::new(), Vec::new());
         let mut first_fault: Option<(&str, MetricError)> = None;
         for pod in &observation.pods {
             let standing = survey.standing(metric, pod);
@@ -223,7 +225,12 @@ impl Sample {
             };
             match standing {
                 Standing::Ignored => {}
-                Standing::Unready(_) => unready.push(request),
+                Standing::Unready(why) => {
+                    unready.push(request);
+                    if why == Unready::NewRevision {
+                        new.extend(survey.usage(metric, pod).map(|usage| (usage, request)));
+                    }
+                }
                 Standing::Missing(_) => missing.push(request),
                 Standing::Measured { usage, measured_at } => {
                     measured.add(usage, request);
@@ -247,7 +254,7 @@ impl Sample {
         let percent = percent.ok_or(MetricError::ZeroRequests { metric })?;
         let utilization = Utilization { percent, source, measured_at, coverage };
         let strays = if rules.is_hpa() { strays(metric, rules, observation) } else { 0 };
-        Ok(Self { utilization, measured, unready, missing, strays })
+        Ok(Self { utilization, measured, unready, missing, new, strays })
     }
 }
 
@@ -330,11 +337,13 @@ impl Question<'_> {
         sum
     }
 
+    /// What speaks against going down: the pods of unknown use, and what the new pods of a rollout carry of the load.
     fn with_missing_load(&self, sample: &Sample, measured: f64) -> Sum {
         let mut sum = sample.measured;
         if measured < 1.0 {
             let percent = i128::from(self.percent_down());
             sample.missing.iter().for_each(|request| sum.add(i128::from(*request) * percent / 100, *request));
+            sample.new.iter().for_each(|(usage, request)| sum.add(*usage, *request));
         }
         sum
     }

@@ -584,6 +584,104 @@ mod tests {
         );
     }
 
+    #[test]
+    fn what_is_asked_for_beyond_the_guide_is_taken() {
+        let policy = |kind: &str, value, period| RawRatePolicy {
+            kind: Some(kind.into()),
+            value: Some(value),
+            period_seconds: Some(period),
+        };
+        let mut raw = valid();
+        raw.mode = Some("observe".into());
+        raw.compatibility = Some("hpa".into());
+        raw.container_name = Some("app".into());
+        raw.warm_up =
+            Some(RawWarmUp { cpu_initialization_seconds: Some(0.5), readiness_delay_seconds: Some(f64::INFINITY) });
+        raw.scale_up_policy = Some(RawPolicy {
+            policies: Some(vec![policy("Pods", 1, 1), policy("Percent", i32::MAX, 1800)]),
+            select_policy: Some("Min".into()),
+            ..RawPolicy::default()
+        });
+        let rules = validate(&raw).unwrap().rules;
+        assert_eq!((rules.mode, rules.compatibility), (Mode::Observe, Compatibility::Hpa));
+        assert_eq!(rules.container.as_deref(), Some("app"));
+        assert_eq!(rules.warm_up.cpu_initialization, Duration::from_millis(500));
+        assert_eq!(rules.warm_up.readiness_delay, Duration::MAX, "longer than any span");
+        let expected = [(RateUnit::Pods, 1, 1), (RateUnit::Percent, i32::MAX, 1800)];
+        let expected = expected.map(|(unit, value, period)| RatePolicy::new(unit, value, period).unwrap());
+        assert_eq!(rules.scale_up.policies, expected);
+        assert_eq!(rules.scale_up.select_policy, SelectPolicy::Min);
+        assert_eq!(rules.scale_down, ScalingPolicy::default_for(Direction::Down));
+    }
+
+    #[test]
+    fn what_is_not_asked_for_is_as_always() {
+        let rules = validate(&valid()).unwrap().rules;
+        let targets = Targets::new(TargetPercent::new(70), None, None).unwrap();
+        assert_eq!(rules, ScalingRules::new(ReplicaBounds::new(2, 10).unwrap(), targets));
+        let mut raw = valid();
+        raw.warm_up = Some(RawWarmUp { cpu_initialization_seconds: Some(0.0), readiness_delay_seconds: None });
+        let warm_up = validate(&raw).unwrap().rules.warm_up;
+        assert_eq!(warm_up, WarmUp { cpu_initialization: Duration::ZERO, ..WarmUp::default() });
+    }
+
+    #[test]
+    fn each_rule_beyond_the_guide_has_its_sentence() {
+        assert_eq!(faults(|r| r.mode = Some("passive".into())), "mode must be one of active, observe");
+        let hpa = faults(|r| r.compatibility = Some("HPA".into()));
+        assert_eq!(hpa, "compatibility must be one of default, hpa");
+        for name in ["", "App", "a.b"] {
+            assert!(
+                faults(|r| r.container_name = Some(name.into())).starts_with("container_name must be a valid RFC 1123")
+            );
+        }
+        for seconds in [-0.001, f64::NAN, f64::NEG_INFINITY] {
+            let warm_up = |initialization, delay| RawWarmUp {
+                cpu_initialization_seconds: initialization,
+                readiness_delay_seconds: delay,
+            };
+            let initialization = faults(|r| r.warm_up = Some(warm_up(Some(seconds), None)));
+            assert_eq!(initialization, "warm_up.cpu_initialization_seconds must be at least 0");
+            let delay = faults(|r| r.warm_up = Some(warm_up(None, Some(seconds))));
+            assert_eq!(delay, "warm_up.readiness_delay_seconds must be at least 0");
+        }
+        let policy = |policy: RawPolicy| faults(|r| r.scale_up_policy = Some(policy));
+        let select = policy(RawPolicy { select_policy: Some("max".into()), ..RawPolicy::default() });
+        assert_eq!(select, "scale_up_policy.select_policy must be one of Max, Min, Disabled");
+        let rate = |kind: Option<&str>, value, period_seconds| {
+            let good = RawRatePolicy { kind: Some("Pods".into()), value: Some(1), period_seconds: Some(1) };
+            let bad = RawRatePolicy { kind: kind.map(Into::into), value, period_seconds };
+            policy(RawPolicy { policies: Some(vec![good, bad]), ..RawPolicy::default() })
+        };
+        let at = "scale_up_policy.policies[1]";
+        assert_eq!(rate(Some("pods"), Some(1), Some(1)), format!("{at}.type must be one of Pods, Percent"));
+        assert_eq!(rate(Some("Pods"), Some(0), Some(1)), format!("{at}.value must be at least 1"));
+        for period in [0, 1801] {
+            let fault = rate(Some("Pods"), Some(1), Some(period));
+            assert_eq!(fault, format!("{at}.period_seconds must be between 1 and 1800"));
+        }
+        let missing = format!("{at}.type is required; {at}.value is required; {at}.period_seconds is required");
+        assert_eq!(rate(None, None, None), missing);
+    }
+
+    #[test]
+    fn rules_alone_need_no_workload() {
+        let raw = RawAutoscaler { workload_name: Some("Not a name".into()), ..valid() };
+        assert!(validate_rules(&raw, TargetRange::Guide, true).is_ok());
+        let raw = RawAutoscaler { target_cpu_percent: Some(250), ..raw };
+        assert!(validate_rules(&raw, TargetRange::Guide, true).is_err());
+        let rules = validate_rules(&raw, TargetRange::Unbounded, true).unwrap();
+        assert_eq!(rules.targets.get(Metric::Cpu).map(TargetPercent::get), Some(250));
+        let negative = RawAutoscaler { target_cpu_percent: Some(-1), ..valid() };
+        let faults = validate_rules(&negative, TargetRange::Unbounded, false).unwrap_err().to_string();
+        assert_eq!(faults, "target_cpu_percent must be at least 0");
+        let without = RawAutoscaler { target_cpu_percent: None, ..valid() };
+        assert_eq!(validate_rules(&without, TargetRange::Guide, false).unwrap().targets, Targets::none());
+        let faults = validate_rules(&without, TargetRange::Unbounded, true).unwrap_err().to_string();
+        assert!(faults.starts_with("at least one of"), "{faults}");
+        assert!(validate_rules(&RawAutoscaler::default(), TargetRange::Guide, true).is_err());
+    }
+
     proptest::proptest! {
         #[test]
         fn whatever_is_accepted_is_within_its_limits(

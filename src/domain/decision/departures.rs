@@ -114,6 +114,19 @@ fn the_first_minutes_of_a_new_revision_do_not_count(
     assert_eq!(counts(&rolling_out(4, old, new)), expected);
 }
 
+#[rstest]
+#[case::they_carry_half_of_the_load(&[(HOUR, 35); 2], &[(100, 35); 2], Counts { hpa: 2, ours: 2 })]
+#[case::they_carry_most_of_it(&[(HOUR, 14); 1], &[(100, 56); 3], Counts { hpa: 3, ours: 3 })]
+#[case::they_are_busy_with_themselves(&[(HOUR, 35); 2], &[(100, 300); 2], Counts { hpa: 10, ours: 4 })]
+#[case::they_are_not_measured_yet(&[(HOUR, 21); 3], &[(0, 0); 1], Counts { hpa: 1, ours: 1 })]
+fn on_the_way_down_the_new_pods_of_a_rollout_count_with_what_they_carry(
+    #[case] old: &[(i64, u64)],
+    #[case] new: &[(i64, u64)],
+    #[case] expected: Counts,
+) {
+    assert_eq!(counts(&rolling_out(4, old, new)), expected);
+}
+
 #[test]
 fn the_memory_of_a_new_revision_counts_from_the_start() {
     let mut rules = prompt(1, 100);

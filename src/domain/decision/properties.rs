@@ -25,7 +25,8 @@ struct Life {
 
 impl Life {
     fn begin(rules: &ScalingRules) -> Self {
-        Self { rules: Arc::new(rules.clone()), state: State::default(), replicas: rules.bounds.min() }
+        let replicas = rules.bounds.min().midpoint(rules.bounds.max());
+        Self { rules: Arc::new(rules.clone()), state: State::default(), replicas }
     }
 
     /// Decides, and remembers it.

@@ -5,7 +5,7 @@ use proptest::sample::select;
 use super::super::autoscaler::ScalingRules;
 use super::super::decision::{State, decide};
 use super::super::fixtures::*;
-use super::super::observation::Observation;
+use super::super::observation::{GpuUsage, Observation};
 use super::*;
 
 const WIDE: LogBounds = LogBounds { entries: 1000, bytes: 1 << 30 };
@@ -180,6 +180,43 @@ fn a_larger_workload_costs_more() {
     let (one, hundred) = (of(1), of(100));
     assert!(hundred > one + 99 * 300, "a pod and its reading are some hundred bytes: {one}, {hundred}");
     assert!(hundred < one + 99 * 2000, "and no more: {one}, {hundred}");
+}
+
+/// What one more of something costs.
+fn cost(change: impl Fn(&mut Observation)) -> usize {
+    let of = |seen| {
+        let decision = decision_by(&Arc::new(prompt()), 0, seen);
+        Entry::new(decision, Outcome::Held, Reason::Paused, String::new()).bytes()
+    };
+    let base = observe(4, pods(1, 70, 50, at(0)));
+    let mut more = base.clone();
+    change(&mut more);
+    of(more) - of(base)
+}
+
+#[test]
+fn everything_that_an_entry_holds_is_reckoned() {
+    let reading = pod("stray", 0, 0, at(0)).usage.unwrap();
+    let bytes_of_reading = size_of_val(&*reading) + size_of_val(&reading.containers[0]) + "app".len();
+    assert_eq!(cost(|seen| seen.strays.push(reading.clone())), bytes_of_reading);
+    let bare = || pod("bare", 0, 0, at(0)).without_usage().with(|pod| pod.requests.containers.clear());
+    let bytes_of_bare = size_of::<ObservedPod>() + size_of_val(&*bare().pod) + "bare".len();
+    assert_eq!(cost(|seen| seen.pods.push(bare())), bytes_of_bare);
+    let whole = pod("bare", 70, 0, at(0));
+    let bytes_of_requests = size_of_val(&*whole.pod.requests.containers) + "app".len();
+    assert_eq!(cost(|seen| seen.pods.push(whole.clone())), bytes_of_bare + bytes_of_requests + bytes_of_reading);
+    let device = GpuReading {
+        device: "gpu-0".to_owned(),
+        measured_at: at(0),
+        utilization_percent: None,
+        memory_used_mib: None,
+        memory_total_mib: None,
+    };
+    let gpus = Arc::new(GpuUsage { devices: vec![device; 2] });
+    let with_gpus = ObservedPod { gpus: Some(gpus), ..bare() };
+    assert_eq!(cost(|seen| seen.pods.push(with_gpus.clone())), bytes_of_bare + 2 * size_of::<GpuReading>());
+    let undecided = Entry::undecided(at(0), Reason::FailedGetPods, "no answer".to_owned());
+    assert_eq!(undecided.bytes(), size_of::<Entry>() + "no answer".len());
 }
 
 proptest! {

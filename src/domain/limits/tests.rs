@@ -167,6 +167,14 @@ fn what_changed_within_the_period_is_reckoned(
 }
 
 #[test]
+fn a_policy_that_allows_more_than_all_numbers_hold_is_no_limit_but_for_the_hpa() {
+    let rules = paced(Max, &[(Percent, i32::MAX, 60)]);
+    let rate =
+        |rules: &ScalingRules| Limits { rules, events: &ScaleEvents::default(), current: 1000 }.rate(2000, at(0));
+    assert_eq!((rate(&rules), rate(&as_hpa(&rules))), (2000, 1000));
+}
+
+#[test]
 fn a_percentage_is_one_of_the_count_at_the_beginning_of_the_period() {
     let rules = paced(Max, &[(Percent, 50, 60)]);
     assert_eq!(rate(&rules, &[event(-10, Up, 2)], 12, 100), 15, "10 and half of it");
