@@ -43,7 +43,8 @@ struct Details {
     mode: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     service_mode: Option<&'static str>,
-    spec: SpecBody,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spec: Option<SpecBody>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,10 +75,17 @@ impl AutoscalerBody {
         Self { message: "Autoscaler updated successfully", ..Self::new(record, service_mode) }
     }
 
-    /// The answer to get, and an item of the answer to list.
+    /// The answer to get.
     pub fn new(record: &AutoscalerRecord, service_mode: Mode) -> Self {
         let newest = record.last_decision();
         Self::at(record, &record.snapshot(), record.status(), newest.as_deref(), service_mode)
+    }
+
+    /// An item of the answer to list: without the definition and the last decision, which are most of the text.
+    fn item(record: &AutoscalerRecord, service_mode: Mode) -> Self {
+        let mut item = Self::at(record, &record.snapshot(), record.status(), None, service_mode);
+        item.details.spec = None;
+        item
     }
 
     fn at(
@@ -123,7 +131,7 @@ impl Details {
             workload_type: workload.kind.as_str(),
             mode: if service_mode == Mode::Observe { service_mode } else { rules.mode }.as_str(),
             service_mode: shown_mode(service_mode),
-            spec: SpecBody::new(workload, &rules),
+            spec: Some(SpecBody::new(workload, &rules)),
             failure: snapshot.failure.clone(),
             restarts: Some(record.restarts()).filter(|&restarts| restarts > 0),
             metrics: metrics(&rules, snapshot),
@@ -155,7 +163,7 @@ pub struct ListBody {
 impl ListBody {
     /// A page, while the service is in `service_mode`.
     pub fn new(page: &Page, service_mode: Mode) -> Self {
-        let bodies = page.autoscalers.iter().map(|record| AutoscalerBody::new(record, service_mode));
+        let bodies = page.autoscalers.iter().map(|record| AutoscalerBody::item(record, service_mode));
         let autoscalers: Vec<_> = bodies.collect();
         Self { count: autoscalers.len(), autoscalers, r#continue: page.next.map(|next| next.to_string()) }
     }
