@@ -54,9 +54,10 @@ struct Side {
 }
 
 impl Side {
-    /// A Deployment of four pods on this node, each of which uses 70 % of its memory and 20 % of its CPU.
+    /// A Deployment of four pods on this node, each of which uses 70 % of its memory and little of its CPU, far from where
+    /// a percent more or less would count.
     async fn new(name: &str, node: &str) -> Self {
-        let namespace = Namespace::new(name, 20).await;
+        let namespace = Namespace::new(name, 10).await;
         namespace.set_memory(70);
         let deployment = json!({
             "metadata": {"name": NAME},
