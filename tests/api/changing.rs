@@ -30,7 +30,9 @@ async fn an_autoscaler_shows_its_definition_and_takes_it_back() {
     let (status, same) = app.patch(&id, &spec).await;
     assert_eq!((status, &same["details"]["spec"]), (StatusCode::OK, &spec), "and a change that changes nothing");
     let (_, list) = app.get("/api/v1/autoscaling").await;
-    assert_eq!(list["autoscalers"][0]["details"]["spec"], spec);
+    let item = &list["autoscalers"][0]["details"];
+    assert!(item["conditions"].is_array(), "a list has most of it");
+    assert!(item.get("spec").is_none() && item.get("last_decision").is_none(), "but not what is long: {item}");
     app.stop().await;
 }
 
