@@ -597,7 +597,9 @@ fn a_window_that_acts_with_another_size_says_so() {
     for rules in [as_hpa(&rules), rules] {
         let is_hpa = rules.is_hpa();
         let mut run = Run::start(rules.clone(), 10);
-        [42, 42, 42, 42].map(|cpu| assert_eq!(run.at_cpu(cpu).desired, 10));
+        for cpu in [42, 42, 42, 42] {
+            assert_eq!(run.at_cpu(cpu).desired, 10);
+        }
         let decision = run.at_cpu(14);
         assert_eq!(decision.steps[1..], [step(Rule::Stabilization, 2, 6, Reason::ScaleDownStabilized)]);
         assert_eq!(reason(&decision, ConditionKind::AbleToScale), (true, Reason::ScaleDownStabilized));
@@ -605,7 +607,9 @@ fn a_window_that_acts_with_another_size_says_so() {
         let message = &decision.condition(ConditionKind::AbleToScale).message;
         assert_eq!(message, "the highest recommendation of the scale-down window is used");
         let mut run = Run::start(rules, 2);
-        [210, 210, 140, 140].map(|cpu| assert_eq!(run.at_cpu(cpu).desired, 2));
+        for cpu in [210, 210, 140, 140] {
+            assert_eq!(run.at_cpu(cpu).desired, 2);
+        }
         let decision = run.at_cpu(175);
         let expected = if is_hpa { 4 } else { 6 };
         assert_eq!(decision.steps[1..], [step(Rule::Stabilization, 5, expected, Reason::ScaleUpStabilized)]);
@@ -613,4 +617,20 @@ fn a_window_that_acts_with_another_size_says_so() {
         let message = &decision.condition(ConditionKind::AbleToScale).message;
         assert_eq!(message, "another recommendation of the scale-up window is used");
     }
+}
+
+#[test]
+fn what_nothing_restrains_has_the_reason_of_the_free() {
+    let decide = |cpu| decide_once(&prompt(1, 10), observe(4, pods(4, cpu, 50, at(0))));
+    let message = |decision: &Decision| decision.condition(ConditionKind::AbleToScale).message.clone();
+    for (cpu, expected) in [
+        (70, "the recommended size matches the current size"),
+        (105, "the workload can go from 4 to 6"),
+        (35, "the workload can go from 4 to 2"),
+    ] {
+        let decision = decide(cpu);
+        assert_eq!((decision.reason, &*message(&decision)), (Reason::DesiredWithinRange, expected));
+    }
+    let decision = decide_once(&prompt(1, 10), observe(12, pods(12, 70, 50, at(0))));
+    assert_eq!(message(&decision), "the workload can go from 12 to 10");
 }
