@@ -368,7 +368,11 @@ impl Trail {
         let limits = Limits { rules, events, current: self.current };
         let wanted = self.number;
         self.limit_to(Rule::StepLimit, wanted, limits.step(self.number, now), "max_scale_change allows");
-        self.limit_to(Rule::RateLimit, wanted, limits.rate(self.number, now), "the policies allow");
+        let allowed = limits.rate(self.number, now);
+        // Where the policies reach just as far as the bound, the bound is named (as in the HPA).
+        if allowed != rules.bounds.clamp(self.number) {
+            self.limit_to(Rule::RateLimit, wanted, allowed, "the policies allow");
+        }
         let bounded = rules.bounds.clamp(self.number);
         if bounded < self.number {
             self.limited(Reason::TooManyReplicas, format!("{wanted} replicas are wanted, max_replicas is {bounded}"));
@@ -443,6 +447,8 @@ impl Trail {
 
 #[cfg(test)]
 mod departures;
+#[cfg(test)]
+mod hpa;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

@@ -175,4 +175,4 @@ pub fn direction(current: u32, wanted: u32) -> Option<Direction> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -565,3 +565,72 @@ fn a_metric_with_a_target_beside_an_unknown_one_is_still_measured() {
         assert!(decision.condition(ConditionKind::ScalingActive).holds);
     }
 }
+
+#[rstest]
+#[case::that_reaches_less_far(3, 7, &[Rule::RateLimit])]
+#[case::that_reaches_as_far(4, 8, &[Rule::Bounds])]
+#[case::that_reaches_further(5, 8, &[Rule::RateLimit, Rule::Bounds])]
+fn beside_a_bound_a_policy_is_named(#[case] pods_a_minute: i32, #[case] desired: u32, #[case] named: &[Rule]) {
+    let mut rules = prompt(1, 8);
+    paced(&mut rules, SelectPolicy::Max, RateUnit::Pods, pods_a_minute, 60);
+    for rules in [as_hpa(&rules), rules] {
+        let decision = decide_once(&rules, observe(4, pods(4, 700, 50, at(0))));
+        let steps: Vec<_> = decision.steps[1..].iter().map(|step| step.rule).collect();
+        assert_eq!((decision.desired, &*steps), (desired, named));
+    }
+}
+
+#[test]
+fn every_outcome_and_every_rule_has_a_name() {
+    let outcomes = ["scale_up", "scale_down", "no_change", "held", "observed", "failed"];
+    assert_eq!(Outcome::ALL.map(Outcome::as_str), outcomes);
+    let rules = [Rule::Metrics, Rule::Stabilization, Rule::StepLimit, Rule::RateLimit, Rule::Bounds];
+    let names = ["metrics", "stabilization", "step_limit", "rate_limit", "bounds"];
+    assert_eq!(rules.map(Rule::as_str), names);
+}
+
+#[test]
+fn a_window_that_acts_with_another_size_says_so() {
+    let mut rules = prompt(1, 20);
+    rules.scale_up.window = window(60);
+    rules.scale_down.window = window(60);
+    for rules in [as_hpa(&rules), rules] {
+        let is_hpa = rules.is_hpa();
+        let mut run = Run::start(rules.clone(), 10);
+        for cpu in [42, 42, 42, 42] {
+            assert_eq!(run.at_cpu(cpu).desired, 10);
+        }
+        let decision = run.at_cpu(14);
+        assert_eq!(decision.steps[1..], [step(Rule::Stabilization, 2, 6, Reason::ScaleDownStabilized)]);
+        assert_eq!(reason(&decision, ConditionKind::AbleToScale), (true, Reason::ScaleDownStabilized));
+        assert_eq!((decision.outcome, decision.reason), (Outcome::ScaleDown, Reason::ScaleDownStabilized));
+        let message = &decision.condition(ConditionKind::AbleToScale).message;
+        assert_eq!(message, "the highest recommendation of the scale-down window is used");
+        let mut run = Run::start(rules, 2);
+        for cpu in [210, 210, 140, 140] {
+            assert_eq!(run.at_cpu(cpu).desired, 2);
+        }
+        let decision = run.at_cpu(175);
+        let expected = if is_hpa { 4 } else { 6 };
+        assert_eq!(decision.steps[1..], [step(Rule::Stabilization, 5, expected, Reason::ScaleUpStabilized)]);
+        assert_eq!(reason(&decision, ConditionKind::AbleToScale), (true, Reason::ScaleUpStabilized));
+        let message = &decision.condition(ConditionKind::AbleToScale).message;
+        assert_eq!(message, "another recommendation of the scale-up window is used");
+    }
+}
+
+#[test]
+fn what_nothing_restrains_has_the_reason_of_the_free() {
+    let decide = |cpu| decide_once(&prompt(1, 10), observe(4, pods(4, cpu, 50, at(0))));
+    let message = |decision: &Decision| decision.condition(ConditionKind::AbleToScale).message.clone();
+    for (cpu, expected) in [
+        (70, "the recommended size matches the current size"),
+        (105, "the workload can go from 4 to 6"),
+        (35, "the workload can go from 4 to 2"),
+    ] {
+        let decision = decide(cpu);
+        assert_eq!((decision.reason, &*message(&decision)), (Reason::DesiredWithinRange, expected));
+    }
+    let decision = decide_once(&prompt(1, 10), observe(12, pods(12, 70, 50, at(0))));
+    assert_eq!(message(&decision), "the workload can go from 12 to 10");
+}

@@ -215,6 +215,9 @@ fn everything_that_an_entry_holds_is_reckoned() {
     let gpus = Arc::new(GpuUsage { devices: vec![device; 2] });
     let with_gpus = ObservedPod { gpus: Some(gpus), ..bare() };
     assert_eq!(cost(|seen| seen.pods.push(with_gpus.clone())), bytes_of_bare + 2 * size_of::<GpuReading>());
+    let rescaled = entry_of(decision_by(&Arc::new(prompt()), 0, observe(12, vec![])));
+    let (steps, seen) = (size_of::<super::super::decision::Step>(), size_of::<Observation>());
+    assert_eq!(rescaled.bytes(), size_of::<Entry>() + rescaled.message.len() + size_of::<Decision>() + steps + seen);
     let undecided = Entry::undecided(at(0), Reason::FailedGetPods, "no answer".to_owned());
     assert_eq!(undecided.bytes(), size_of::<Entry>() + "no answer".len());
 }

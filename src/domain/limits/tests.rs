@@ -226,13 +226,13 @@ fn a_policy_looks_at_all_events_of_its_period() {
 
 /// `storeScaleEvent` and `calculateScale{Up,Down}Limit…` once more, with the HPA's lists and its int32.
 #[derive(Default)]
-struct HpaEvents {
+pub(in crate::domain) struct HpaEvents {
     up: Vec<(i64, i32)>,
     down: Vec<(i64, i32)>,
 }
 
 impl HpaEvents {
-    fn store(&mut self, rules: &ScalingRules, now: i64, before: i32, after: i32) {
+    pub(in crate::domain) fn store(&mut self, rules: &ScalingRules, now: i64, before: i32, after: i32) {
         let is_up = after > before;
         let policy = if is_up { &rules.scale_up } else { &rules.scale_down };
         let longest = policy.policies.iter().map(|policy| policy.period().as_secs() as i64).max().unwrap_or(0);
@@ -244,7 +244,7 @@ impl HpaEvents {
         }
     }
 
-    fn allowed(&self, rules: &ScalingRules, now: i64, current: i32, wanted: i32) -> i32 {
+    pub(in crate::domain) fn allowed(&self, rules: &ScalingRules, now: i64, current: i32, wanted: i32) -> i32 {
         let is_up = wanted > current;
         let policy = if is_up { &rules.scale_up } else { &rules.scale_down };
         if policy.select_policy == Disabled {
