@@ -50,7 +50,7 @@ impl Entry {
         !changes && is_same && (self.outcome, self.reason) == (next.outcome, next.reason)
     }
 
-    /// About how many bytes it holds in memory, what it shares with others included.
+    /// About how many bytes it holds in memory. The pods do not count: as long as they live, others hold them as well.
     fn bytes(&self) -> usize {
         let decision = self.decision.as_ref().map_or(0, |decision| {
             let seen = &*decision.observation;
@@ -78,11 +78,9 @@ fn is_same(one: &Decision, other: &Decision) -> bool {
 }
 
 fn bytes_of_pod(observed: &ObservedPod) -> usize {
-    let pod = &observed.pod;
-    let requested = pod.requests.containers.iter().map(|container| size_of_val(container) + container.name.len());
     let usage = observed.usage.as_deref().map_or(0, bytes_of_usage);
     let gpus = observed.gpus.as_deref().map_or(0, |gpus| gpus.devices.len() * size_of::<GpuReading>());
-    size_of_val(observed) + size_of_val(&**pod) + pod.name.len() + requested.sum::<usize>() + usage + gpus
+    size_of_val(observed) + usage + gpus
 }
 
 fn bytes_of_usage(usage: &PodUsage) -> usize {

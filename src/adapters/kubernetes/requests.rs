@@ -48,7 +48,7 @@ fn gpus(resources: Option<&ResourceRequirements>) -> u32 {
         devices.into_iter().filter(|(name, _)| *name == "nvidia.com/gpu" || name.starts_with("nvidia.com/mig-"));
     of_gpus
         .filter_map(|(name, quantity)| amount(name, quantity)?.thousandths())
-        .map(|thousandths| u32::try_from(thousandths / 1_000).unwrap_or(0))
+        .map(|thousandths| u32::try_from(thousandths / 1_000).unwrap_or(u32::MAX))
         .fold(0, u32::saturating_add)
 }
 
