@@ -35,7 +35,17 @@ impl TestApp {
         Self::start_with(&SimulationSettings::default(), SPEED, |_| {}).await
     }
 
-    /// A service on these workloads, with settings as TOML.
+    /// A service that knows its cluster, in which the Deployment `web` has two pods, each at 50 % of its CPU.
+    pub async fn with_web() -> Self {
+        Self::start_with(&empty_cluster(), 20.0, |cluster| {
+            cluster.add_running_workloads([deployment("web", 2, 500.0)]).unwrap();
+        })
+        .await
+        .ready()
+        .await
+    }
+
+    /// A service on workloads of a test's own.
     pub async fn start_with(
         simulation: &SimulationSettings,
         speed: f64,
@@ -44,6 +54,7 @@ impl TestApp {
         Self::start_configured(simulation, speed, "", prepare).await
     }
 
+    /// The same with settings as TOML.
     pub async fn start_configured(
         simulation: &SimulationSettings,
         speed: f64,

@@ -4,16 +4,11 @@ use ai_storage_orchestrator::simulation::{SimulationSettings, WorkloadKind};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::app::{TestApp, answer, deployment, empty_cluster, request};
+use super::app::{TestApp, answer, request};
 
 /// Two pods of `web`, exactly at their target, under autoscaling.
 async fn with_web() -> (TestApp, String) {
-    let app = TestApp::start_with(&empty_cluster(), 20.0, |cluster| {
-        cluster.add_running_workloads([deployment("web", 2, 500.0)]).unwrap();
-    })
-    .await
-    .ready()
-    .await;
+    let app = TestApp::with_web().await;
     let id = app.created(&request("web")).await;
     app.wait_for(&id, "CPU is measured", |a| a["details"]["current_cpu_percent"] == 50).await;
     (app, id)

@@ -4,7 +4,7 @@ use ai_storage_orchestrator::simulation::{LoadCurve, WorkloadKind};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::app::{TestApp, deployment, empty_cluster, request};
+use super::app::{TestApp, request};
 
 async fn decisions(app: &TestApp, id: &str, query: &str) -> Vec<Value> {
     let (status, answer) = app.get(&format!("/api/v1/autoscaling/{id}/decisions{query}")).await;
@@ -16,12 +16,7 @@ async fn decisions(app: &TestApp, id: &str, query: &str) -> Vec<Value> {
 
 #[actix_web::test]
 async fn the_same_decision_again_and_again_is_one_and_a_change_another() {
-    let app = TestApp::start_with(&empty_cluster(), 20.0, |cluster| {
-        cluster.add_running_workloads([deployment("web", 2, 500.0)]).unwrap();
-    })
-    .await
-    .ready()
-    .await;
+    let app = TestApp::with_web().await;
     let id = app.created(&request("web")).await;
     let steady = |a: &Value| {
         a["details"]["last_decision"]["outcome"] == "no_change"
@@ -58,12 +53,7 @@ async fn the_same_decision_again_and_again_is_one_and_a_change_another() {
 
 #[actix_web::test]
 async fn what_cannot_be_decided_is_told_in_the_same_form() {
-    let app = TestApp::start_with(&empty_cluster(), 20.0, |cluster| {
-        cluster.add_running_workloads([deployment("web", 2, 500.0)]).unwrap();
-    })
-    .await
-    .ready()
-    .await;
+    let app = TestApp::with_web().await;
     let id = app.created(&request("web")).await;
     app.wait_for(&id, "it was evaluated", |a| a["details"]["last_decision"].is_object()).await;
     app.cluster.remove_workload(WorkloadKind::Deployment, "default", "web").unwrap();
@@ -76,12 +66,7 @@ async fn what_cannot_be_decided_is_told_in_the_same_form() {
 
 #[actix_web::test]
 async fn before_the_first_evaluation_there_is_no_decision() {
-    let app = TestApp::start_with(&empty_cluster(), 20.0, |cluster| {
-        cluster.add_running_workloads([deployment("web", 2, 500.0)]).unwrap();
-    })
-    .await
-    .ready()
-    .await;
+    let app = TestApp::with_web().await;
     let (_, created) = app.create(&request("web")).await;
     assert!(created["details"].get("last_decision").is_none());
     let id = created["autoscaling_id"].as_str().unwrap();
@@ -91,12 +76,7 @@ async fn before_the_first_evaluation_there_is_no_decision() {
 
 #[actix_web::test]
 async fn a_wrong_filter_is_refused_and_named() {
-    let app = TestApp::start_with(&empty_cluster(), 20.0, |cluster| {
-        cluster.add_running_workloads([deployment("web", 2, 500.0)]).unwrap();
-    })
-    .await
-    .ready()
-    .await;
+    let app = TestApp::with_web().await;
     let id = app.created(&request("web")).await;
     for (query, expected) in [
         ("limit=0", "limit must be"),

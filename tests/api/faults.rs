@@ -10,12 +10,7 @@ use super::app::{TestApp, condition, deployment, empty_cluster, request};
 
 /// Two pods of `web`, exactly at their target, under autoscaling.
 async fn with_web_at_its_target() -> (TestApp, String) {
-    let app = TestApp::start_with(&empty_cluster(), 20.0, |cluster| {
-        cluster.add_running_workloads([deployment("web", 2, 500.0)]).unwrap();
-    })
-    .await
-    .ready()
-    .await;
+    let app = TestApp::with_web().await;
     let id = app.created(&request("web")).await;
     app.wait_for(&id, "CPU is measured", |a| a["details"]["current_cpu_percent"] == 50).await;
     (app, id)

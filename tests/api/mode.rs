@@ -4,16 +4,11 @@ use ai_storage_orchestrator::simulation::{LoadCurve, WorkloadKind};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::app::{TestApp, deployment, empty_cluster, request};
+use super::app::{TestApp, request};
 
 #[actix_web::test]
 async fn with_the_brake_on_everything_is_decided_and_nothing_scaled() {
-    let app = TestApp::start_with(&empty_cluster(), 20.0, |cluster| {
-        cluster.add_running_workloads([deployment("web", 2, 500.0)]).unwrap();
-    })
-    .await
-    .ready()
-    .await;
+    let app = TestApp::with_web().await;
     let id = app.created(&request("web")).await;
     let before = app.wait_for(&id, "CPU is measured", |a| a["details"]["current_cpu_percent"] == 50).await;
     assert_eq!((&before["details"]["mode"], before["details"].get("service_mode")), (&json!("active"), None));

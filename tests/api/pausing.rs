@@ -4,7 +4,7 @@ use ai_storage_orchestrator::simulation::{LoadCurve, WorkloadKind};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::app::{TestApp, answer, condition, deployment, empty_cluster, request};
+use super::app::{TestApp, answer, condition, request};
 
 async fn post(app: &TestApp, id: &str, verb: &str) -> (StatusCode, Value) {
     answer(app.request(Method::POST, &format!("/api/v1/autoscaling/{id}/{verb}"))).await
@@ -12,12 +12,7 @@ async fn post(app: &TestApp, id: &str, verb: &str) -> (StatusCode, Value) {
 
 #[actix_web::test]
 async fn a_paused_autoscaler_scales_nothing_until_it_is_resumed() {
-    let app = TestApp::start_with(&empty_cluster(), 20.0, |cluster| {
-        cluster.add_running_workloads([deployment("web", 2, 500.0)]).unwrap();
-    })
-    .await
-    .ready()
-    .await;
+    let app = TestApp::with_web().await;
     let id = app.created(&request("web")).await;
     app.wait_for(&id, "CPU is measured", |a| a["details"]["current_cpu_percent"] == 50).await;
 

@@ -115,12 +115,7 @@ async fn in_steady_state_an_autoscaler_causes_no_request_of_its_own() {
 
 #[actix_web::test]
 async fn a_workload_scaled_to_zero_by_hand_stays_there() {
-    let app = TestApp::start_with(&empty_cluster(), 20.0, |cluster| {
-        cluster.add_running_workloads([deployment("web", 2, 500.0)]).unwrap();
-    })
-    .await
-    .ready()
-    .await;
+    let app = TestApp::with_web().await;
     let id = app.created(&request("web")).await;
     app.cluster.set_replicas(WorkloadKind::Deployment, "default", "web", 0).unwrap();
     let held =
