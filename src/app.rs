@@ -1,6 +1,7 @@
 //! The composition root: joins the adapters, the actors and the HTTP server, and runs them until it is told to stop.
 
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use actix_web::dev::Server;
 use actix_web::web::Data;
 
 use crate::actors::autoscaler::Shared;
+use crate::actors::brake::Brake;
 use crate::actors::collectors::resource::{CollectorSettings, ResourceCollector};
 use crate::actors::registry::Registry;
 use crate::actors::registry_handle::RegistryHandle;
@@ -118,11 +120,14 @@ impl Application {
         };
         let usage = ResourceCollector::new(cluster.metrics.clone(), clock, collector).start();
         let index = cluster.index.clone();
+        let brake = Arc::new(Brake::new(settings.scaling.mode()));
         let shared = Shared {
             cluster,
             usage: usage.recipient(),
             clock,
             max_age: settings.metrics.max_age(),
+            log_bounds: settings.decisions.bounds(),
+            brake: brake.clone(),
             totals: Default::default(),
         };
         let arbiters: Vec<_> = (0..threads(settings.actors.arbiters, 1)).map(|_| Arbiter::new()).collect();
@@ -132,6 +137,8 @@ impl Application {
 
         let state = Data::new(HttpState {
             registry,
+            brake,
+            max_age: settings.metrics.max_age(),
             index,
             cluster_name: name,
             on_loopback: bind.ip().is_loopback(),

@@ -16,14 +16,14 @@ pub struct Clock(Source);
 
 #[derive(Clone, Copy, Debug)]
 enum Source {
-    Wall,
+    Wall { epoch: DateTime<Utc>, started: Instant },
     Scaled { epoch: DateTime<Utc>, started: Instant, speed: f64 },
 }
 
 impl Clock {
     /// The machine's wall clock.
     pub fn wall() -> Self {
-        Self(Source::Wall)
+        Self(Source::Wall { epoch: Utc::now(), started: Instant::now() })
     }
 
     /// A clock that shows `epoch` now and runs `speed` times as fast as tokio's clock (which a test can pause).
@@ -41,18 +41,25 @@ impl Clock {
     /// The present time in the cluster.
     pub fn now(&self) -> DateTime<Utc> {
         match self.0 {
-            Source::Wall => Utc::now(),
-            Source::Scaled { epoch, started, speed } => {
-                let elapsed = started.elapsed().mul_f64(speed);
-                epoch + TimeDelta::from_std(elapsed).unwrap_or(TimeDelta::MAX)
-            }
+            Source::Wall { .. } => Utc::now(),
+            Source::Scaled { .. } => self.steady(),
         }
+    }
+
+    /// The present time by a clock that began with the wall clock and never jumps since, whatever is done to that:
+    /// for everything that measures how much time has passed.
+    pub fn steady(&self) -> DateTime<Utc> {
+        let (epoch, elapsed) = match self.0 {
+            Source::Wall { epoch, started } => (epoch, started.elapsed()),
+            Source::Scaled { epoch, started, speed } => (epoch, started.elapsed().mul_f64(speed)),
+        };
+        epoch + TimeDelta::from_std(elapsed).unwrap_or(TimeDelta::MAX)
     }
 
     /// How long `span` of the cluster's time takes on this machine.
     pub fn real(&self, span: Duration) -> Duration {
         match self.0 {
-            Source::Wall => span,
+            Source::Wall { .. } => span,
             Source::Scaled { speed, .. } => span.div_f64(speed),
         }
     }
@@ -95,6 +102,17 @@ mod tests {
         assert!(clock.now() >= at);
         assert!(clock.now() < at + TimeDelta::milliseconds(20));
         clock.sleep_until(DateTime::UNIX_EPOCH).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_steady_clock_goes_on_with_the_machine_s_and_not_with_the_wall_s() {
+        let clock = Clock::wall();
+        let (before, wall) = (clock.steady(), clock.now());
+        assert!((wall - before).abs() < TimeDelta::seconds(1));
+        // The tests' clock is ahead of the wall from here on.
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        assert_eq!(clock.steady() - before, TimeDelta::hours(1));
+        assert!(clock.now() - wall < TimeDelta::minutes(1));
     }
 
     #[tokio::test(start_paused = true)]

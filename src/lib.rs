@@ -3,7 +3,7 @@
 //! One way leads through it: a request reaches the [`http`] server, which asks the registry ([`actors`]); the registry
 //! runs one autoscaler actor per workload; that actor observes the workload through the [`ports`], which the
 //! [`adapters`] implement, lets [`domain::decision::decide`] decide, and scales. [`app`] joins the parts;
-//! [`simulation`] is a cluster in this process for when there is no other.
+//! [`simulation`] is a cluster in this process for when there is no other; [`what_if`] decides without any.
 //!
 //! ```text
 //! http -> actors: registry -> autoscaler -> domain::decide
@@ -21,3 +21,4 @@ pub mod http;
 pub mod ports;
 pub mod settings;
 pub mod simulation;
+pub mod what_if;

@@ -4,9 +4,11 @@ use std::io::Write;
 
 use ai_storage_orchestrator::app::{Application, ConnectedCluster};
 use ai_storage_orchestrator::clock::Clock;
+use ai_storage_orchestrator::domain::validation::TargetRange;
 use ai_storage_orchestrator::settings::{Flags, Settings, Surroundings};
+use ai_storage_orchestrator::what_if::{Verdict, evaluate_lines};
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Autoscales Kubernetes workloads by CPU, memory and GPU, and explains every decision
@@ -23,24 +25,51 @@ struct CommandLine {
 enum Command {
     /// Serve the API (the default)
     Serve(Flags),
+    /// Decide without a cluster: documents on standard input, one a line, decisions on standard output
+    Evaluate(EvaluateFlags),
+}
+
+#[derive(Args)]
+struct EvaluateFlags {
+    /// Allow targets of more than 100 %, as in manifests of the HPA
+    #[arg(long = "allow-over-100")]
+    allow_over_100: bool,
 }
 
 fn main() {
     let CommandLine { command, flags } = CommandLine::parse();
     let flags = match command {
+        Some(Command::Evaluate(flags)) => exit(evaluate(&flags)),
         Some(Command::Serve(flags)) => flags,
         None => flags,
     };
     let system = actix::System::new();
-    let code = match serve(&system, &flags) {
-        Ok(()) => 0,
+    // Without taking the system down, which would wait for a name server that does not answer.
+    exit(serve(&system, &flags).map(|()| ExitCode::Well))
+}
+
+/// How the process ends when nothing stopped it.
+enum ExitCode {
+    Well = 0,
+    SomeBad = 1,
+}
+
+fn exit(ended: anyhow::Result<ExitCode>) -> ! {
+    match ended {
+        Ok(code) => std::process::exit(code as i32),
         Err(error) => {
             eprintln!("ai-storage-orchestrator: {error:#}");
-            1
+            std::process::exit(1)
         }
-    };
-    // Without taking the system down, which would wait for a name server that does not answer.
-    std::process::exit(code)
+    }
+}
+
+fn evaluate(flags: &EvaluateFlags) -> anyhow::Result<ExitCode> {
+    let range = if flags.allow_over_100 { TargetRange::Unbounded } else { TargetRange::Guide };
+    Ok(match evaluate_lines(std::io::stdin().lock(), std::io::stdout().lock(), range)? {
+        Verdict::AllGood => ExitCode::Well,
+        Verdict::SomeBad => ExitCode::SomeBad,
+    })
 }
 
 fn serve(system: &actix::SystemRunner, flags: &Flags) -> anyhow::Result<()> {

@@ -11,6 +11,8 @@ use config::{Config, Environment, File, FileFormat};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use crate::domain::autoscaler::Mode;
+use crate::domain::decision_log::LogBounds;
 use crate::domain::namespaces::NamespaceRules;
 use crate::domain::validation::is_dns_label;
 use crate::simulation::SimulationSettings;
@@ -38,6 +40,9 @@ pub struct Flags {
     /// Work on the simulated cluster, whatever else is there
     #[arg(long, conflicts_with_all = ["kubeconfig", "context"])]
     pub simulated: bool,
+    /// Whether to scale (active) or only to decide and record (observe); it can be switched at run time
+    #[arg(long, value_name = "MODE")]
+    pub mode: Option<String>,
     /// How many times as fast as real time the simulated cluster runs
     #[arg(long, value_name = "FACTOR", allow_hyphen_values = true)]
     pub speed: Option<f64>,
@@ -53,6 +58,10 @@ pub struct Settings {
     pub cluster: Cluster,
     /// The metric sources.
     pub metrics: Metrics,
+    /// Whether anything is scaled.
+    pub scaling: Scaling,
+    /// What is remembered of decisions.
+    pub decisions: Decisions,
     /// Where workloads may be put under autoscaling.
     pub namespaces: Namespaces,
     /// The actor system.
@@ -232,6 +241,47 @@ impl Metrics {
     }
 }
 
+/// `[scaling]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scaling {
+    mode: ModeName,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct ModeName(Mode);
+
+impl TryFrom<String> for ModeName {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse().map(Self).map_err(|()| "it must be one of active or observe")
+    }
+}
+
+impl Scaling {
+    /// The mode in which the service starts.
+    pub fn mode(&self) -> Mode {
+        self.mode.0
+    }
+}
+
+/// `[decisions]`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decisions {
+    keep_entries: usize,
+    keep_kib: usize,
+}
+
+impl Decisions {
+    /// How much each autoscaler remembers.
+    pub fn bounds(&self) -> LogBounds {
+        LogBounds { entries: self.keep_entries, bytes: self.keep_kib.saturating_mul(1024) }
+    }
+}
+
 /// `[namespaces]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -333,6 +383,7 @@ impl Settings {
             .set_override_option("cluster.kubeconfig", flags.kubeconfig.clone())?
             .set_override_option("cluster.context", flags.context.clone())?
             .set_override_option("cluster.kind", flags.simulated.then_some("simulated"))?
+            .set_override_option("scaling.mode", flags.mode.clone())?
             .set_override_option("simulation.speed", flags.speed)?
             .build()?
             .try_deserialize()?;
@@ -358,6 +409,9 @@ impl Settings {
         }
         if self.actors.arbiters > 256 {
             return Err(SettingsError::Range("actors.arbiters must be at most 256"));
+        }
+        if !(1..=10_000).contains(&self.decisions.keep_entries) {
+            return Err(SettingsError::Range("decisions.keep_entries must be between 1 and 10000"));
         }
         if !(0.1..=1440.0).contains(&self.simulation.speed) {
             return Err(SettingsError::Range("simulation.speed must be between 0.1 and 1440"));

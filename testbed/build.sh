@@ -19,7 +19,7 @@ cd "$here"
 
 # The key stands for all that goes into the binary, and for the compiler.
 key=$({ go version
-        find . -type f \( -name '*.go' -o -name go.mod -o -name go.sum -o -name build.sh -o -path './manifests/*' \) -print0 \
+        find . -type f \( -name '*.go' -o -name go.mod -o -name go.sum -o -name go.sh -o -name build.sh -o -path './manifests/*' \) -print0 \
           | LC_ALL=C sort -z | xargs -0 sha256sum; } | sha256sum | cut -c1-16)
 dir=$cache/$key
 binary=$dir/testbed
@@ -98,7 +98,7 @@ else
     "5 to 12 minutes if the Go build cache is full of other things)"
 fi
 
-logged "downloading the Go modules" go list -deps -f '' .
+logged "downloading the Go modules" ./go.sh list -deps -f '' .
 
 # The versions that the components report. Without them kubectl cannot parse the server's version.
 version=$(go list -m -f '{{.Version}}' k8s.io/kubernetes)
@@ -110,7 +110,7 @@ for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
   ldflags+=" -X $package.gitCommit=unknown -X $package.gitTreeState=clean -X $package.buildDate=1970-01-01T00:00:00Z"
 done
 logged "compiling Kubernetes $version" \
-  env CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="$ldflags" -o "$new/testbed" .
+  ./go.sh build -buildvcs=false -ldflags="$ldflags" -o "$new/testbed" .
 
 rm -rf "$dir"
 mv "$new" "$dir"

@@ -17,6 +17,7 @@ const usage = `usage: testbed COMMAND [flags]
 
   cluster RUN_DIR [flags]   run a cluster in the foreground until SIGTERM or SIGINT (cluster --help)
   kubectl ...               the kubectl of the same Kubernetes version
+  hpa                       lets the HorizontalPodAutoscaler decide on JSON documents, one per line of stdin
 
 Single components, with their own flags (cluster starts them):
   etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kwok, metrics-server
@@ -33,6 +34,7 @@ var commands = map[string]func() int{
 	nameKwok:              kwokMain,
 	nameMetricsServer:     metricsServerMain,
 	"kubectl":             kubectlMain,
+	"hpa":                 hpaMain,
 	"help":                func() int { return printUsage(os.Stdout, 0) },
 	"--help":              func() int { return printUsage(os.Stdout, 0) },
 }

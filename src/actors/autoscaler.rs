@@ -5,16 +5,22 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
+use super::brake::Brake;
 use super::evaluation::{Action, Evaluation, Outcome};
-use super::messages::{GetUsage, Stop};
+use super::messages::{GetUsage, IntentChanged, Stop};
 use super::snapshot::{AutoscalerRecord, ScaleTotals, Snapshot, Status};
 use super::supervision::DeathNotice;
 use super::timer::Timer;
 use crate::clock::Clock;
 use crate::domain::Timestamp;
-use crate::domain::decision::{Condition, ConditionKind, Decision, Reason, State};
+use crate::domain::autoscaler::Direction;
+use crate::domain::condition::{Condition, ConditionKind};
+use crate::domain::decision::{Decision, Outcome as Verdict, State};
+use crate::domain::decision_log::{Entry, LogBounds};
 use crate::domain::limits::ScaleEvent;
+use crate::domain::reason::Reason;
 use crate::ports::{Cluster, ClusterError};
 
 /// What all autoscalers share.
@@ -28,6 +34,10 @@ pub struct Shared {
     pub clock: Clock,
     /// A reading older than this is unknown.
     pub max_age: Duration,
+    /// How much each autoscaler remembers of its decisions.
+    pub log_bounds: LogBounds,
+    /// The emergency brake.
+    pub brake: Arc<Brake>,
     /// Counts every scale operation.
     pub totals: Arc<ScaleTotals>,
 }
@@ -37,53 +47,73 @@ pub(super) struct Autoscaler {
     record: Arc<AutoscalerRecord>,
     shared: Shared,
     timer: Timer,
+    /// The next tick, when one is to come.
+    next_tick: Option<SpawnHandle>,
+    /// When the latest tick was due, by the clock that never jumps.
+    due: Timestamp,
     /// What the actor shows; the published one is a copy.
     snapshot: Snapshot,
     /// Whether its predecessor crashed and nothing has been evaluated since.
     crashed: bool,
     /// The failure that the log already tells of.
     reported: Option<String>,
-    evaluating: bool,
-    /// When the latest evaluation began.
-    began_at: Timestamp,
+    /// Cancels the evaluation in hand, if there is one.
+    evaluating: Option<CancellationToken>,
+    /// Whether to evaluate at once when the evaluation in hand is finished.
+    afresh: bool,
+    /// Whether to end when the evaluation in hand is finished.
+    stopping: bool,
     /// Whom to tell when the evaluation in hand is finished.
-    stopping: Vec<oneshot::Sender<()>>,
+    waiting: Vec<oneshot::Sender<()>>,
     /// Dropped with the actor.
     _notice: DeathNotice,
 }
 
 impl Autoscaler {
     pub(super) fn new(record: Arc<AutoscalerRecord>, shared: Shared, notice: DeathNotice) -> Self {
-        let timer = Timer::new(record.spec.rules.interval.length(), phase_seed(&record.id));
+        let timer = Timer::new(record.rules().interval.length(), phase_seed(&record.id));
         let snapshot = Snapshot::clone(&record.snapshot());
         let crashed = record.restarts() > 0;
-        let began_at = shared.clock.now();
+        let due = shared.clock.steady();
         Self {
             record,
             shared,
             timer,
+            next_tick: None,
+            due,
             snapshot,
             crashed,
             reported: None,
-            evaluating: false,
-            began_at,
-            stopping: Vec::new(),
+            evaluating: None,
+            afresh: false,
+            stopping: false,
+            waiting: Vec::new(),
             _notice: notice,
         }
     }
 
     fn tick(&mut self, context: &mut Context<Self>) {
-        let now = self.shared.clock.now();
+        let now = self.shared.clock.steady();
         let wait = self.timer.next_after(now);
-        context.run_later(self.shared.clock.real(wait), Self::tick);
-        if self.evaluating {
+        let next = now + wait;
+        let next_tick = context.run_later(self.shared.clock.real(wait), move |autoscaler, context| {
+            autoscaler.due = next;
+            autoscaler.tick(context);
+        });
+        if let Some(superseded) = self.next_tick.replace(next_tick) {
+            context.cancel_future(superseded);
+        }
+        if self.evaluating.is_some() {
             log::warn!("{}: the last evaluation is still under way, so this one is left out", self.record.id);
             return;
         }
-        self.evaluating = true;
-        self.began_at = now;
+        let cancel = self.record.deleted.child_token();
+        self.evaluating = Some(cancel.clone());
         let evaluation = Evaluation {
             record: self.record.clone(),
+            rules: self.record.rules(),
+            cancel,
+            brake: self.shared.brake.clone(),
             state: self.snapshot.state.clone(),
             uid: self.snapshot.uid.clone(),
             cluster: self.shared.cluster.clone(),
@@ -95,8 +125,28 @@ impl Autoscaler {
         context.spawn(evaluation.run().into_actor(self).map(Self::finish));
     }
 
+    /// Evaluates now, and by the timer from then on; or not at all while paused.
+    fn start_ticking(&mut self, context: &mut Context<Self>) {
+        if let Some(next_tick) = self.next_tick.take() {
+            context.cancel_future(next_tick);
+        }
+        self.timer = Timer::new(self.record.rules().interval.length(), phase_seed(&self.record.id));
+        self.due = self.shared.clock.steady();
+        if self.record.is_paused() {
+            self.show_paused();
+        } else {
+            self.tick(context);
+        }
+    }
+
+    fn show_paused(&mut self) {
+        let message = "the autoscaler is paused; resume it to have the workload scaled again";
+        self.replace_able(Condition::new(ConditionKind::AbleToScale, false, Reason::Paused, message));
+        self.record.publish(self.snapshot.clone());
+    }
+
     fn finish(outcome: Outcome, autoscaler: &mut Self, context: &mut Context<Self>) {
-        autoscaler.evaluating = false;
+        autoscaler.evaluating = None;
         let now = autoscaler.shared.clock.now();
         if !matches!(outcome, Outcome::Cancelled) && std::mem::take(&mut autoscaler.crashed) {
             autoscaler.snapshot.status = Status::Active;
@@ -105,41 +155,67 @@ impl Autoscaler {
         match outcome {
             Outcome::Cancelled => {}
             Outcome::WorkloadGone => autoscaler.workload_gone(now),
-            Outcome::Blind { error } => autoscaler.blind(&error, now),
+            Outcome::Blind { error } => autoscaler.blind(error, now),
             Outcome::Decided { decision, state, uid, action } => {
                 autoscaler.snapshot.uid = Some(uid);
                 autoscaler.decided(decision, state, action, now);
             }
         }
         autoscaler.record.publish(autoscaler.snapshot.clone());
-        if !autoscaler.stopping.is_empty() {
-            autoscaler.confirm_stop(context);
+        autoscaler.settle(context);
+    }
+
+    /// Does what had to wait for the evaluation in hand.
+    fn settle(&mut self, context: &mut Context<Self>) {
+        let waiting = std::mem::take(&mut self.waiting);
+        for waiting in waiting {
+            // Who has stopped waiting needs no answer.
+            let _ = waiting.send(());
+        }
+        if self.stopping {
+            context.stop();
+        } else if std::mem::take(&mut self.afresh) {
+            self.start_ticking(context);
         }
     }
 
+    /// Completes when the evaluation in hand is finished and what follows from that is done.
+    fn settled(&mut self, context: &mut Context<Self>) -> ResponseFuture<()> {
+        let (confirm, confirmed) = oneshot::channel();
+        self.waiting.push(confirm);
+        if self.evaluating.is_none() {
+            self.settle(context);
+        }
+        Box::pin(async move {
+            // An actor that dies instead of confirming does nothing more either.
+            let _ = confirmed.await;
+        })
+    }
+
     fn workload_gone(&mut self, now: Timestamp) {
-        let workload = &self.record.spec.workload;
+        let workload = &self.record.workload;
         // A workload that comes back is another one: nothing that was recommended for this one holds for it.
         self.snapshot.state = State::default();
         let message = format!("{} \"{}\" not found", workload.kind.lowercase(), workload.name);
-        self.nothing_known(now, Reason::FailedGetScale, &message);
+        self.nothing_known(now, Reason::FailedGetScale, message.clone());
         self.fail(message);
     }
 
-    fn blind(&mut self, error: &str, now: Timestamp) {
+    fn blind(&mut self, error: String, now: Timestamp) {
         self.nothing_known(now, Reason::FailedGetPods, error);
     }
 
     /// Shows that no decision can be made; the count stays the last known one.
-    fn nothing_known(&mut self, now: Timestamp, reason: Reason, message: &str) {
+    fn nothing_known(&mut self, now: Timestamp, reason: Reason, message: String) {
         let snapshot = &mut self.snapshot;
         snapshot.updated_at = Some(now);
         snapshot.decision = None;
         snapshot.desired_replicas = snapshot.current_replicas;
         snapshot.conditions = vec![
-            Condition::new(ConditionKind::AbleToScale, false, reason, message),
-            Condition::new(ConditionKind::ScalingActive, false, reason, message),
+            Condition::new(ConditionKind::AbleToScale, false, reason, message.clone()),
+            Condition::new(ConditionKind::ScalingActive, false, reason, message.clone()),
         ];
+        self.record.decided(Entry::undecided(now, reason, message));
     }
 
     fn decided(&mut self, decision: Arc<Decision>, state: State, action: Action, now: Timestamp) {
@@ -148,25 +224,50 @@ impl Autoscaler {
         self.snapshot.current_replicas = decision.current;
         self.snapshot.desired_replicas = decision.desired;
         self.snapshot.conditions = decision.conditions.to_vec();
-        match action {
-            Action::None => self.works(),
+        let (verdict, reason, message) = match action {
+            Action::None => {
+                self.works();
+                (decision.outcome, decision.reason, decision.sentence())
+            }
+            Action::Observed => {
+                self.works();
+                self.observed(&decision)
+            }
             Action::Scaled { at } => {
                 self.works();
-                self.scaled(&decision, at);
+                self.scaled(&decision, at)
             }
             Action::ReadFailed(error) => self.could_not_scale(Reason::FailedGetScale, &error),
             Action::ChangeFailed(error) => self.could_not_scale(Reason::FailedUpdateScale, &error),
-        }
+        };
+        self.record.decided(Entry::new(decision.clone(), verdict, reason, message));
         self.snapshot.decision = Some(decision);
     }
 
-    fn scaled(&mut self, decision: &Decision, at: Timestamp) {
-        let Some(direction) = decision.direction() else { return };
-        let change = decision.desired.abs_diff(decision.current);
-        // Dated by the beginning of its evaluation: however slow the cluster is, the next decision is an interval away.
-        self.snapshot.state.events.record(ScaleEvent { at: self.began_at, direction, change });
-        self.snapshot.count_scale(direction, at);
-        self.shared.totals.count(direction);
+    fn observed(&mut self, decision: &Decision) -> (Verdict, Reason, String) {
+        let message = format!("only observed, not done: {}", decision.sentence());
+        self.replace_able(Condition::new(ConditionKind::AbleToScale, false, Reason::ObserveOnly, message.clone()));
+        (Verdict::Observed, Reason::ObserveOnly, message)
+    }
+
+    fn scaled(&mut self, decision: &Decision, at: Timestamp) -> (Verdict, Reason, String) {
+        let sentence = decision.sentence();
+        let verdict = match decision.direction() {
+            Some(direction) => {
+                let change = decision.desired.abs_diff(decision.current);
+                // Dated by the time at which the evaluation was due: however slow the cluster is, the next decision is an
+                // interval away.
+                let event = ScaleEvent { at: self.due, direction, change };
+                self.snapshot.state.events.record(&decision.rules, event);
+                self.snapshot.count_scale(direction, at);
+                self.shared.totals.count(direction);
+                match direction {
+                    Direction::Up => Verdict::ScaleUp,
+                    Direction::Down => Verdict::ScaleDown,
+                }
+            }
+            None => Verdict::NoChange,
+        };
         self.snapshot.current_replicas = decision.desired;
         self.replace_able(Condition::new(
             ConditionKind::AbleToScale,
@@ -174,11 +275,13 @@ impl Autoscaler {
             Reason::SucceededRescale,
             format!("the workload was scaled from {} to {}", decision.current, decision.desired),
         ));
-        log::info!("{}: scaled {} {}", self.record.id, self.record.spec.workload, decision.sentence());
+        log::info!("{}: scaled {} {sentence}", self.record.id, self.record.workload);
+        let is_free = decision.reason == Reason::DesiredWithinRange;
+        (verdict, if is_free { Reason::SucceededRescale } else { decision.reason }, sentence)
     }
 
-    fn could_not_scale(&mut self, reason: Reason, error: &ClusterError) {
-        let workload = &self.record.spec.workload;
+    fn could_not_scale(&mut self, reason: Reason, error: &ClusterError) -> (Verdict, Reason, String) {
+        let workload = &self.record.workload;
         let verb = if reason == Reason::FailedGetScale { "read" } else { "change" };
         let message = format!("failed to {verb} the scale of {workload}: {error}");
         self.replace_able(Condition::new(ConditionKind::AbleToScale, false, reason, message.clone()));
@@ -186,13 +289,14 @@ impl Autoscaler {
         match error {
             ClusterError::Forbidden(_) => {
                 self.snapshot.forbidden = true;
-                self.fail(message);
+                self.fail(message.clone());
             }
-            ClusterError::NotFound(_) => self.fail(message),
+            ClusterError::NotFound(_) => self.fail(message.clone()),
             // Passes by itself. The workload exists, and unless scaling it was forbidden, nothing is known against it.
             _ if self.snapshot.forbidden => {}
             _ => self.recover(),
         }
+        (Verdict::Failed, reason, message)
     }
 
     fn replace_able(&mut self, able: Condition) {
@@ -209,7 +313,7 @@ impl Autoscaler {
     /// Logs a failure once, and not at each evaluation while it lasts.
     fn report(&mut self, message: &str) {
         if self.reported.as_deref() != Some(message) {
-            log::warn!("{}: {}: {message}", self.record.id, self.record.spec.workload);
+            log::warn!("{}: {}: {message}", self.record.id, self.record.workload);
             self.reported = Some(message.to_owned());
         }
     }
@@ -217,7 +321,7 @@ impl Autoscaler {
     /// Nothing stands in the way of scaling.
     fn works(&mut self) {
         if self.reported.take().is_some() {
-            log::info!("{}: {} can be scaled again", self.record.id, self.record.spec.workload);
+            log::info!("{}: {} can be scaled again", self.record.id, self.record.workload);
         }
         self.recover();
     }
@@ -227,21 +331,13 @@ impl Autoscaler {
         self.snapshot.failure = None;
         self.snapshot.status = Status::Active;
     }
-
-    fn confirm_stop(&mut self, context: &mut Context<Self>) {
-        for waiting in self.stopping.drain(..) {
-            // Who has stopped waiting needs no answer.
-            let _ = waiting.send(());
-        }
-        context.stop();
-    }
 }
 
 impl Actor for Autoscaler {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        self.tick(context);
+        self.start_ticking(context);
     }
 }
 
@@ -249,15 +345,20 @@ impl Handler<Stop> for Autoscaler {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, _: Stop, context: &mut Self::Context) -> Self::Result {
-        let (confirm, confirmed) = oneshot::channel();
-        self.stopping.push(confirm);
-        if !self.evaluating {
-            self.confirm_stop(context);
+        self.stopping = true;
+        self.settled(context)
+    }
+}
+
+impl Handler<IntentChanged> for Autoscaler {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: IntentChanged, context: &mut Self::Context) -> Self::Result {
+        if let Some(evaluating) = &self.evaluating {
+            evaluating.cancel();
         }
-        Box::pin(async move {
-            // An actor that dies instead of confirming does nothing more either.
-            let _ = confirmed.await;
-        })
+        self.afresh = true;
+        self.settled(context)
     }
 }
 

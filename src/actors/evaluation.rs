@@ -1,21 +1,25 @@
 //! One evaluation of one autoscaler, from looking at the workload to changing its scale.
 //!
-//! It owns all that it needs, so that the actor's mailbox stays free meanwhile. Deleting the autoscaler ends it at any
-//! point but one: a change that is already on its way to the API server is awaited, so that nothing scales afterwards.
+//! It owns all that it needs, so that the actor's mailbox stays free meanwhile. Deleting, pausing or changing the
+//! autoscaler ends it at any point but one: a change that is already on its way to the API server is awaited, so that
+//! nothing scales afterwards.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Recipient;
 use chrono::TimeDelta;
+use tokio_util::sync::CancellationToken;
 
+use super::brake::Brake;
 use super::messages::{GetUsage, UsageResult};
 use super::snapshot::AutoscalerRecord;
 use crate::clock::Clock;
 use crate::domain::Timestamp;
+use crate::domain::autoscaler::{Mode, ScalingRules};
 use crate::domain::decision::{Decision, State, decide};
-use crate::domain::observation::{Observation, Pod, SourceState};
-use crate::ports::{Cluster, ClusterError, Scale, UsageTable, WorkloadView};
+use crate::domain::observation::{Observation, ObservedPod, SourceState};
+use crate::ports::{Cluster, ClusterError, PodSelection, Scale, WorkloadView};
 
 /// How often a change is tried when others change the workload at the same time.
 const TRIES: usize = 3;
@@ -32,6 +36,10 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// All that an evaluation needs.
 pub(super) struct Evaluation {
     pub record: Arc<AutoscalerRecord>,
+    pub rules: Arc<ScalingRules>,
+    /// Ends the evaluation, unless it is changing something.
+    pub cancel: CancellationToken,
+    pub brake: Arc<Brake>,
     pub state: State,
     /// The workload that the state is about.
     pub uid: Option<Arc<str>>,
@@ -46,7 +54,7 @@ pub(super) struct Evaluation {
 
 /// What came of an evaluation.
 pub(super) enum Outcome {
-    /// The autoscaler was deleted meanwhile.
+    /// The autoscaler was deleted, paused or changed meanwhile.
     Cancelled,
     /// The workload does not exist.
     WorkloadGone,
@@ -60,6 +68,8 @@ pub(super) enum Outcome {
 pub(super) enum Action {
     /// It was to do nothing.
     None,
+    /// It was to scale, but the autoscaler or the service only observes.
+    Observed,
     /// The workload was scaled.
     Scaled { at: Timestamp },
     /// The scale could not be read.
@@ -81,61 +91,72 @@ enum Attempt {
 impl Evaluation {
     /// Runs the evaluation.
     pub(super) async fn run(mut self) -> Outcome {
-        let deleted = self.record.deleted.clone();
-        let Some(observed) = deleted.run_until_cancelled(self.observe()).await else { return Outcome::Cancelled };
+        let cancel = self.cancel.clone();
+        let Some(observed) = cancel.run_until_cancelled(self.observe()).await else { return Outcome::Cancelled };
         let (uid, mut observation) = match observed {
-            Ok(observed) => observed,
+            Ok((uid, observation)) => (uid, Arc::new(observation)),
             Err(outcome) => return outcome,
         };
-        if self.uid.as_ref().is_some_and(|known| *known != uid) {
+        if self.uid.as_ref().is_some_and(|known| *known != uid) && !self.rules.is_hpa() {
             // Deleted and created again meanwhile: nothing that was recommended for the old one holds for the new one.
+            // (The HPA remembers by the name.)
             self.state = State::default();
         }
         let mut moved = 0;
         loop {
             // Deciding again starts from the same state: one evaluation leaves one recommendation.
-            let (decision, state) = decide(&self.record.spec.rules, &self.state, &observation, self.clock.now());
-            let decision = Arc::new(decision);
-            match self.act(&decision, &uid).await {
+            let decision = Arc::new(decide(&self.rules, &self.state, observation.clone(), self.clock.steady()));
+            let action = match self.act(&decision, &uid).await {
                 Attempt::Cancelled => return Outcome::Cancelled,
-                Attempt::Ended(action) => return Outcome::Decided { decision, state, uid, action },
+                Attempt::Ended(action) => action,
                 Attempt::Moved { replicas } if moved < TRIES => {
                     moved += 1;
-                    observation.current_replicas = replicas;
+                    Arc::make_mut(&mut observation).current_replicas = replicas;
+                    continue;
                 }
-                Attempt::Moved { .. } => {
-                    let error = ClusterError::Conflict("the replicas keep being changed by somebody else".into());
-                    return Outcome::Decided { decision, state, uid, action: Action::ChangeFailed(error) };
-                }
-            }
+                Attempt::Moved { .. } => Action::ChangeFailed(ClusterError::Conflict(
+                    "the replicas keep being changed by somebody else".into(),
+                )),
+            };
+            let mut state = self.state;
+            state.remember(&decision);
+            return Outcome::Decided { decision, state, uid, action };
         }
     }
 
     async fn observe(&self) -> Result<(Arc<str>, Observation), Outcome> {
-        let workload = &self.record.spec.workload;
+        let namespace = &self.record.workload.namespace;
         // First what takes long, so that the picture of the workload is the latest.
         let usage = self.usage().await;
-        let (uid, current_replicas, mut pods) = match self.view().await {
-            WorkloadView::Present { uid, replicas, pods } => (uid, replicas, pods),
+        let (uid, current_replicas, revision, pods) = match self.view().await {
+            WorkloadView::Present { uid, replicas, revision, pods } => (uid, replicas, revision, pods),
             WorkloadView::Absent => return Err(Outcome::WorkloadGone),
             WorkloadView::Unknown { error } => return Err(Outcome::Blind { error }),
         };
-        let resource_source = match &usage {
-            Ok(table) => {
-                attach_usage(&mut pods, table, &workload.namespace);
-                SourceState::Read { name: table.source }
-            }
-            Err(error) => SourceState::Unavailable { error: error.to_string() },
+        let usage_of = |pod: &str| usage.as_ref().ok().and_then(|table| table.get(namespace, pod)).cloned();
+        let observation = Observation {
+            at: self.clock.now(),
+            current_replicas,
+            pods: pods.into_iter().map(|pod| ObservedPod { usage: usage_of(&pod.name), pod, gpus: None }).collect(),
+            revision,
+            // Nobody knows whose pods they were.
+            strays: Vec::new(),
+            resource_source: match &usage {
+                Ok(table) => SourceState::Read { name: table.source },
+                Err(error) => SourceState::Unavailable { error: error.to_string().into() },
+            },
+            gpu_source: SourceState::Unavailable { error: "no GPU metrics are collected".into() },
+            max_age: self.max_age,
         };
-        let gpu_source = SourceState::Unavailable { error: "no GPU metrics are collected".into() };
-        Ok((uid, Observation { current_replicas, pods, resource_source, gpu_source, max_age: self.max_age }))
+        Ok((uid, observation))
     }
 
     /// What the watches know. They may hear of a workload a moment later than the client who created it, so a new
     /// autoscaler does not take its absence at face value.
     async fn view(&self) -> WorkloadView {
+        let selection = if self.rules.is_hpa() { PodSelection::Selected } else { PodSelection::Owned };
         loop {
-            let view = self.cluster.index.view(&self.record.spec.workload);
+            let view = self.cluster.index.view(&self.record.workload, selection);
             let is_new = self.clock.now() - self.record.created_at < WATCH_LAG;
             if view != WorkloadView::Absent || !is_new {
                 return view;
@@ -145,7 +166,7 @@ impl Evaluation {
     }
 
     async fn usage(&self) -> UsageResult {
-        let ask = GetUsage { namespace: self.record.spec.workload.namespace.clone() };
+        let ask = GetUsage { namespace: self.record.workload.namespace.clone() };
         match self.usage.send(ask).timeout(USAGE_TIMEOUT).await {
             Ok(result) => result,
             Err(actix::MailboxError::Timeout) => Err(ClusterError::Timeout(USAGE_TIMEOUT)),
@@ -158,6 +179,9 @@ impl Evaluation {
     async fn act(&self, decision: &Decision, uid: &Arc<str>) -> Attempt {
         if decision.direction().is_none() {
             return self.check_permission().await;
+        }
+        if self.is_observing() {
+            return Attempt::Ended(Action::Observed);
         }
         let mut attempt = 0;
         loop {
@@ -174,11 +198,12 @@ impl Evaluation {
             if scale.replicas != decision.current {
                 return Attempt::Moved { replicas: scale.replicas };
             }
-            if self.record.deleted.is_cancelled() {
+            let Some(_permit) = self.brake.permit().await else { return Attempt::Ended(Action::Observed) };
+            if self.cancel.is_cancelled() {
                 return Attempt::Cancelled;
             }
             // From here on the change may happen whatever we do: its end is awaited even when the autoscaler is deleted.
-            let workload = &self.record.spec.workload;
+            let workload = &self.record.workload;
             match self.cluster.scaler.set(workload, decision.desired, scale.resource_version).await {
                 Ok(()) => return Attempt::Ended(Action::Scaled { at: self.clock.now() }),
                 Err(ClusterError::Conflict(_)) if attempt < TRIES => {}
@@ -190,6 +215,10 @@ impl Evaluation {
         }
     }
 
+    fn is_observing(&self) -> bool {
+        self.rules.mode == Mode::Observe || self.brake.mode() == Mode::Observe
+    }
+
     /// Whether a change took place although no answer came. Who deletes the autoscaler at that moment is not made to wait
     /// for this, so such a change is then not counted.
     async fn was_set_all_the_same(&self, error: &ClusterError, replicas: u32) -> bool {
@@ -199,26 +228,20 @@ impl Evaluation {
 
     /// `None` when the autoscaler was deleted meanwhile.
     async fn read_scale(&self) -> Option<Result<Scale, ClusterError>> {
-        let reading = self.cluster.scaler.read(&self.record.spec.workload);
-        self.record.deleted.run_until_cancelled(reading).await
+        let reading = self.cluster.scaler.read(&self.record.workload);
+        self.cancel.run_until_cancelled(reading).await
     }
 
     /// Only after a refusal: without it an autoscaler that has nothing to change would not learn that it may again.
     async fn check_permission(&self) -> Attempt {
-        if !self.was_forbidden {
+        if !self.was_forbidden || self.is_observing() {
             return Attempt::Ended(Action::None);
         }
-        let probing = self.cluster.scaler.probe(&self.record.spec.workload);
-        match self.record.deleted.run_until_cancelled(probing).await {
+        let probing = self.cluster.scaler.probe(&self.record.workload);
+        match self.cancel.run_until_cancelled(probing).await {
             None => Attempt::Cancelled,
             Some(Ok(())) => Attempt::Ended(Action::None),
             Some(Err(error)) => Attempt::Ended(Action::ChangeFailed(error)),
         }
-    }
-}
-
-fn attach_usage(pods: &mut [Pod], table: &UsageTable, namespace: &str) {
-    for pod in pods {
-        pod.usage = table.get(namespace, &pod.name).cloned();
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix::Message;
 
 use super::snapshot::{AutoscalerRecord, Status};
-use crate::domain::autoscaler::RequestedAutoscaler;
+use crate::domain::autoscaler::{RequestedAutoscaler, ScalingRules};
 use crate::ports::{ClusterError, ResolveError, UsageTable};
 
 /// To the registry, from a client: put a workload under autoscaling.
@@ -29,7 +29,9 @@ pub enum CreateError {
     #[error(transparent)]
     Workload(#[from] ResolveError),
     /// The workload has an autoscaler with another definition.
-    #[error("{workload} already has the autoscaler {id} with another definition; delete that first")]
+    #[error(
+        "{workload} already has the autoscaler {id} with another definition; change that with PATCH, or delete it first"
+    )]
     Exists {
         /// The existing one.
         id: String,
@@ -42,6 +44,41 @@ pub enum CreateError {
     /// The service is stopping.
     #[error("the service is stopping; try again in a moment")]
     Stopping,
+}
+
+/// To the registry, from a client: scale by other rules from now on. Once this is answered, nothing is scaled by the old
+/// ones any more.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Arc<AutoscalerRecord>, UpdateError>")]
+pub struct Update {
+    /// Which autoscaler.
+    pub id: String,
+    /// The rules that the new ones were made from.
+    pub expected: Arc<ScalingRules>,
+    /// The new rules.
+    pub rules: ScalingRules,
+}
+
+/// Why an autoscaler keeps its rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UpdateError {
+    /// It does not exist.
+    #[error("there is no such autoscaler")]
+    NotFound,
+    /// Its rules are not the expected ones any more.
+    #[error("the autoscaler was changed by somebody else meanwhile; try again")]
+    Changed,
+}
+
+/// To the registry, from a client: pause an autoscaler, or resume it. Once a pause is answered, it scales no more. The
+/// answer is `None` when it does not exist.
+#[derive(Debug, Message)]
+#[rtype(result = "Option<Arc<AutoscalerRecord>>")]
+pub struct SetPaused {
+    /// Which autoscaler.
+    pub id: String,
+    /// Whether it is to be paused.
+    pub paused: bool,
 }
 
 /// To the registry, from a client: look one autoscaler up.
@@ -116,6 +153,12 @@ pub(super) struct ActorGone {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(super) struct Stop;
+
+/// To an autoscaler, from the registry: something else is wanted of it. Answered when nothing happens by the old will any
+/// more.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct IntentChanged;
 
 /// The answer to [`GetUsage`].
 pub type UsageResult = Result<Arc<UsageTable>, ClusterError>;

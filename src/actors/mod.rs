@@ -5,6 +5,7 @@
 //! publish: a read never waits for a busy autoscaler.
 
 pub mod autoscaler;
+pub mod brake;
 pub mod collectors;
 mod evaluation;
 pub mod messages;

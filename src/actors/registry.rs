@@ -16,14 +16,13 @@ use uuid::Uuid;
 
 use super::autoscaler::{Autoscaler, Shared};
 use super::messages::{
-    ActorGone, Aggregate, Create, CreateError, Created, Delete, Drain, Get, GetAggregate, GetUsage, List, Page, Stop,
+    ActorGone, Aggregate, Create, CreateError, Created, Delete, Drain, Get, GetAggregate, GetUsage, IntentChanged,
+    List, Page, SetPaused, Stop, Update, UpdateError,
 };
-use super::snapshot::{AutoscalerRecord, Snapshot, Status};
+use super::snapshot::{AutoscalerRecord, Intent, Snapshot, Status};
 use super::supervision::{DeathNotice, restart_delay};
 use crate::domain::Timestamp;
-use crate::domain::autoscaler::{
-    AutoscalerSpec, Direction, Metric, RequestedAutoscaler, RequestedKind, ScalingRules, WorkloadRef,
-};
+use crate::domain::autoscaler::{Direction, Metric, RequestedAutoscaler, RequestedKind, ScalingRules, WorkloadRef};
 use crate::domain::namespaces::NamespaceRules;
 use crate::ports::{ClusterError, ResolvedWorkload};
 
@@ -85,7 +84,7 @@ impl Registry {
     /// The answer to a request for a workload that has an autoscaler; `None` when it has none.
     fn existing(&self, workload: &WorkloadRef, rules: &ScalingRules) -> Option<Result<Created, CreateError>> {
         let record = &self.autoscalers.get(self.by_workload.get(workload)?)?.record;
-        Some(if record.spec.rules == *rules {
+        Some(if *record.rules() == *rules {
             Ok(Created::Existing(record.clone()))
         } else {
             Err(CreateError::Exists { id: record.id.clone(), workload: workload.to_string() })
@@ -111,16 +110,22 @@ impl Registry {
         let record = Arc::new(AutoscalerRecord::new(
             self.free_id(),
             hpa_name(&resolved.workload),
-            AutoscalerSpec { workload: resolved.workload, rules },
+            resolved.workload,
+            rules,
             self.shared.clock.now(),
             resolved.replicas,
+            self.shared.log_bounds,
         ));
-        log::info!("{}: {} is under autoscaling from now on", record.id, record.spec.workload);
+        log::info!("{}: {} is under autoscaling from now on", record.id, record.workload);
         let entry = self.start(record.clone(), number, 0, address);
         self.by_id.insert(record.id.clone(), number);
-        self.by_workload.insert(record.spec.workload.clone(), number);
+        self.by_workload.insert(record.workload.clone(), number);
         self.autoscalers.insert(number, entry);
         Ok(Created::New(record))
+    }
+
+    fn entry(&self, id: &str) -> Option<&Entry> {
+        self.autoscalers.get(self.by_id.get(id)?)
     }
 
     fn free_id(&self) -> String {
@@ -165,7 +170,7 @@ impl Registry {
     fn remove(&mut self, id: &str) -> Option<Entry> {
         let number = self.by_id.remove(id)?;
         let entry = self.autoscalers.remove(&number)?;
-        self.by_workload.remove(&entry.record.spec.workload);
+        self.by_workload.remove(&entry.record.workload);
         Some(entry)
     }
 }
@@ -175,6 +180,17 @@ impl Entry {
     fn abandon(&self) -> impl Future<Output = ()> + use<> {
         self.record.deleted.cancel();
         self.finish()
+    }
+
+    /// Lets the autoscaler know that something else is wanted. Completes when nothing happens by the old will any more.
+    fn intend(&self, intent: Intent) -> impl Future<Output = Arc<AutoscalerRecord>> + use<> {
+        self.record.intend(intent);
+        let (record, told) = (self.record.clone(), self.address.send(IntentChanged));
+        async move {
+            // An actor that is gone does nothing; it will be started again with the new will.
+            let _ = told.await;
+            record
+        }
     }
 
     /// Completes when the evaluation in hand is finished and the autoscaler does nothing more.
@@ -224,7 +240,7 @@ impl Handler<Get> for Registry {
     type Result = Option<Arc<AutoscalerRecord>>;
 
     fn handle(&mut self, Get(id): Get, _: &mut Self::Context) -> Self::Result {
-        Some(self.autoscalers.get(self.by_id.get(&id)?)?.record.clone())
+        self.entry(&id).map(|entry| entry.record.clone())
     }
 }
 
@@ -233,8 +249,8 @@ impl Handler<List> for Registry {
 
     fn handle(&mut self, list: List, _: &mut Self::Context) -> Self::Result {
         let matches = |record: &AutoscalerRecord| {
-            list.namespace.as_ref().is_none_or(|namespace| *namespace == record.spec.workload.namespace)
-                && list.status.is_none_or(|status| status == record.snapshot().status)
+            list.namespace.as_ref().is_none_or(|namespace| *namespace == record.workload.namespace)
+                && list.status.is_none_or(|status| status == record.status())
         };
         let first = list.after.map_or(0, |after| after.saturating_add(1));
         let mut matching = self.autoscalers.range(first..).filter(|(_, entry)| matches(&entry.record)).peekable();
@@ -257,12 +273,46 @@ impl Handler<Delete> for Registry {
 
     fn handle(&mut self, Delete(id): Delete, _: &mut Self::Context) -> Self::Result {
         let Some(entry) = self.remove(&id) else { return Box::pin(async { false }) };
-        log::info!("{id}: {} is not under autoscaling any more", entry.record.spec.workload);
+        log::info!("{id}: {} is not under autoscaling any more", entry.record.workload);
         let stopped = entry.abandon();
         Box::pin(async move {
             stopped.await;
             true
         })
+    }
+}
+
+impl Handler<Update> for Registry {
+    type Result = ResponseFuture<Result<Arc<AutoscalerRecord>, UpdateError>>;
+
+    fn handle(&mut self, update: Update, _: &mut Self::Context) -> Self::Result {
+        let Some(entry) = self.entry(&update.id) else { return Box::pin(async { Err(UpdateError::NotFound) }) };
+        if !Arc::ptr_eq(&entry.record.rules(), &update.expected) {
+            return Box::pin(async { Err(UpdateError::Changed) });
+        }
+        if *update.expected == update.rules {
+            let record = entry.record.clone();
+            return Box::pin(async { Ok(record) });
+        }
+        log::info!("{}: {} is scaled by other rules from now on", update.id, entry.record.workload);
+        let changed = entry.intend(Intent { rules: Arc::new(update.rules), paused: entry.record.is_paused() });
+        Box::pin(async { Ok(changed.await) })
+    }
+}
+
+impl Handler<SetPaused> for Registry {
+    type Result = ResponseFuture<Option<Arc<AutoscalerRecord>>>;
+
+    fn handle(&mut self, SetPaused { id, paused }: SetPaused, _: &mut Self::Context) -> Self::Result {
+        let Some(entry) = self.entry(&id) else { return Box::pin(async { None }) };
+        let record = entry.record.clone();
+        // A pause that is under way is awaited by everyone who asks for it.
+        if !paused && !record.is_paused() {
+            return Box::pin(async { Some(record) });
+        }
+        log::info!("{id}: {} is {} from now on", record.workload, if paused { "paused" } else { "scaled again" });
+        let changed = entry.intend(Intent { rules: record.rules(), paused });
+        Box::pin(async { Some(changed.await) })
     }
 }
 
@@ -273,8 +323,8 @@ impl Handler<GetAggregate> for Registry {
         let active: Vec<_> = self
             .autoscalers
             .values()
+            .filter(|entry| entry.record.status() == Status::Active)
             .map(|entry| entry.record.snapshot())
-            .filter(|snapshot| snapshot.status == Status::Active)
             .collect();
         let known: Vec<f64> =
             active.iter().filter_map(|snapshot| snapshot.utilization_percent(Metric::Cpu)).map(f64::from).collect();

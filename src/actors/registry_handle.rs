@@ -8,11 +8,12 @@ use actix::prelude::*;
 use tokio::sync::Semaphore;
 
 use super::messages::{
-    Aggregate, Create, CreateError, Created, Delete, Drain, Get, GetAggregate, GetUsage, List, Page,
+    Aggregate, Create, CreateError, Created, Delete, Drain, Get, GetAggregate, GetUsage, List, Page, SetPaused, Update,
+    UpdateError,
 };
 use super::registry::Registry;
 use super::snapshot::AutoscalerRecord;
-use crate::domain::autoscaler::RequestedAutoscaler;
+use crate::domain::autoscaler::{RequestedAutoscaler, ScalingRules};
 
 /// The registry did not answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +72,21 @@ impl RegistryHandle {
     /// Puts a workload under autoscaling.
     pub async fn create(&self, requested: RequestedAutoscaler) -> Result<Result<Created, CreateError>, RegistryError> {
         self.ask(Create(requested)).await
+    }
+
+    /// Gives an autoscaler other rules, provided that it still has the expected ones.
+    pub async fn update(
+        &self,
+        id: &str,
+        expected: Arc<ScalingRules>,
+        rules: ScalingRules,
+    ) -> Result<Result<Arc<AutoscalerRecord>, UpdateError>, RegistryError> {
+        self.ask(Update { id: id.to_owned(), expected, rules }).await
+    }
+
+    /// Pauses an autoscaler, or resumes it; `None` when it does not exist.
+    pub async fn set_paused(&self, id: &str, paused: bool) -> Result<Option<Arc<AutoscalerRecord>>, RegistryError> {
+        self.ask(SetPaused { id: id.to_owned(), paused }).await
     }
 
     /// Looks one autoscaler up.

@@ -1,21 +1,23 @@
 //! What an autoscaler shows of itself. Its actor publishes a new snapshot after each evaluation; readers share it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::Timestamp;
-use crate::domain::autoscaler::{AutoscalerSpec, Direction, Metric};
-use crate::domain::decision::{Condition, Decision, State};
+use crate::domain::autoscaler::{Direction, Metric, ScalingRules, WorkloadRef};
+use crate::domain::condition::Condition;
+use crate::domain::decision::{Decision, State};
+use crate::domain::decision_log::{DecisionLog, Entry, LogBounds};
 
 /// An autoscaler's status in the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Status {
     /// It evaluates and may scale.
     Active,
-    /// It is paused.
+    /// It is paused; it evaluates nothing.
     Inactive,
     /// Its workload is gone, may not be scaled, or its actor crashed. It recovers by itself.
     Failed,
@@ -88,7 +90,13 @@ impl Snapshot {
     /// The measured utilisation of a metric in percent; `None` when it is unknown.
     pub fn utilization_percent(&self, metric: Metric) -> Option<u32> {
         let reports = &self.decision.as_ref()?.metrics;
-        reports.iter().find(|report| report.metric == metric)?.utilization.as_ref().ok().map(|u| u.percent)
+        reports
+            .iter()
+            .find(|report| report.metric == metric)?
+            .utilization
+            .as_ref()
+            .ok()
+            .map(|u| u.percent.max(0).unsigned_abs())
     }
 
     pub(super) fn count_scale(&mut self, direction: Direction, at: Timestamp) {
@@ -100,44 +108,90 @@ impl Snapshot {
     }
 }
 
-/// An autoscaler's identity and its latest snapshot; shared by the registry, its actor and readers.
+/// What a client wants of an autoscaler at present.
+#[derive(Debug)]
+pub(super) struct Intent {
+    pub(super) rules: Arc<ScalingRules>,
+    pub(super) paused: bool,
+}
+
+/// An autoscaler's identity, what is wanted of it, and what it did; shared by the registry, its actor and readers.
 #[derive(Debug)]
 pub struct AutoscalerRecord {
     /// `autoscaler-<8 hex>`.
     pub id: String,
     /// `hpa-<workload>-<6 hex>`.
     pub hpa_name: String,
-    /// Its definition.
-    pub spec: AutoscalerSpec,
+    /// The workload that it scales.
+    pub workload: WorkloadRef,
     /// When it was created.
     pub created_at: Timestamp,
     /// How often its actor crashed and was started again.
     pub(super) restarts: AtomicU32,
     /// Ends its work; nothing is scaled once this is cancelled.
     pub(super) deleted: CancellationToken,
+    intent: ArcSwap<Intent>,
     first: Arc<Snapshot>,
     latest: ArcSwap<Snapshot>,
+    log: Mutex<DecisionLog>,
 }
 
 impl AutoscalerRecord {
     pub(super) fn new(
         id: String,
         hpa_name: String,
-        spec: AutoscalerSpec,
+        workload: WorkloadRef,
+        rules: ScalingRules,
         created_at: Timestamp,
         replicas: u32,
+        log: LogBounds,
     ) -> Self {
         let first = Arc::new(Snapshot::new(replicas));
         Self {
             id,
             hpa_name,
-            spec,
+            workload,
             created_at,
             restarts: AtomicU32::new(0),
             deleted: CancellationToken::new(),
+            intent: ArcSwap::from_pointee(Intent { rules: Arc::new(rules), paused: false }),
             latest: ArcSwap::new(first.clone()),
             first,
+            log: Mutex::new(DecisionLog::new(log)),
         }
+    }
+
+    /// How it scales its workload.
+    pub fn rules(&self) -> Arc<ScalingRules> {
+        self.intent.load().rules.clone()
+    }
+
+    /// Whether it is paused.
+    pub fn is_paused(&self) -> bool {
+        self.intent.load().paused
+    }
+
+    pub(super) fn intend(&self, intent: Intent) {
+        self.intent.store(Arc::new(intent));
+    }
+
+    /// Its status now.
+    pub fn status(&self) -> Status {
+        if self.is_paused() { Status::Inactive } else { self.snapshot().status }
+    }
+
+    /// What it decided of late, newest first.
+    pub fn decisions(&self) -> Vec<Arc<Entry>> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).newest_first().cloned().collect()
+    }
+
+    /// What it decided last.
+    pub fn last_decision(&self) -> Option<Arc<Entry>> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).newest_first().next().cloned()
+    }
+
+    pub(super) fn decided(&self, entry: Entry) {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).add(entry);
     }
 
     /// The snapshot of its creation, before any evaluation.

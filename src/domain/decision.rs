@@ -12,7 +12,7 @@ use super::observation::Observation;
 use super::reason::Reason;
 use super::stabilization::{History, Stabilized};
 use super::standing::{InFlight, Rollout, Survey};
-use super::utilization::{self, MetricReport};
+use super::utilization::{self, MetricReport, Proposal};
 
 /// What an autoscaler remembers from one decision to the next.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -204,7 +204,7 @@ pub fn decide_with(
 /// The greatest proposal. An unknown metric might have asked for more, so without it nothing goes down.
 fn recommend(current: u32, metrics: &[MetricReport], trail: &mut Trail) -> Option<u32> {
     trail.activate(metrics);
-    let greatest = metrics.iter().filter_map(|report| report.proposal.as_ref()).map(|p| p.replicas).max()?;
+    let greatest = metrics.iter().filter_map(|report| report.proposal.as_ref()).map(Proposal::wanted).max()?;
     match first_unknown(metrics) {
         Some(unknown) if greatest < current => {
             trail.deactivate(unknown);

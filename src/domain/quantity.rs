@@ -126,7 +126,8 @@ impl Number<'_> {
     fn overflowed(&self, exact: Option<u128>) -> i64 {
         if self.suffix.two > 0 {
             // Capped at the greatest int64 before it is multiplied.
-            return i64::MAX.wrapping_mul(1000);
+            let most = i64::MAX.unsigned_abs().into();
+            return exact.filter(|exact| exact / 1000 <= most).unwrap_or(most.wrapping_mul(1000)) as i64;
         }
         let places = self.whole.len().max(1) + self.fraction.len();
         if places > 18 {
@@ -216,6 +217,7 @@ mod tests {
     #[case::gives_up_with_an_exponent("1e400", 0)]
     #[case::multiplied_by_a_thousand("12345678901234567", -6_101_065_172_474_984_616)]
     #[case::capped("17Ei", -1_000)]
+    #[case::binary_and_wrapped("1Ei", i64::MIN)]
     #[case::beyond_everything("99999999999999999999999999999999999999999999", 0)]
     fn an_impossible_amount_is_none_but_in_go(#[case] text: &str, #[case] in_go: i64) {
         let amount: Amount = text.parse().unwrap();

@@ -104,8 +104,16 @@ pub struct Proposal {
     pub target: TargetPercent,
     /// The utilisation that the proposal follows from: the measured one, with what is on its way or missing filled in.
     pub effective_percent: i32,
-    /// The proposed number of replicas.
-    pub replicas: u32,
+    /// The proposed number of replicas. Negative only under `compatibility: "hpa"`, when the HPA's numbers overflow; it
+    /// goes on as if that were 0.
+    pub replicas: i32,
+}
+
+impl Proposal {
+    /// The proposed number as it goes on: never negative.
+    pub fn wanted(&self) -> u32 {
+        u32::try_from(self.replicas).unwrap_or(0)
+    }
 }
 
 /// One metric of one decision.
@@ -268,6 +276,11 @@ struct Question<'a> {
 }
 
 impl Question<'_> {
+    /// The current count as Kubernetes has it.
+    fn current(&self) -> i32 {
+        i32::try_from(self.current).unwrap_or(i32::MAX)
+    }
+
     fn ratio(&self, percent: i32) -> f64 {
         f64::from(percent) / f64::from(self.target.get())
     }
@@ -295,12 +308,12 @@ impl Question<'_> {
         let effective = self.ratio(effective_percent);
         let turned = (measured < 1.0 && effective > 1.0) || (measured > 1.0 && effective < 1.0);
         let replicas = if self.is_within_tolerance(effective) || turned {
-            self.current
+            self.current()
         } else if effective > 1.0 {
             // Sized on the replicas: the surplus pods of a rolling update will be gone when the new ones come.
-            whole_replicas(effective * f64::from(self.current)).max(self.current)
+            whole_replicas(effective * f64::from(self.current)).max(self.current())
         } else {
-            whole_replicas(effective * filled.pods as f64).min(self.current)
+            whole_replicas(effective * filled.pods as f64).min(self.current())
         };
         Proposal { target: self.target, effective_percent, replicas }
     }
@@ -338,7 +351,7 @@ impl Question<'_> {
     /// `GetResourceReplicas` after the first ratio, in its own number types; `None` when the requests overflow to 0.
     fn as_hpa(&self, sample: &Sample) -> Option<Proposal> {
         let measured = self.ratio(sample.utilization.percent);
-        let current = i32::try_from(self.current).unwrap_or(i32::MAX);
+        let current = self.current();
         let is_filled_up = !sample.unready.is_empty() && measured > 1.0;
         let mut sum = sample.measured;
         if measured < 1.0 {
@@ -362,15 +375,13 @@ impl Question<'_> {
             let is_against_the_load = (effective < 1.0 && wanted > current) || (effective > 1.0 && wanted < current);
             if turned || is_against_the_load { current } else { wanted }
         };
-        // A negative number is what the HPA makes of more than an int32. It goes on as if it were 0, and so do we.
-        let replicas = u32::try_from(replicas).unwrap_or(0);
         Some(Proposal { target: self.target, effective_percent, replicas })
     }
 }
 
 /// Rounded up, as the HPA does, within the range of a replica count.
-fn whole_replicas(replicas: f64) -> u32 {
-    replicas.ceil().clamp(0.0, f64::from(i32::MAX)) as u32
+fn whole_replicas(replicas: f64) -> i32 {
+    replicas.ceil().clamp(0.0, f64::from(i32::MAX)) as i32
 }
 
 /// Rounded up to an int32 as Go does it on amd64: what does not fit is the least one.
@@ -385,10 +396,10 @@ pub(super) fn counted(rules: &ScalingRules, amount: Amount) -> Option<i64> {
 }
 
 /// A GPU's 100 %, in the thousandths that everything is summed in.
-pub(super) const WHOLE_GPU: i64 = 100_000;
+pub const WHOLE_GPU: i64 = 100_000;
 
 /// What a pod requests of the metric (`calculateRequests`).
-fn request(metric: Metric, rules: &ScalingRules, pod: &ObservedPod) -> Result<i64, MetricError> {
+pub fn request(metric: Metric, rules: &ScalingRules, pod: &ObservedPod) -> Result<i64, MetricError> {
     let (name, requests) = (&pod.pod.name, &pod.pod.requests);
     if metric == Metric::Gpu {
         return Ok(i64::from(requests.gpus) * WHOLE_GPU);

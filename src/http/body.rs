@@ -1,19 +1,17 @@
 //! Reads JSON request bodies, strictly: nothing is guessed, and each refusal says what is wrong and where.
 
-use std::fmt;
-use std::marker::PhantomData;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Bytes, Payload};
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::error::ApiError;
+use super::json::read_object;
+use super::wire::{CreateRequest, MergePatch};
 
 /// The largest body that is read.
 const LARGEST: usize = 64 * 1024;
@@ -23,20 +21,31 @@ const TIME_TO_SEND: Duration = Duration::from_secs(10);
 
 /// Reads the body as a JSON object.
 pub async fn read_json<T: DeserializeOwned>(request: &HttpRequest, payload: Payload) -> Result<T, ApiError> {
-    require_json(request)?;
+    require_media_type(request, &[JSON])?;
     parse(&read(request, payload).await?)
 }
 
-fn require_json(request: &HttpRequest) -> Result<(), ApiError> {
+/// Reads the body as a JSON merge patch.
+pub async fn read_merge_patch(request: &HttpRequest, payload: Payload) -> Result<MergePatch, ApiError> {
+    require_media_type(request, &[JSON, "application/merge-patch+json"])?;
+    let bytes = read(request, payload).await?;
+    // A null for an unknown field would change nothing and go unnoticed.
+    parse::<CreateRequest>(&bytes)?;
+    parse(&bytes)
+}
+
+const JSON: &str = "application/json";
+
+fn require_media_type(request: &HttpRequest, allowed: &[&str]) -> Result<(), ApiError> {
     let header = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = header.split(';').next().unwrap_or_default().trim();
-    if media_type.eq_ignore_ascii_case("application/json") {
+    if allowed.iter().any(|allowed| media_type.eq_ignore_ascii_case(allowed)) {
         return Ok(());
     }
     Err(ApiError::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "Unsupported media type",
-        "send the body as JSON with the header \"Content-Type: application/json\"",
+        format!("send the body as JSON with the header \"Content-Type: {}\"", allowed.join("\" or \"")),
     ))
 }
 
@@ -69,49 +78,12 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(ApiError::invalid_format("the request body is empty; send a JSON object"));
     }
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value: Object<T> = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let path = error.path().to_string();
-        let cause = error.into_inner();
-        // The path of a fault of the whole body is "." or "?", which says nothing.
-        ApiError::invalid_format(if matches!(path.as_str(), "." | "?") {
-            cause.to_string()
-        } else {
-            format!("{path}: {cause}")
-        })
-    })?;
-    deserializer.end().map_err(|error| ApiError::invalid_format(error.to_string()))?;
-    Ok(value.0)
-}
-
-/// A `T` that is written as a JSON object. (serde takes an array of the fields' values as well.)
-#[derive(Clone, Debug)]
-pub struct Object<T>(pub T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ObjectVisitor<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
-            type Value = Object<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
-            }
-        }
-
-        deserializer.deserialize_map(ObjectVisitor(PhantomData))
-    }
+    read_object(bytes).map_err(|error| ApiError::invalid_format(error.to_string()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::wire::CreateRequest;
 
     fn fault(body: &str) -> String {
         parse::<CreateRequest>(body.as_bytes()).expect_err("the body must be refused").to_string()

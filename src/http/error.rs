@@ -7,6 +7,8 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
+use super::json::shortened;
+use super::wire::{EvaluateError, PatchError};
 use crate::actors::messages::CreateError;
 use crate::actors::registry_handle::RegistryError;
 use crate::domain::validation::ValidationErrors;
@@ -36,12 +38,7 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 impl ApiError {
     /// An error with its status code, its title and what to do about it.
     pub fn new(status: StatusCode, error: &'static str, details: impl Into<String>) -> Self {
-        let mut details: String = details.into();
-        if let Some((end, _)) = details.char_indices().nth(LONGEST_DETAILS) {
-            details.truncate(end);
-            details.push('…');
-        }
-        Self { status, error, details, header: None }
+        Self { status, error, details: shortened(details.into(), LONGEST_DETAILS), header: None }
     }
 
     fn with_header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
@@ -89,6 +86,15 @@ impl ApiError {
         .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
     }
 
+    /// Others changed the autoscaler again and again in the meantime.
+    pub fn changed_meanwhile(id: &str) -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "Autoscaler was changed meanwhile",
+            format!("autoscaler {id} was changed by others each time that this change was tried; try again"),
+        )
+    }
+
     fn unavailable(error: &'static str, details: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, error, details).with_header(header::RETRY_AFTER, RETRY_AFTER)
     }
@@ -127,6 +133,21 @@ impl ResponseError for ApiError {
 impl From<ValidationErrors> for ApiError {
     fn from(errors: ValidationErrors) -> Self {
         Self::validation(errors.to_string())
+    }
+}
+
+impl From<EvaluateError> for ApiError {
+    fn from(error: EvaluateError) -> Self {
+        Self::validation(error.to_string())
+    }
+}
+
+impl From<PatchError> for ApiError {
+    fn from(error: PatchError) -> Self {
+        match error {
+            PatchError::Malformed(fault) => Self::invalid_format(fault.to_string()),
+            PatchError::Rules(_) | PatchError::OtherWorkload(_) => Self::validation(error.to_string()),
+        }
     }
 }
 

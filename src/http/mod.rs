@@ -5,10 +5,11 @@
 mod body;
 mod error;
 mod gate;
+pub(crate) mod json;
 mod routes;
 mod server;
 mod state;
-mod wire;
+pub(crate) mod wire;
 
 pub use server::{HttpServerSettings, serve};
 pub use state::HttpState;

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::actors::brake::Brake;
 use crate::actors::registry_handle::RegistryHandle;
 use crate::ports::WorkloadIndex;
 
@@ -12,6 +14,10 @@ use crate::ports::WorkloadIndex;
 pub struct HttpState {
     /// The registry.
     pub registry: RegistryHandle,
+    /// The emergency brake.
+    pub brake: Arc<Brake>,
+    /// A reading of a what-if older than this is unknown.
+    pub max_age: Duration,
     /// Knows whether the cluster is known.
     pub index: Arc<dyn WorkloadIndex>,
     /// The cluster's name for people.

@@ -9,11 +9,12 @@ use ai_storage_orchestrator::clock::Clock;
 use ai_storage_orchestrator::domain::Timestamp;
 use ai_storage_orchestrator::domain::autoscaler::{RequestedKind, WorkloadKind, WorkloadRef};
 use ai_storage_orchestrator::domain::observation::{
-    ContainerRequests, ContainerUsage, MilliUnits, Pod, PodPhase, PodRequests, PodUsage, Readiness, ResourceRequests,
+    ContainerRequests, ContainerUsage, Pod, PodPhase, PodRequests, PodUsage, Readiness, ResourceRequests,
 };
+use ai_storage_orchestrator::domain::quantity::Amount;
 use ai_storage_orchestrator::ports::{
-    Cluster, ClusterError, PortFuture, ResolveError, ResolvedWorkload, ResourceMetrics, Scale, Scope, UsageTable,
-    WorkloadIndex, WorkloadResolver, WorkloadScaler, WorkloadView,
+    Cluster, ClusterError, PodSelection, PortFuture, ResolveError, ResolvedWorkload, ResourceMetrics, Scale, Scope,
+    UsageTable, WorkloadIndex, WorkloadResolver, WorkloadScaler, WorkloadView,
 };
 use chrono::TimeDelta;
 use tokio::sync::{Semaphore, watch};
@@ -258,22 +259,24 @@ fn not_found(name: &str) -> ClusterError {
     ClusterError::NotFound(format!("deployments.apps \"{name}\" not found"))
 }
 
-fn pods(clock: &Clock, name: &str, replicas: u32) -> Vec<Pod> {
+fn pods(clock: &Clock, name: &str, replicas: u32) -> Vec<Arc<Pod>> {
     let started = clock.now() - TimeDelta::hours(1);
     let requests = ContainerRequests {
         name: "main".into(),
-        resources: ResourceRequests { cpu: Some(MilliUnits(1000)), memory: None },
+        resources: ResourceRequests { cpu: Some(Amount::from_thousandths(1000)), memory: None },
     };
     (0..replicas)
         .map(|number| Pod {
+            revision: None,
+            unschedulable: None,
             name: format!("{name}-{number}"),
             phase: PodPhase::Running,
             terminating: false,
             readiness: Some(Readiness { is_false: false, changed_at: started }),
             started_at: Some(started),
             requests: PodRequests { containers: vec![requests.clone()], ..PodRequests::default() },
-            usage: None,
         })
+        .map(Arc::new)
         .collect()
 }
 
@@ -298,7 +301,7 @@ impl WorkloadResolver for FakeCluster {
 }
 
 impl WorkloadIndex for FakeCluster {
-    fn view(&self, workload: &WorkloadRef) -> WorkloadView {
+    fn view(&self, workload: &WorkloadRef, _: PodSelection) -> WorkloadView {
         match self.called(Op::View, &workload.name, None) {
             Answer::Truth => {}
             Answer::Panics => panic!("scripted panic"),
@@ -310,7 +313,7 @@ impl WorkloadIndex for FakeCluster {
         let Some(found) = state.workloads.get(&key(workload)) else { return WorkloadView::Absent };
         let replicas = found.seen_replicas.unwrap_or(found.replicas);
         let uid = found.uid.clone();
-        WorkloadView::Present { uid, replicas, pods: pods(&state.clock, &workload.name, replicas) }
+        WorkloadView::Present { uid, replicas, revision: None, pods: pods(&state.clock, &workload.name, replicas) }
     }
 
     fn fault(&self) -> Option<String> {
@@ -362,14 +365,14 @@ impl ResourceMetrics for FakeCluster {
         let answer = self.called(Op::List, &subject, None);
         self.answer(answer, (String::new(), subject), move |state| {
             let measured_at = state.clock.now();
-            let mut table: HashMap<String, HashMap<String, PodUsage>> = HashMap::new();
+            let mut table: HashMap<String, HashMap<String, Arc<PodUsage>>> = HashMap::new();
             for ((namespace, name), workload) in &state.workloads {
                 if matches!(&scope, Scope::Namespace(wanted) if wanted != namespace) {
                     continue;
                 }
-                let cpu = Some(MilliUnits(workload.load * 10 / u64::from(workload.replicas.max(1))));
+                let cpu = Some(Amount::from_thousandths(workload.load * 10 / u64::from(workload.replicas.max(1))));
                 let used = ContainerUsage { name: "main".into(), cpu, memory: None };
-                let usage = PodUsage { measured_at, window: Duration::from_secs(15), containers: vec![used] };
+                let usage = Arc::new(PodUsage { measured_at, window: Duration::from_secs(15), containers: vec![used] });
                 let of_namespace = table.entry(namespace.clone()).or_default();
                 // The watches may know more pods than there are: all that they can know are measured.
                 let pods = workload.seen_replicas.unwrap_or(workload.replicas).max(workload.replicas);

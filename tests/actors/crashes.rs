@@ -1,7 +1,8 @@
 //! A panic in one autoscaler reaches no other, and does not end it for good.
 
 use ai_storage_orchestrator::actors::snapshot::Status;
-use ai_storage_orchestrator::domain::decision::{ConditionKind, Reason};
+use ai_storage_orchestrator::domain::condition::ConditionKind;
+use ai_storage_orchestrator::domain::reason::Reason;
 
 use super::cluster::{Answer, NAMESPACE, Op, deployment};
 use super::stage::{Stage, condition, log_lines, play, rules};

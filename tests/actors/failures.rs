@@ -1,7 +1,8 @@
 //! What an autoscaler does when the cluster does not let it work.
 
 use ai_storage_orchestrator::actors::snapshot::Status;
-use ai_storage_orchestrator::domain::decision::{ConditionKind, Reason};
+use ai_storage_orchestrator::domain::condition::ConditionKind;
+use ai_storage_orchestrator::domain::reason::Reason;
 use ai_storage_orchestrator::ports::ClusterError;
 
 use super::cluster::{Answer, NAMESPACE, Op};

@@ -19,7 +19,7 @@ async fn create_many(stage: &Stage, names: impl IntoIterator<Item = String>) -> 
 }
 
 fn names(autoscalers: &[Arc<AutoscalerRecord>]) -> Vec<&str> {
-    autoscalers.iter().map(|record| record.spec.workload.name.as_str()).collect()
+    autoscalers.iter().map(|record| record.workload.name.as_str()).collect()
 }
 
 async fn list(stage: &Stage, list: List) -> Vec<Arc<AutoscalerRecord>> {

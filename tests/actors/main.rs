@@ -4,13 +4,16 @@
 mod cluster;
 mod stage;
 
+mod changing;
 mod crashes;
 mod creation;
+mod decisions;
 mod deletion;
 mod draining;
 mod failures;
 mod listing;
 mod many;
+mod observing;
 mod scaling;
 mod sharing;
 mod ticks;

@@ -1,7 +1,8 @@
 //! From a decision to a changed scale.
 
 use ai_storage_orchestrator::actors::snapshot::Status;
-use ai_storage_orchestrator::domain::decision::{ConditionKind, Reason};
+use ai_storage_orchestrator::domain::condition::ConditionKind;
+use ai_storage_orchestrator::domain::reason::Reason;
 use ai_storage_orchestrator::ports::ClusterError;
 
 use super::cluster::{Answer, Gate, NAMESPACE, Op, deployment};
@@ -116,7 +117,7 @@ fn a_count_that_somebody_else_changed_is_decided_on_again() {
         assert_eq!(stage.cluster.calls(Op::Read).len(), 2);
         assert_eq!(stage.cluster.calls(Op::Set).len(), 1);
         let decision = record.snapshot().decision.clone().unwrap();
-        assert_eq!((decision.current, decision.desired), (1, 3), "decided on the API server's count");
+        assert_eq!((decision.current, decision.desired), (1, 2), "decided on the API server's count");
     });
 }
 

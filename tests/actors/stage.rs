@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actix::Actor as _;
 use ai_storage_orchestrator::actors::autoscaler::Shared;
+use ai_storage_orchestrator::actors::brake::Brake;
 use ai_storage_orchestrator::actors::collectors::resource::{CollectorSettings, ResourceCollector};
 use ai_storage_orchestrator::actors::messages::{CreateError, Created};
 use ai_storage_orchestrator::actors::registry::Registry;
@@ -14,10 +15,10 @@ use ai_storage_orchestrator::actors::snapshot::{AutoscalerRecord, ScaleTotals, S
 use ai_storage_orchestrator::clock::Clock;
 use ai_storage_orchestrator::domain::Timestamp;
 use ai_storage_orchestrator::domain::autoscaler::{
-    Direction, Interval, ReplicaBounds, RequestedAutoscaler, RequestedKind, ScalingPolicy, ScalingRules, TargetPercent,
-    Targets, Window, WorkloadRef,
+    Mode, ReplicaBounds, RequestedAutoscaler, RequestedKind, ScalingRules, TargetPercent, Targets, Window, WorkloadRef,
 };
-use ai_storage_orchestrator::domain::decision::{Condition, ConditionKind};
+use ai_storage_orchestrator::domain::condition::{Condition, ConditionKind};
+use ai_storage_orchestrator::domain::decision_log::LogBounds;
 use ai_storage_orchestrator::domain::namespaces::NamespaceRules;
 use ai_storage_orchestrator::ports::Cluster;
 use chrono::TimeDelta;
@@ -40,6 +41,7 @@ pub struct Stage {
     pub cluster: FakeCluster,
     pub registry: Arc<RegistryHandle>,
     pub clock: Clock,
+    pub brake: Arc<Brake>,
     ports: Cluster,
     start: Timestamp,
 }
@@ -65,16 +67,19 @@ impl Stage {
         let ports = cluster.ports();
         let settings = CollectorSettings { freshness: FRESHNESS, cluster_scope_from: CLUSTER_SCOPE_FROM };
         let collector = ResourceCollector::new(ports.metrics.clone(), clock, settings).start();
+        let brake = Arc::new(Brake::new(Mode::Active));
         let shared = Shared {
             cluster: ports.clone(),
             usage: collector.recipient(),
             clock,
             max_age: Duration::from_secs(90),
+            log_bounds: LogBounds { entries: 32, bytes: 64 * 1024 },
+            brake: brake.clone(),
             totals: Arc::new(ScaleTotals::default()),
         };
         let namespaces = NamespaceRules { allow: Vec::new(), deny: vec!["kube-system".into()] };
         let registry = RegistryHandle::start(Registry::new(shared, namespaces, Vec::new()), TIME_LIMIT);
-        Self { cluster, registry: Arc::new(registry), clock, ports, start: clock.now() }
+        Self { cluster, registry: Arc::new(registry), clock, brake, ports, start: clock.now() }
     }
 
     /// Lets time pass. Everything that falls due meanwhile happens at its own time.
@@ -130,6 +135,15 @@ impl Stage {
         spawn_local(async move { registry.delete(&id).await.unwrap() })
     }
 
+    /// Gives an autoscaler other rules.
+    pub async fn update(&self, record: &AutoscalerRecord, rules: ScalingRules) {
+        self.registry.update(&record.id, record.rules(), rules).await.unwrap().unwrap();
+    }
+
+    pub async fn set_paused(&self, record: &AutoscalerRecord, paused: bool) {
+        assert!(self.registry.set_paused(&record.id, paused).await.unwrap().is_some());
+    }
+
     /// Starts to drain, and lets the test go on.
     pub fn start_draining(&self) -> JoinHandle<()> {
         let registry = self.registry.clone();
@@ -158,13 +172,8 @@ pub fn request(workload: &WorkloadRef, rules: ScalingRules) -> RequestedAutoscal
 
 /// A CPU target of 70 %, the default windows (0 s up, 300 s down) and the default interval of 15 s.
 pub fn rules(min: u32, max: u32) -> ScalingRules {
-    ScalingRules {
-        bounds: ReplicaBounds::new(min, max).unwrap(),
-        targets: Targets::new(TargetPercent::new(70), None, None).unwrap(),
-        scale_up: ScalingPolicy::default_for(Direction::Up),
-        scale_down: ScalingPolicy::default_for(Direction::Down),
-        interval: Interval::default(),
-    }
+    let targets = Targets::new(TargetPercent::new(70), None, None).unwrap();
+    ScalingRules::new(ReplicaBounds::new(min, max).unwrap(), targets)
 }
 
 /// As [`rules`], with another scale-down window.

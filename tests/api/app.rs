@@ -92,8 +92,17 @@ impl TestApp {
         answer(self.request(Method::DELETE, path)).await
     }
 
+    /// Sends a JSON body.
+    pub async fn send(&self, method: Method, path: &str, body: &Value) -> (StatusCode, Value) {
+        answer(self.request(method, path).json(body)).await
+    }
+
+    pub async fn patch(&self, id: &str, patch: &Value) -> (StatusCode, Value) {
+        self.send(Method::PATCH, &format!("/api/v1/autoscaling/{id}"), patch).await
+    }
+
     pub async fn create(&self, body: &Value) -> (StatusCode, Value) {
-        answer(self.request(Method::POST, "/api/v1/autoscaling").json(body)).await
+        self.send(Method::POST, "/api/v1/autoscaling", body).await
     }
 
     /// `POST /autoscaling` with a body as it is.

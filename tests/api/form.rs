@@ -9,7 +9,14 @@ use super::app::{TestApp, answer, request};
 #[actix_web::test]
 async fn what_does_not_exist_is_answered_in_json() {
     let app = TestApp::start().await;
-    for path in ["/nothing", "/api/v1", "/api/v1/autoscalings", "/api/v2/autoscaling", "/api/v1/autoscaling/a/b"] {
+    for path in [
+        "/nothing",
+        "/api/v1",
+        "/api/v1/autoscalings",
+        "/api/v2/autoscaling",
+        "/api/v1/autoscaling/a/b",
+        "/api/v1/modes",
+    ] {
         let (status, body) = app.get(path).await;
         assert_eq!((status, body["error"].as_str()), (StatusCode::NOT_FOUND, Some("Not found")), "{path}");
     }
@@ -27,7 +34,13 @@ async fn a_wrong_method_is_told_the_right_ones() {
         (Method::PUT, "/api/v1/autoscaling", "GET, HEAD, POST"),
         (Method::DELETE, "/api/v1/autoscaling", "GET, HEAD, POST"),
         (Method::POST, "/api/v1/autoscaling/metrics", "GET, HEAD"),
-        (Method::POST, "/api/v1/autoscaling/autoscaler-00000000", "GET, HEAD, DELETE"),
+        (Method::POST, "/api/v1/autoscaling/autoscaler-00000000", "GET, HEAD, PATCH, DELETE"),
+        (Method::GET, "/api/v1/autoscaling/evaluate", "POST"),
+        (Method::DELETE, "/api/v1/autoscaling/evaluate", "POST"),
+        (Method::GET, "/api/v1/autoscaling/autoscaler-00000000/pause", "POST"),
+        (Method::PUT, "/api/v1/autoscaling/autoscaler-00000000/resume", "POST"),
+        (Method::POST, "/api/v1/autoscaling/autoscaler-00000000/decisions", "GET, HEAD"),
+        (Method::POST, "/api/v1/mode", "GET, HEAD, PUT"),
         (Method::POST, "/healthz", "GET, HEAD"),
     ] {
         let response = app.request(method.clone(), path).send().await.unwrap();

@@ -2,9 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 mod app;
+mod changing;
+mod decisions;
+mod evaluate;
 mod faults;
 mod form;
 mod guide;
 mod lists;
+mod mode;
+mod pausing;
 mod scaling;
 mod validation;

@@ -36,6 +36,11 @@ impl Api {
         answer["autoscaling_id"].as_str().unwrap().to_owned()
     }
 
+    /// `PATCH /autoscaling/:id`
+    pub async fn patch(&self, id: &str, body: &Value) -> (StatusCode, Value) {
+        answer(self.http.patch(format!("{}/api/v1/autoscaling/{id}", self.base)).json(body)).await
+    }
+
     pub async fn delete(&self, id: &str) -> (StatusCode, Value) {
         answer(self.http.delete(format!("{}/api/v1/autoscaling/{id}", self.base))).await
     }

@@ -57,6 +57,16 @@ impl Cluster {
             .arg("cluster")
             .arg(&run)
             .arg("--stop-on-stdin-eof")
+            // The real HPA decides as often as this service does beside it, and warms pods up as long as by default.
+            .args(["--hpa-sync", "5s"])
+            .args([
+                "--component-flag",
+                "kube-controller-manager:--horizontal-pod-autoscaler-cpu-initialization-period=5m",
+            ])
+            .args([
+                "--component-flag",
+                "kube-controller-manager:--horizontal-pod-autoscaler-initial-readiness-delay=30s",
+            ])
             .stdin(Stdio::piped())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -117,7 +127,8 @@ impl Cluster {
     }
 }
 
-fn binary() -> PathBuf {
+/// The test bed's binary.
+pub fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("TESTBED") {
         return path.into();
     }

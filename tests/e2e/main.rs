@@ -11,6 +11,8 @@ mod cluster;
 mod creation;
 mod deletion;
 mod faults;
+mod hpa_arithmetic;
+mod hpa_side_by_side;
 mod manifests;
 mod permissions;
 mod proxy;

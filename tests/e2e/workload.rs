@@ -34,8 +34,16 @@ impl Namespace {
 
     /// Sets what each pod uses from now on; metrics-server shows it at its next reading.
     pub fn set_cpu(&self, millicores: u32) {
-        let usage = format!("kwok.x-k8s.io/usage-cpu={millicores}m");
-        cluster().kubectl(&["annotate", "namespace", &self.name, &usage, "--overwrite"]);
+        self.annotate(&format!("kwok.x-k8s.io/usage-cpu={millicores}m"));
+    }
+
+    /// The same for its memory.
+    pub fn set_memory(&self, mebibytes: u32) {
+        self.annotate(&format!("kwok.x-k8s.io/usage-memory={mebibytes}Mi"));
+    }
+
+    fn annotate(&self, usage: &str) {
+        cluster().kubectl(&["annotate", "namespace", &self.name, usage, "--overwrite"]);
     }
 
     /// Makes a workload of this kind.

@@ -9,13 +9,13 @@ use tokio_util::task::TaskTracker;
 
 use super::owned::Uid;
 use super::pods::Pods;
+use super::replica_sets::ReplicaSets;
 use super::watch::follow;
 use super::watched::{Table, Watched};
-use super::workloads::{ReplicaSets, Workload, Workloads};
+use super::workloads::{Workload, Workloads};
 use crate::clock::Clock;
 use crate::domain::autoscaler::{WorkloadKind, WorkloadRef};
-use crate::domain::observation::Pod;
-use crate::ports::{WorkloadIndex, WorkloadView};
+use crate::ports::{PodSelection, WorkloadIndex, WorkloadView};
 
 /// One table for each resource, each with a watch of its own.
 pub(super) struct Index {
@@ -44,16 +44,12 @@ impl Index {
     }
 
     /// The workload and its pods, if it exists; an error if one of the tables that tell is not current.
-    fn find(&self, workload: &WorkloadRef) -> Result<Option<(Workload, Vec<Pod>)>, String> {
+    fn find(&self, workload: &WorkloadRef, selection: PodSelection) -> Result<WorkloadView, String> {
         let (namespace, name) = (&workload.namespace, &workload.name);
         let (found, owners) = match workload.kind {
             WorkloadKind::Deployment => {
                 let found = self.deployments.read(|table| table.get(namespace, name).cloned())?;
-                let owners = self.replica_sets.read(|table| match &found {
-                    Some(Workload { uid, .. }) => table.of_deployment(uid),
-                    None => Vec::new(),
-                })?;
-                (found, owners)
+                self.replica_sets.read(|table| with_replica_sets(found, table))?
             }
             WorkloadKind::StatefulSet => {
                 with_itself_as_owner(self.stateful_sets.read(|table| table.get(namespace, name).cloned())?)
@@ -62,9 +58,25 @@ impl Index {
                 with_itself_as_owner(self.replica_sets.read(|table| table.standalone(namespace, name).cloned())?)
             }
         };
-        let pods = self.pods.read(|table| owners.iter().flat_map(|owner| table.of(owner)).cloned().collect())?;
-        Ok(found.map(|workload| (workload, pods)))
+        let selector = found.as_ref().and_then(|workload| workload.selector.as_deref());
+        let pods = self.pods.read(|table| match (selection, selector) {
+            (PodSelection::Owned, _) => owners.iter().flat_map(|owner| table.of(owner)).cloned().collect(),
+            (PodSelection::Selected, Some(selector)) => table.selected(namespace, selector).cloned().collect(),
+            (PodSelection::Selected, None) => Vec::new(),
+        })?;
+        Ok(match found {
+            Some(Workload { uid, replicas, revision, .. }) => WorkloadView::Present { uid, replicas, revision, pods },
+            None => WorkloadView::Absent,
+        })
     }
+}
+
+/// A Deployment's pods belong to its ReplicaSets, which also know its revision.
+fn with_replica_sets(found: Option<Workload>, table: &ReplicaSets) -> (Option<Workload>, Vec<Uid>) {
+    let Some(mut workload) = found else { return (None, Vec::new()) };
+    workload.revision = table.newest_revision(&workload.uid);
+    let owners = table.of_deployment(&workload.uid);
+    (Some(workload), owners)
 }
 
 /// The workload's pods are its own.
@@ -86,12 +98,8 @@ fn start<T: Table>(
 }
 
 impl WorkloadIndex for Index {
-    fn view(&self, workload: &WorkloadRef) -> WorkloadView {
-        match self.find(workload) {
-            Ok(Some((Workload { uid, replicas }, pods))) => WorkloadView::Present { uid, replicas, pods },
-            Ok(None) => WorkloadView::Absent,
-            Err(error) => WorkloadView::Unknown { error },
-        }
+    fn view(&self, workload: &WorkloadRef, selection: PodSelection) -> WorkloadView {
+        self.find(workload, selection).unwrap_or_else(|error| WorkloadView::Unknown { error })
     }
 
     fn fault(&self) -> Option<String> {

@@ -11,8 +11,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::calls::Calls;
-use super::{duration, quantity};
-use crate::domain::observation::{ContainerUsage, MilliUnits, PodUsage};
+use super::duration;
+use crate::domain::observation::{ContainerUsage, PodUsage};
+use crate::domain::quantity::Amount;
 use crate::ports::{ClusterError, PortFuture, ResourceMetrics, Scope, UsageTable};
 
 const GROUP: &str = "/apis/metrics.k8s.io";
@@ -161,7 +162,7 @@ struct ContainerMetrics {
 
 fn read_list(body: &str, source: &'static str) -> Result<UsageTable, ClusterError> {
     let list: PodMetricsList = serde_json::from_str(body).map_err(senseless)?;
-    let mut pods: HashMap<String, HashMap<String, PodUsage>> = HashMap::new();
+    let mut pods: HashMap<String, HashMap<String, Arc<PodUsage>>> = HashMap::new();
     for item in list.items {
         let Tolerant::Read(item) = item else {
             log::debug!("ignoring an item of {source} that is no PodMetrics");
@@ -176,7 +177,7 @@ fn read_list(body: &str, source: &'static str) -> Result<UsageTable, ClusterErro
         };
         let containers = item.containers.into_iter().map(container_usage).collect();
         let usage = PodUsage { measured_at: measured_at.to_utc(), window, containers };
-        pods.entry(namespace).or_default().insert(name, usage);
+        pods.entry(namespace).or_default().insert(name, Arc::new(usage));
     }
     Ok(UsageTable { source, pods })
 }
@@ -187,11 +188,10 @@ fn container_usage(container: ContainerMetrics) -> ContainerUsage {
     ContainerUsage { name: container.name, cpu, memory }
 }
 
-/// An amount that cannot be was not measured.
-fn amount(container: &str, resource: &str, text: &str) -> Option<MilliUnits> {
-    quantity::parse(text)
-        .inspect_err(|error| log::debug!("ignoring {resource} {text:?} of container {container}: {error}"))
-        .ok()
+/// What cannot be read was not measured. What can be read but cannot be is left for the domain to judge.
+fn amount(container: &str, resource: &str, text: &str) -> Option<Amount> {
+    let parsed = text.parse();
+    parsed.inspect_err(|error| log::debug!("ignoring {resource} {text:?} of container {container}: {error}")).ok()
 }
 
 fn senseless(error: serde_json::Error) -> ClusterError {

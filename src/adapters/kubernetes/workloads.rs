@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::Resource;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, OwnerReference};
 use kube::api::ApiResource;
+use kube::core::Selector;
+use kube::{Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
-use super::owned::{Owned, Uid};
+use super::owned::Uid;
 use super::watched::Table;
 use crate::domain::autoscaler::WorkloadKind;
 
@@ -21,6 +23,14 @@ pub(super) trait Scalable:
 {
     /// `spec.replicas`.
     fn spec_replicas(&self) -> Option<i32>;
+
+    /// `spec.selector`.
+    fn selector(&self) -> Option<&LabelSelector>;
+
+    /// The revision that its pods are to have, where its status says so.
+    fn revision(&self) -> Option<&str> {
+        None
+    }
 
     /// How many replicas are wanted: one unless the workload says otherwise, as the API server fills in.
     fn replicas(&self) -> u32 {
@@ -32,17 +42,33 @@ impl Scalable for Deployment {
     fn spec_replicas(&self) -> Option<i32> {
         self.spec.as_ref()?.replicas
     }
+
+    fn selector(&self) -> Option<&LabelSelector> {
+        Some(&self.spec.as_ref()?.selector)
+    }
 }
 
 impl Scalable for StatefulSet {
     fn spec_replicas(&self) -> Option<i32> {
         self.spec.as_ref()?.replicas
     }
+
+    fn selector(&self) -> Option<&LabelSelector> {
+        Some(&self.spec.as_ref()?.selector)
+    }
+
+    fn revision(&self) -> Option<&str> {
+        self.status.as_ref()?.update_revision.as_deref()
+    }
 }
 
 impl Scalable for ReplicaSet {
     fn spec_replicas(&self) -> Option<i32> {
         self.spec.as_ref()?.replicas
+    }
+
+    fn selector(&self) -> Option<&LabelSelector> {
+        Some(&self.spec.as_ref()?.selector)
     }
 }
 
@@ -65,6 +91,17 @@ pub(super) fn controller(object: &impl Resource) -> Option<&OwnerReference> {
 pub(super) struct Workload {
     pub(super) uid: Uid,
     pub(super) replicas: u32,
+    /// The revision that its pods are to have. Of a Deployment only its ReplicaSets know it.
+    pub(super) revision: Option<Arc<str>>,
+    /// What its pods are selected by; `None` when that would be all pods, or cannot be told.
+    pub(super) selector: Option<Arc<Selector>>,
+}
+
+/// A workload's selector. An empty one selects nothing for the HPA, which refuses it.
+fn selector(object: &impl Scalable) -> Option<Arc<Selector>> {
+    let selector = Selector::try_from(object.selector()?.clone());
+    let selector = selector.inspect_err(|error| log::debug!("ignoring the selector of {}: {error}", object.name_any()));
+    selector.ok().filter(|selector| !selector.selects_all()).map(Arc::new)
 }
 
 /// The workloads of one kind, by namespace and name.
@@ -98,10 +135,14 @@ impl<K: Scalable> Table for Workloads<K> {
     type Object = K;
 
     fn put(&mut self, object: K) {
-        let replicas = object.replicas();
         let meta = object.meta();
         if let (Some(namespace), Some(name), Some(uid)) = (&meta.namespace, &meta.name, &meta.uid) {
-            let workload = Workload { uid: uid.as_str().into(), replicas };
+            let workload = Workload {
+                uid: uid.as_str().into(),
+                replicas: object.replicas(),
+                revision: object.revision().map(Arc::from),
+                selector: selector(&object),
+            };
             self.namespaces.entry(namespace.clone()).or_default().insert(name.clone(), workload);
         }
     }
@@ -110,55 +151,5 @@ impl<K: Scalable> Table for Workloads<K> {
         if let (Some(namespace), Some(name)) = (&object.meta().namespace, &object.meta().name) {
             self.forget(namespace, name);
         }
-    }
-}
-
-/// All ReplicaSets: those of Deployments by their owner, the others as workloads of their own.
-#[derive(Default)]
-pub(super) struct ReplicaSets {
-    of_deployments: Owned<()>,
-    standalone: Workloads<ReplicaSet>,
-}
-
-impl ReplicaSets {
-    /// A ReplicaSet that nobody controls.
-    pub(super) fn standalone(&self, namespace: &str, name: &str) -> Option<&Workload> {
-        self.standalone.get(namespace, name)
-    }
-
-    /// The ReplicaSets that a Deployment controls.
-    pub(super) fn of_deployment(&self, deployment: &str) -> Vec<Uid> {
-        self.of_deployments.of(deployment).map(|(uid, ())| uid.clone()).collect()
-    }
-}
-
-impl Table for ReplicaSets {
-    type Object = ReplicaSet;
-
-    fn put(&mut self, set: ReplicaSet) {
-        let Some(owner) = controller(&set) else {
-            if let Some(uid) = &set.metadata.uid {
-                self.of_deployments.remove(uid);
-            }
-            return self.standalone.put(set);
-        };
-        // A Deployment keeps up to ten retired ReplicaSets for a rollback. They have no pods, so they are not kept:
-        // in a large cluster they are most of the ReplicaSets.
-        let retired = set.replicas() == 0 && set.status.as_ref().is_none_or(|status| status.replicas == 0);
-        if let Some(uid) = &set.metadata.uid {
-            if retired || owner.kind != "Deployment" {
-                self.of_deployments.remove(uid);
-            } else {
-                self.of_deployments.put(uid.as_str().into(), &owner.uid, ());
-            }
-        }
-        self.standalone.remove(set);
-    }
-
-    fn remove(&mut self, set: ReplicaSet) {
-        if let Some(uid) = &set.metadata.uid {
-            self.of_deployments.remove(uid);
-        }
-        self.standalone.remove(set);
     }
 }

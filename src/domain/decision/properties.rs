@@ -192,16 +192,16 @@ proptest! {
             let known = moment.decision.metrics.iter().filter_map(|report| Some((report, report.proposal.as_ref()?)));
             let known: Vec<_> = known.collect();
             match desired.cmp(&current) {
-                Ordering::Less => prop_assert!(known.iter().all(|(_, proposal)| proposal.replicas < current)),
-                Ordering::Greater => prop_assert!(known.iter().any(|(_, proposal)| proposal.replicas > current)),
+                Ordering::Less => prop_assert!(known.iter().all(|(_, proposal)| proposal.wanted() < current)),
+                Ordering::Greater => prop_assert!(known.iter().any(|(_, proposal)| proposal.wanted() > current)),
                 Ordering::Equal => {}
             }
             for (report, proposal) in known {
                 let percent = report.utilization.as_ref().unwrap().percent;
                 match u32::try_from(percent).unwrap().cmp(&proposal.target.get()) {
-                    Ordering::Less => prop_assert!(proposal.replicas <= current),
-                    Ordering::Equal => prop_assert_eq!(proposal.replicas, current),
-                    Ordering::Greater => prop_assert!(proposal.replicas >= current),
+                    Ordering::Less => prop_assert!(proposal.wanted() <= current),
+                    Ordering::Equal => prop_assert_eq!(proposal.wanted(), current),
+                    Ordering::Greater => prop_assert!(proposal.wanted() >= current),
                 }
             }
         }

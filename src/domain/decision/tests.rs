@@ -507,7 +507,7 @@ fn a_given_number_takes_the_place_of_what_the_metrics_recommend(#[case] given: O
         let seen = Arc::new(observe(4, pods(4, 140, 50, at(0))));
         let decision = decide_with(&Arc::new(rules), &State::default(), seen, given, at(0));
         assert_eq!((decision.desired, decision.recommended), (desired, given.or(Some(8))));
-        assert_eq!(decision.metrics[0].proposal.as_ref().unwrap().replicas, 8, "the metrics are shown as they are");
+        assert_eq!(decision.metrics[0].proposal.as_ref().unwrap().wanted(), 8, "the metrics are shown as they are");
     }
 }
 

@@ -45,7 +45,7 @@ fn gpu_report(replicas: u32, pods: Vec<ObservedPod>) -> MetricReport {
 /// The measured percentage and the proposed count.
 fn gpu_answer(replicas: u32, pods: Vec<ObservedPod>) -> (i32, u32) {
     let report = gpu_report(replicas, pods);
-    (report.utilization.unwrap().percent, report.proposal.unwrap().replicas)
+    (report.utilization.unwrap().percent, report.proposal.unwrap().wanted())
 }
 
 fn coverage(replicas: u32, pods: Vec<ObservedPod>) -> Coverage {

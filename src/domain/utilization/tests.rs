@@ -25,7 +25,7 @@ fn evaluate_cpu(replicas: u32, pods: Vec<ObservedPod>) -> MetricReport {
 
 /// What the CPU target of 70 % proposes.
 fn proposed(replicas: u32, pods: Vec<ObservedPod>) -> u32 {
-    evaluate_cpu(replicas, pods).proposal.unwrap().replicas
+    evaluate_cpu(replicas, pods).proposal.unwrap().wanted()
 }
 
 fn measured(report: &MetricReport) -> &Utilization {
@@ -117,7 +117,7 @@ fn each_direction_has_its_own_tolerance(
     rules.scale_up.tolerance = TolerancePercent::new(up).unwrap();
     rules.scale_down.tolerance = TolerancePercent::new(down).unwrap();
     let report = evaluate_with(Metric::Cpu, &rules, &observe(100, pods(100, percent, 50, now())));
-    assert_eq!(report.proposal.unwrap().replicas, expected);
+    assert_eq!(report.proposal.unwrap().wanted(), expected);
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn only_whole_percent_count() {
     let almost_78 = vec![pod_of("a", &[("app", Some(1000), 779)])];
     let report = evaluate_cpu(1, almost_78);
     assert_eq!(measured(&report).percent, 77);
-    assert_eq!(report.proposal.unwrap().replicas, 1);
+    assert_eq!(report.proposal.unwrap().wanted(), 1);
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn large_pods_weigh_more_than_small_ones() {
 fn ended_and_ending_pods_are_ignored(#[case] ignored: ObservedPod) {
     let report = evaluate_cpu(2, vec![busy("a", 85), ignored, busy("b", 85)]);
     assert_eq!(measured(&report).coverage, Coverage { measured: 2, unready: 0, missing: 0 });
-    assert_eq!((measured(&report).percent, report.proposal.unwrap().replicas), (85, 3));
+    assert_eq!((measured(&report).percent, report.proposal.unwrap().wanted()), (85, 3));
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn a_pending_pod_is(#[case] replicas: u32, #[case] loads: &[u64], #[case] expect
     pods.extend((0..unready).map(|index| waiting(&format!("pending-{index}"))));
     let report = evaluate_cpu(replicas, pods);
     assert_eq!(measured(&report).coverage.unready, unready);
-    assert_eq!(report.proposal.unwrap().replicas, expected);
+    assert_eq!(report.proposal.unwrap().wanted(), expected);
 }
 
 #[rstest]
@@ -183,14 +183,14 @@ fn a_pod_without_a_reading_is(#[case] replicas: u32, #[case] loads: &[u64], #[ca
     pods.extend((0..missing).map(|index| unmeasured(&format!("missing-{index}"))));
     let report = evaluate_cpu(replicas, pods);
     assert_eq!(measured(&report).coverage.missing, missing);
-    assert_eq!(report.proposal.unwrap().replicas, expected);
+    assert_eq!(report.proposal.unwrap().wanted(), expected);
 }
 
 #[test]
 fn starting_and_missing_pods_are_both_idle_on_the_way_up() {
     let report = evaluate_cpu(4, vec![busy("a", 300), busy("b", 300), waiting("c"), unmeasured("d")]);
     let proposal = report.proposal.clone().unwrap();
-    assert_eq!((measured(&report).percent, proposal.effective_percent, proposal.replicas), (300, 150, 9));
+    assert_eq!((measured(&report).percent, proposal.effective_percent, proposal.wanted()), (300, 150, 9));
     assert_eq!(measured(&report).coverage, Coverage { measured: 2, unready: 1, missing: 1 });
 }
 

@@ -1,18 +1,21 @@
-//! The guide's five endpoints.
+//! The guide's five endpoints, and those that change an autoscaler.
 
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, Json, Path, Payload, ServiceConfig, resource};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use serde::Deserialize;
 
-use super::{get, only};
-use crate::actors::messages::{Created, List};
+use super::{find, get, only, query};
+use crate::actors::messages::{Created, List, UpdateError};
 use crate::actors::snapshot::Status;
 use crate::domain::validation::{is_dns_label, validate};
-use crate::http::body::read_json;
+use crate::http::body::{read_json, read_merge_patch};
 use crate::http::error::ApiError;
 use crate::http::state::HttpState;
-use crate::http::wire::{AggregateBody, AutoscalerBody, CreateRequest, DeletedBody, ListBody};
+use crate::http::wire::{AggregateBody, AutoscalerBody, CreateRequest, DeletedBody, ListBody, patched_rules};
+
+/// How often a change is made anew when others change the same autoscaler at the same time.
+const TRIES: usize = 5;
 
 pub fn configure(config: &mut ServiceConfig) {
     config
@@ -27,9 +30,12 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(
             resource("/autoscaling/{id}")
                 .route(get().to(get_one))
+                .route(web::patch().to(update))
                 .route(web::delete().to(delete))
-                .default_service(only("GET, HEAD, DELETE")),
-        );
+                .default_service(only("GET, HEAD, PATCH, DELETE")),
+        )
+        .service(resource("/autoscaling/{id}/pause").route(web::post().to(pause)).default_service(only("POST")))
+        .service(resource("/autoscaling/{id}/resume").route(web::post().to(resume)).default_service(only("POST")));
 }
 
 /// `POST /autoscaling` (guide, "Create Autoscaler").
@@ -37,16 +43,15 @@ async fn create(state: Data<HttpState>, request: HttpRequest, payload: Payload) 
     let body: CreateRequest = read_json(&request, payload).await?;
     let requested = validate(&body.into())?;
     let (status, body) = match state.registry.create(requested).await?? {
-        Created::New(record) => (StatusCode::CREATED, AutoscalerBody::created(&record)),
-        Created::Existing(record) => (StatusCode::OK, AutoscalerBody::existing(&record)),
+        Created::New(record) => (StatusCode::CREATED, AutoscalerBody::created(&record, state.brake.mode())),
+        Created::Existing(record) => (StatusCode::OK, AutoscalerBody::existing(&record, state.brake.mode())),
     };
     Ok(HttpResponse::build(status).json(body))
 }
 
 /// `GET /autoscaling/:id` (guide, "Get Autoscaler Status").
 async fn get_one(state: Data<HttpState>, id: Path<String>) -> Result<Json<AutoscalerBody>, ApiError> {
-    let record = state.registry.get(&id).await?.ok_or_else(|| ApiError::autoscaler_not_found(&id))?;
-    Ok(Json(AutoscalerBody::new(&record)))
+    Ok(Json(AutoscalerBody::new(&*find(&state, &id).await?, state.brake.mode())))
 }
 
 #[derive(Debug, Deserialize)]
@@ -60,10 +65,8 @@ struct ListQuery {
 
 /// `GET /autoscaling` (guide, "List All Autoscalers").
 async fn list(state: Data<HttpState>, request: HttpRequest) -> Result<Json<ListBody>, ApiError> {
-    let query = web::Query::<ListQuery>::from_query(request.query_string())
-        .map_err(|error| ApiError::invalid_format(error.to_string()))?;
-    let page = state.registry.list(query.into_inner().try_into()?).await?;
-    Ok(Json(page.into()))
+    let page = state.registry.list(query::<ListQuery>(&request)?.try_into()?).await?;
+    Ok(Json(ListBody::new(&page, state.brake.mode())))
 }
 
 impl TryFrom<ListQuery> for List {
@@ -78,15 +81,52 @@ impl TryFrom<ListQuery> for List {
             let known = Status::ALL.into_iter().find(|status| status.as_str() == text);
             known.ok_or_else(|| ApiError::validation("status must be one of active, inactive or failed"))
         });
-        let limit = query.limit.map(|text| {
-            let limit = text.parse().ok().filter(|&limit: &usize| limit >= 1);
-            limit.ok_or_else(|| ApiError::validation("limit must be a whole number of at least 1"))
-        });
         let after = query.r#continue.map(|text| {
             text.parse().map_err(|_| ApiError::validation("continue must be the token of an earlier answer"))
         });
-        Ok(Self { namespace, status: status.transpose()?, limit: limit.transpose()?, after: after.transpose()? })
+        Ok(Self {
+            namespace,
+            status: status.transpose()?,
+            limit: super::limit(query.limit)?,
+            after: after.transpose()?,
+        })
     }
+}
+
+/// `PATCH /autoscaling/:id`: a JSON merge patch (RFC 7396) of its definition.
+async fn update(
+    state: Data<HttpState>,
+    id: Path<String>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<Json<AutoscalerBody>, ApiError> {
+    let patch = read_merge_patch(&request, payload).await?;
+    for _ in 0..TRIES {
+        let record = find(&state, &id).await?;
+        let current = record.rules();
+        let rules = patched_rules(&record.workload, &current, &patch)?;
+        match state.registry.update(&id, current, rules).await? {
+            Ok(record) => return Ok(Json(AutoscalerBody::updated(&record, state.brake.mode()))),
+            Err(UpdateError::NotFound) => return Err(ApiError::autoscaler_not_found(&id)),
+            Err(UpdateError::Changed) => {}
+        }
+    }
+    Err(ApiError::changed_meanwhile(&id))
+}
+
+/// `POST /autoscaling/:id/pause`
+async fn pause(state: Data<HttpState>, id: Path<String>) -> Result<Json<AutoscalerBody>, ApiError> {
+    set_paused(&state, &id, true).await
+}
+
+/// `POST /autoscaling/:id/resume`
+async fn resume(state: Data<HttpState>, id: Path<String>) -> Result<Json<AutoscalerBody>, ApiError> {
+    set_paused(&state, &id, false).await
+}
+
+async fn set_paused(state: &HttpState, id: &str, paused: bool) -> Result<Json<AutoscalerBody>, ApiError> {
+    let record = state.registry.set_paused(id, paused).await?.ok_or_else(|| ApiError::autoscaler_not_found(id))?;
+    Ok(Json(AutoscalerBody::new(&record, state.brake.mode())))
 }
 
 /// `DELETE /autoscaling/:id` (guide, "Delete Autoscaler").
@@ -99,5 +139,5 @@ async fn delete(state: Data<HttpState>, id: Path<String>) -> Result<Json<Deleted
 
 /// `GET /autoscaling/metrics` (guide, "Get Autoscaling Metrics").
 async fn aggregate(state: Data<HttpState>) -> Result<Json<AggregateBody>, ApiError> {
-    Ok(Json(state.registry.aggregate().await?.into()))
+    Ok(Json(AggregateBody::new(&state.registry.aggregate().await?, state.brake.mode())))
 }

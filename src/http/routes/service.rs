@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{get, only};
 use crate::http::error::ApiError;
 use crate::http::state::HttpState;
+use crate::http::wire::shown_mode;
 
 pub fn configure(config: &mut ServiceConfig) {
     config
@@ -22,17 +23,34 @@ async fn index(state: Data<HttpState>) -> Json<Value> {
         "service": env!("CARGO_PKG_NAME"),
         "version": env!("CARGO_PKG_VERSION"),
         "cluster": state.cluster_name,
-        "paths": ["/api/v1/autoscaling", "/api/v1/autoscaling/metrics", "/health", "/healthz", "/readyz"],
+        "paths": [
+            "/api/v1/autoscaling",
+            "/api/v1/autoscaling/metrics",
+            "/api/v1/autoscaling/evaluate",
+            "/api/v1/mode",
+            "/health",
+            "/healthz",
+            "/readyz",
+        ],
     }))
 }
 
 /// As the first implementation of the guide answers.
-async fn health() -> Json<Value> {
-    Json(json!({
+async fn health(state: Data<HttpState>) -> Json<Value> {
+    let health = json!({
         "status": "healthy",
         "service": env!("CARGO_PKG_NAME"),
         "version": env!("CARGO_PKG_VERSION"),
-    }))
+    });
+    Json(with_mode(health, &state))
+}
+
+/// `answer`, which says so when the emergency brake is on.
+fn with_mode(mut answer: Value, state: &HttpState) -> Value {
+    if let Some(mode) = shown_mode(state.brake.mode()) {
+        answer["mode"] = mode.into();
+    }
+    answer
 }
 
 /// Whether the process lives, or has to be started again.
@@ -51,5 +69,5 @@ async fn readyz(state: Data<HttpState>) -> Result<Json<Value>, ApiError> {
     if let Some(fault) = state.index.fault() {
         return Err(ApiError::not_ready(fault));
     }
-    Ok(Json(json!({ "status": "ready", "cluster": state.cluster_name })))
+    Ok(Json(with_mode(json!({ "status": "ready", "cluster": state.cluster_name }), &state)))
 }

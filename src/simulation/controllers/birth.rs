@@ -108,6 +108,7 @@ impl World {
             replicas: settings.replicas,
             template: Template::parse(&template),
             sets: Vec::new(),
+            revision: 0,
             available: Holds { holds: false, since: created },
             complete: Holds { holds: false, since: created },
         };
@@ -123,7 +124,7 @@ impl World {
                 let all = counts.ready == settings.replicas;
                 deployment.available = Holds { holds: all, since };
                 deployment.complete = Holds { holds: all, since };
-                value["metadata"]["annotations"] = serde_json::json!({ "deployment.kubernetes.io/revision": "1" });
+                value["metadata"]["annotations"] = serde_json::json!({ (manifests::REVISION): "1" });
                 value["status"] = manifests::deployment_status(deployment, &counts, counts.replicas, 1);
             }
         }

@@ -29,11 +29,11 @@ impl World {
         let deployment = self.deployments.get(key)?;
         let newest = ObjectKey::new(&key.namespace, format!("{}-{}", key.name, deployment.template.hash));
         let is_first = deployment.sets.iter().all(|set| *set == newest);
+        if deployment.sets.last() == Some(&newest) {
+            return Some((newest, is_first));
+        }
         if self.replica_sets.contains_key(&newest) {
-            // A template that comes back, as after `kubectl rollout undo`, becomes the newest again.
-            let deployment = self.deployments.get_mut(key)?;
-            deployment.sets.retain(|set| *set != newest);
-            deployment.sets.push(newest.clone());
+            self.renew_set(key, &newest);
         } else {
             let set = self.new_set_of_deployment(key, &newest, 0)?;
             let value = manifests::replica_set(&newest, &set, self.now);
@@ -41,6 +41,21 @@ impl World {
             self.replica_sets.insert(newest.clone(), set);
         }
         Some((newest, is_first))
+    }
+
+    /// A template that comes back, as after `kubectl rollout undo`, becomes the newest again.
+    fn renew_set(&mut self, key: &ObjectKey, set: &ObjectKey) {
+        let Some(deployment) = self.deployments.get_mut(key) else { return };
+        deployment.sets.retain(|other| other != set);
+        deployment.sets.push(set.clone());
+        deployment.revision += 1;
+        let revision = deployment.revision;
+        if let Some(owner) = self.replica_sets.get_mut(set).and_then(|set| set.owner.as_mut()) {
+            owner.revision = revision;
+        }
+        self.store.update(Resource::ReplicaSet, set, self.now, |object| {
+            object["metadata"]["annotations"][manifests::REVISION] = revision.to_string().into();
+        });
     }
 
     /// The next ReplicaSet of a Deployment, which learns of it.
@@ -53,15 +68,12 @@ impl World {
         let uid = self.new_uid("ReplicaSet", set);
         let deployment = self.deployments.get_mut(key)?;
         deployment.sets.push(set.clone());
+        deployment.revision += 1;
         let mut labels = deployment.template.labels.clone();
         labels.insert("pod-template-hash".to_owned(), deployment.template.hash.clone());
         Some(ReplicaSet {
             uid,
-            owner: Some(DeploymentRef {
-                key: key.clone(),
-                uid: deployment.uid.clone(),
-                revision: deployment.sets.len(),
-            }),
+            owner: Some(DeploymentRef { key: key.clone(), uid: deployment.uid.clone(), revision: deployment.revision }),
             workload: Arc::new(WorkloadRef::new(WorkloadKind::Deployment, key.clone())),
             replicas,
             template: deployment.template.clone(),
@@ -126,6 +138,7 @@ impl World {
         deployment.available.set(counts.ready >= replicas.saturating_sub(replicas / 4), now);
         deployment.complete.set(updated == replicas && counts.replicas == replicas && counts.ready == replicas, now);
         self.store.update(Resource::Deployment, key, now, |object| {
+            object["metadata"]["annotations"][manifests::REVISION] = deployment.revision.to_string().into();
             object["status"] = manifests::deployment_status(deployment, &counts, updated, generation(object));
         });
     }

@@ -87,6 +87,8 @@ pub(super) struct Deployment {
     pub template: Arc<Template>,
     /// Its ReplicaSets, the newest last.
     pub sets: Vec<ObjectKey>,
+    /// The number of the newest, by which clients tell it from the others.
+    pub revision: u64,
     pub available: Holds,
     pub complete: Holds,
 }
@@ -114,8 +116,8 @@ pub(super) struct ReplicaSet {
 pub(super) struct DeploymentRef {
     pub key: ObjectKey,
     pub uid: String,
-    /// The number of this template among those that the Deployment has had.
-    pub revision: usize,
+    /// Which of the Deployment's templates this is; one that comes back gets the next number.
+    pub revision: u64,
 }
 
 /// What the StatefulSet controller knows of a StatefulSet.

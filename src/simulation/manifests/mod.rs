@@ -6,7 +6,8 @@ mod workload;
 
 pub(super) use pod::pod;
 pub(super) use workload::{
-    deployment, deployment_status, pod_template, replica_set, replica_set_status, stateful_set, stateful_set_status,
+    REVISION, deployment, deployment_status, pod_template, replica_set, replica_set_status, stateful_set,
+    stateful_set_status,
 };
 
 use chrono::{DateTime, SecondsFormat, Utc};

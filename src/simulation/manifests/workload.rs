@@ -10,6 +10,9 @@ use crate::simulation::settings::{PodManagement, WorkloadSettings};
 use crate::simulation::store::ObjectKey;
 use crate::simulation::template::{GPU, Template};
 
+/// The annotation with the number of a Deployment's template.
+pub(crate) const REVISION: &str = "deployment.kubernetes.io/revision";
+
 /// The pod template of a workload, with one container named after it.
 pub(crate) fn pod_template(settings: &WorkloadSettings) -> Value {
     let amounts = |cpu: Option<Cpu>, memory: Option<Memory>| {
@@ -116,7 +119,7 @@ pub(crate) fn replica_set(key: &ObjectKey, state: &ReplicaSet, created: DateTime
     let mut selector = json!({ "app": state.labels.get("app") });
     if let Some(owner) = &state.owner {
         selector["pod-template-hash"] = json!(state.template.hash);
-        metadata["annotations"] = json!({ "deployment.kubernetes.io/revision": owner.revision.to_string() });
+        metadata["annotations"] = json!({ (REVISION): owner.revision.to_string() });
         metadata["ownerReferences"] = json!([{
             "apiVersion": "apps/v1",
             "kind": "Deployment",

@@ -1,5 +1,9 @@
 //! Workloads that come, go and change, and many of them.
 
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::apps::v1::{ReplicaSet, StatefulSet};
+use kube::ResourceExt;
 use kube::api::WatchParams;
 
 use super::*;
@@ -57,6 +61,70 @@ async fn a_rollout_replaces_all_pods_and_keeps_most_of_them_ready() {
         assert!(after.iter().all(|pod| is_ready(pod) && !before.contains(&pod.metadata.uid)), "{kind}");
         assert!(kind == WorkloadKind::StatefulSet || most > 4, "a Deployment surges");
     }
+}
+
+const REVISION: &str = "deployment.kubernetes.io/revision";
+
+/// The number and the template hash of each of the Deployment's ReplicaSets, the newest last.
+async fn revisions(cluster: &SimulatedCluster) -> Vec<(u64, String)> {
+    let sets = Api::<ReplicaSet>::namespaced(cluster.client(), "default").list(&ListParams::default()).await.unwrap();
+    let mut revisions: Vec<_> = sets
+        .into_iter()
+        .map(|set| (set.annotations()[REVISION].parse().unwrap(), set.labels()["pod-template-hash"].clone()))
+        .collect();
+    revisions.sort();
+    revisions
+}
+
+/// The value that a label has on all pods.
+async fn on_all_pods(cluster: &SimulatedCluster, label: &str) -> String {
+    let values: BTreeSet<_> = pods(cluster).await.iter().map(|pod| pod.labels()[label].clone()).collect();
+    assert_eq!(values.len(), 1, "{values:?}");
+    values.into_iter().next().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deployments_newest_replica_set_has_the_greatest_number_also_after_a_rollback() {
+    let cluster = cluster([web(2, 0.0)]);
+    let first = deployments(&cluster).get("web").await.unwrap();
+    assert_eq!(first.annotations()[REVISION], "1");
+    let original = on_all_pods(&cluster, "pod-template-hash").await;
+    assert_eq!(revisions(&cluster).await, [(1, original.clone())]);
+
+    cluster.roll_out(WorkloadKind::Deployment, "default", "web").unwrap();
+    pass(1).await;
+    let begun = revisions(&cluster).await;
+    assert_eq!((begun[0].clone(), begun[1].0), ((1, original.clone()), 2), "known before the pods are exchanged");
+    pass(120).await;
+    assert_eq!(revisions(&cluster).await, [(1, original.clone()), (2, begun[1].1.clone())]);
+    assert_eq!(on_all_pods(&cluster, "pod-template-hash").await, begun[1].1);
+    assert_eq!(deployments(&cluster).get("web").await.unwrap().annotations()[REVISION], "2");
+
+    let undo = Patch::Merge(json!({"spec": {"template": {"metadata": {"annotations": null}}}}));
+    deployments(&cluster).patch("web", &PatchParams::default(), &undo).await.unwrap();
+    pass(120).await;
+    assert_eq!(revisions(&cluster).await, [(2, begun[1].1.clone()), (3, original.clone())]);
+    assert_eq!(on_all_pods(&cluster, "pod-template-hash").await, original);
+    assert_eq!(deployments(&cluster).get("web").await.unwrap().annotations()[REVISION], "3");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stateful_set_names_the_revision_that_it_updates_to() {
+    let cluster = cluster([WorkloadSettings { kind: WorkloadKind::StatefulSet, ..web(2, 0.0) }]);
+    let api: Api<StatefulSet> = Api::namespaced(cluster.client(), "default");
+    let update_revision = async || api.get("web").await.unwrap().status.unwrap().update_revision.unwrap();
+    let before = update_revision().await;
+    assert_eq!(on_all_pods(&cluster, "controller-revision-hash").await, before);
+
+    cluster.roll_out(WorkloadKind::StatefulSet, "default", "web").unwrap();
+    pass(1).await;
+    let after = update_revision().await;
+    assert_ne!(after, before);
+    pass(200).await;
+    assert_eq!(
+        (on_all_pods(&cluster, "controller-revision-hash").await, update_revision().await),
+        (after.clone(), after)
+    );
 }
 
 #[tokio::test(start_paused = true)]

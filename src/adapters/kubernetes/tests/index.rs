@@ -4,82 +4,14 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::json;
 
-use super::super::client::Clients;
 use super::super::watch::follow;
 use super::super::watched::{Table, Watched};
-use super::super::{KubernetesCluster, Limits};
 use super::objects::{owned_by, pod, scalable, workload};
-use super::scripted::{Log, Objects};
+use super::scripted::Objects;
+use super::watching::Watching;
 use crate::clock::Clock;
 use crate::domain::autoscaler::WorkloadKind::{Deployment, ReplicaSet, StatefulSet};
-use crate::domain::autoscaler::WorkloadRef;
 use crate::ports::WorkloadView;
-
-struct Watching {
-    objects: Objects,
-    cluster: KubernetesCluster,
-    log: Log,
-    clock: Clock,
-}
-
-impl Watching {
-    fn start(objects: Objects) -> Self {
-        let (client, log) = objects.client();
-        let clock = Clock::scaled(chrono::DateTime::UNIX_EPOCH, 1.0);
-        let cluster = KubernetesCluster::start(Clients::shared(client), clock, Limits::default());
-        Self { objects, cluster, log, clock }
-    }
-
-    /// The web Deployment in the middle of a rollout: two ReplicaSets with pods, and one that is retired.
-    async fn a_rollout() -> Self {
-        let objects = Objects::default();
-        objects.put("deployments", scalable("web", "d", 3));
-        objects.put("replicasets", owned_by(scalable("web-old", "old", 1), "Deployment", "web", "d"));
-        objects.put("replicasets", owned_by(scalable("web-new", "new", 3), "Deployment", "web", "d"));
-        objects.put("replicasets", owned_by(scalable("web-retired", "retired", 0), "Deployment", "web", "d"));
-        objects.put("pods", owned_by(pod("web-old-1"), "ReplicaSet", "web-old", "old"));
-        objects.put("pods", owned_by(pod("web-new-1"), "ReplicaSet", "web-new", "new"));
-        objects.put("pods", owned_by(pod("web-new-2"), "ReplicaSet", "web-new", "new"));
-        let watching = Self::start(objects);
-        watching.settle().await;
-        watching
-    }
-
-    /// Lets everything happen that needs no time.
-    async fn settle(&self) {
-        self.clock.sleep(Duration::from_millis(1)).await;
-    }
-
-    fn view(&self, workload: &WorkloadRef) -> WorkloadView {
-        self.cluster.cluster().index.view(workload)
-    }
-
-    fn fault(&self) -> Option<String> {
-        self.cluster.cluster().index.fault()
-    }
-
-    /// The replicas and the names of the pods, in order.
-    fn present(&self, workload: &WorkloadRef) -> (u32, Vec<String>) {
-        let WorkloadView::Present { replicas, pods, .. } = self.view(workload) else {
-            panic!("{workload} is {:?}", self.view(workload))
-        };
-        let mut names: Vec<String> = pods.into_iter().map(|pod| pod.name).collect();
-        names.sort();
-        (replicas, names)
-    }
-
-    fn unknown(&self, workload: &WorkloadRef) -> String {
-        let WorkloadView::Unknown { error } = self.view(workload) else {
-            panic!("{workload} is {:?}", self.view(workload))
-        };
-        error
-    }
-
-    fn requests(&self, resource: &str, watch: bool) -> usize {
-        let asked = self.log.all();
-        asked.iter().filter(|it| it.path.ends_with(resource) && it.query.contains("watch=true") == watch).count()
-    }
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_deployment_in_a_rollout_has_the_pods_of_all_its_replica_sets() {

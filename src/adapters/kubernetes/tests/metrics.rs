@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -7,7 +8,8 @@ use serde_json::{Value, json};
 use super::super::calls::Calls;
 use super::super::metrics::Metrics;
 use super::scripted::{Answer, Asked, Log, client};
-use crate::domain::observation::{ContainerUsage, MilliUnits, PodUsage};
+use crate::domain::observation::{ContainerUsage, PodUsage};
+use crate::domain::quantity::Amount;
 use crate::ports::{ClusterError, ResourceMetrics, Scope, UsageTable};
 
 fn metrics(script: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> (Metrics, Log) {
@@ -57,18 +59,18 @@ async fn a_reading_is_read_whole() {
         containers: vec![
             ContainerUsage {
                 name: "main".to_owned(),
-                cpu: Some(MilliUnits(6)),
-                memory: Some(MilliUnits(12_017_664_000)),
+                cpu: Some(Amount::from_thousandths(6)),
+                memory: Some(Amount::from_thousandths(12_017_664_000)),
             },
             ContainerUsage {
                 name: "proxy".to_owned(),
-                cpu: Some(MilliUnits(0)),
-                memory: Some(MilliUnits(2_097_152_000)),
+                cpu: Some(Amount::from_thousandths(0)),
+                memory: Some(Amount::from_thousandths(2_097_152_000)),
             },
         ],
     };
     assert_eq!(table.source, "metrics.k8s.io/v1beta1");
-    assert_eq!(table.get("default", "web-1"), Some(&usage));
+    assert_eq!(table.get("default", "web-1"), Some(&Arc::new(usage)));
     assert_eq!(table.get("default", "web-2"), None);
 }
 
@@ -95,14 +97,14 @@ async fn one_bad_item_does_not_cost_the_others() {
 }
 
 #[tokio::test]
-async fn an_impossible_amount_was_not_measured() {
+async fn what_is_malformed_was_not_measured_and_what_is_impossible_stays() {
     let mut item = reading("web-1");
     item["containers"][0]["usage"] = json!({"cpu": "-5m", "memory": "lots"});
     item["containers"][1]["usage"] = json!({"cpu": "1500m"});
     let table = read(vec![item]).await;
     let containers = &table.get("default", "web-1").unwrap().containers;
-    assert_eq!((containers[0].cpu, containers[0].memory), (None, None));
-    assert_eq!((containers[1].cpu, containers[1].memory), (Some(MilliUnits(1_500)), None));
+    assert_eq!((containers[0].cpu.map(Amount::as_in_go), containers[0].memory), (Some(-5), None));
+    assert_eq!((containers[1].cpu, containers[1].memory), (Some(Amount::from_thousandths(1_500)), None));
 }
 
 #[tokio::test]

@@ -4,5 +4,8 @@ mod index;
 mod metrics;
 mod objects;
 mod resolve;
+mod revisions;
 mod scale;
 mod scripted;
+mod selected;
+mod watching;

@@ -39,3 +39,9 @@ pub(super) fn pod(name: &str) -> Value {
         },
     })
 }
+
+/// `object` with these labels.
+pub(super) fn labelled<const N: usize>(mut object: Value, labels: [(&str, &str); N]) -> Value {
+    object["metadata"]["labels"] = labels.into_iter().collect();
+    object
+}

@@ -1,0 +1,112 @@
+//! What one decision costs: the engine alone, with its full record, without JSON.
+//!
+//! `cargo bench --bench decide`
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ai_storage_orchestrator::domain::Timestamp;
+use ai_storage_orchestrator::domain::autoscaler::{ReplicaBounds, ScalingRules, TargetPercent, Targets, Window};
+use ai_storage_orchestrator::domain::decision::{Outcome, State, decide};
+use ai_storage_orchestrator::domain::observation::{
+    ContainerRequests, ContainerUsage, Observation, ObservedPod, Pod, PodPhase, PodRequests, PodUsage, Readiness,
+    ResourceRequests, SourceState,
+};
+use ai_storage_orchestrator::domain::quantity::Amount;
+use chrono::TimeDelta;
+use criterion::{Criterion, criterion_group, criterion_main};
+
+fn start() -> Timestamp {
+    Timestamp::UNIX_EPOCH + TimeDelta::days(20_000)
+}
+
+/// A pod of two containers that uses so many percent of the CPU and of the memory that it requests.
+fn pod(index: usize, percent: u64, now: Timestamp) -> ObservedPod {
+    let names = ["main", "proxy"];
+    let amount = |thousandths| Some(Amount::from_thousandths(thousandths));
+    let requested = ResourceRequests { cpu: amount(1_000), memory: amount(1_000_000) };
+    let containers = names.map(|name| ContainerRequests { name: name.to_owned(), resources: requested });
+    let used = names.map(|name| ContainerUsage {
+        name: name.to_owned(),
+        cpu: amount(10 * percent),
+        memory: amount(10_000 * percent),
+    });
+    let pod = Pod {
+        name: format!("web-6d4b75cb6d-{index:05}"),
+        phase: PodPhase::Running,
+        terminating: false,
+        readiness: Some(Readiness { is_false: false, changed_at: now - TimeDelta::minutes(59) }),
+        started_at: Some(now - TimeDelta::minutes(60)),
+        requests: PodRequests { containers: containers.to_vec(), pod_level: None, gpus: 0 },
+        revision: Some("6d4b75cb6d".into()),
+        unschedulable: None,
+    };
+    let usage = PodUsage { measured_at: now, window: Duration::from_secs(15), containers: used.to_vec() };
+    ObservedPod { pod: Arc::new(pod), usage: Some(Arc::new(usage)), gpus: None }
+}
+
+fn observation(pods: usize, percent: u64) -> Arc<Observation> {
+    Arc::new(Observation {
+        at: start(),
+        current_replicas: u32::try_from(pods).unwrap(),
+        pods: (0..pods).map(|index| pod(index, percent, start())).collect(),
+        revision: Some("6d4b75cb6d".into()),
+        strays: Vec::new(),
+        resource_source: SourceState::Read { name: "metrics.k8s.io/v1beta1" },
+        gpu_source: SourceState::Unavailable { error: "no GPU metrics are collected".into() },
+        max_age: Duration::from_secs(90),
+    })
+}
+
+/// CPU and memory targets of 70 %, a scale-up window of a minute, and the default of 300 s down.
+fn rules() -> Arc<ScalingRules> {
+    let target = TargetPercent::new(70);
+    let bounds = ReplicaBounds::new(1, 5_000).unwrap();
+    let mut rules = ScalingRules::new(bounds, Targets::new(target, target, None).unwrap());
+    rules.scale_up.window = Window::from_seconds(60).unwrap();
+    Arc::new(rules)
+}
+
+/// The state after an hour of ticks at this observation.
+fn settled(rules: &Arc<ScalingRules>, seen: &Arc<Observation>) -> (State, Timestamp) {
+    let (mut state, mut now) = (State::default(), start());
+    for _ in 0..240 {
+        state.remember(&decide(rules, &state, seen.clone(), now));
+        now += TimeDelta::seconds(15);
+    }
+    (state, now)
+}
+
+fn decisions(criterion: &mut Criterion) {
+    let rules = rules();
+    let cases = [
+        ("10 pods, nothing changes", 10, 70, Outcome::NoChange),
+        ("10 pods, scaled up", 10, 140, Outcome::ScaleUp),
+        ("1000 pods, nothing changes", 1_000, 70, Outcome::NoChange),
+        ("1000 pods, scaled up", 1_000, 140, Outcome::ScaleUp),
+    ];
+    for (name, pods, percent, outcome) in cases {
+        let seen = observation(pods, percent);
+        let (state, now) = settled(&rules, &seen);
+        assert_eq!(decide(&rules, &state, seen.clone(), now).outcome, outcome, "{name}");
+        criterion.bench_function(name, |bencher| {
+            bencher.iter(|| decide(black_box(&rules), black_box(&state), black_box(seen.clone()), black_box(now)));
+        });
+    }
+    let seen = observation(10, 30);
+    let (state, now) = (State::default(), start());
+    assert_eq!(decide(&rules, &state, seen.clone(), now).outcome, Outcome::Held);
+    criterion.bench_function("10 pods, held by the scale-down window", |bencher| {
+        bencher.iter(|| decide(black_box(&rules), black_box(&state), black_box(seen.clone()), black_box(now)));
+    });
+    let (state, now) = settled(&rules, &observation(10, 70));
+    let decision = decide(&rules, &state, observation(10, 70), now);
+    criterion.bench_function("remembering a decision", |bencher| {
+        bencher.iter_batched_ref(|| state.clone(), |state| state.remember(&decision), criterion::BatchSize::SmallInput);
+    });
+}
+
+criterion_group!(benches, decisions);
+criterion_main!(benches);

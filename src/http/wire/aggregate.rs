@@ -1,0 +1,34 @@
+//! Figures over all autoscalers.
+
+use serde::Serialize;
+
+use super::mode::shown_mode;
+use crate::actors::messages::Aggregate;
+use crate::domain::autoscaler::Mode;
+
+/// The answer to the aggregate metrics.
+#[derive(Debug, Serialize)]
+pub struct AggregateBody {
+    total_autoscalers: usize,
+    active_autoscalers: usize,
+    total_scale_ups: u64,
+    total_scale_downs: u64,
+    average_cpu_utilization: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<&'static str>,
+}
+
+impl AggregateBody {
+    /// The figures, while the service is in `service_mode`.
+    pub fn new(aggregate: &Aggregate, service_mode: Mode) -> Self {
+        let average = aggregate.average_cpu_percent.unwrap_or(0.0);
+        Self {
+            total_autoscalers: aggregate.total,
+            active_autoscalers: aggregate.active,
+            total_scale_ups: aggregate.scale_ups,
+            total_scale_downs: aggregate.scale_downs,
+            average_cpu_utilization: (average * 100.0).round() / 100.0,
+            mode: shown_mode(service_mode),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Autoscalers, in the answers to create, get, list, update, pause, resume and delete.
+
+use serde::Serialize;
+
+use super::decision::{ConditionBody, DecisionBody};
+use super::metric::MetricSummary;
+use super::mode::shown_mode;
+use super::scalar::rfc3339;
+use super::spec::SpecBody;
+use crate::actors::messages::Page;
+use crate::actors::snapshot::{AutoscalerRecord, Snapshot, Status};
+use crate::domain::autoscaler::{Metric, Mode, ScalingRules};
+use crate::domain::decision_log::Entry;
+
+/// One autoscaler.
+#[derive(Debug, Serialize)]
+pub struct AutoscalerBody {
+    autoscaling_id: String,
+    status: &'static str,
+    message: &'static str,
+    details: Details,
+}
+
+#[derive(Debug, Serialize)]
+struct Details {
+    created_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    updated_at: Option<String>,
+    current_replicas: u32,
+    desired_replicas: u32,
+    current_cpu_percent: i64,
+    current_memory_percent: i64,
+    current_gpu_percent: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_scale_time: Option<String>,
+    scale_up_count: u64,
+    scale_down_count: u64,
+    hpa_name: String,
+    workload_name: String,
+    workload_namespace: String,
+    workload_type: &'static str,
+    /// What holds for this autoscaler, be it by its own mode or by the service's.
+    mode: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_mode: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spec: Option<SpecBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    restarts: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metrics: Option<Vec<MetricSummary>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    conditions: Vec<ConditionBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_decision: Option<DecisionBody>,
+}
+
+impl AutoscalerBody {
+    /// The answer to create.
+    pub fn created(record: &AutoscalerRecord, service_mode: Mode) -> Self {
+        // Not the latest: the first evaluation is under way already, and the answer must not depend on who is quicker.
+        let first = Self::at(record, record.first_snapshot(), Status::Active, None, service_mode);
+        Self { message: "Autoscaler created successfully", ..first }
+    }
+
+    /// The answer to create for a workload that has this autoscaler already.
+    pub fn existing(record: &AutoscalerRecord, service_mode: Mode) -> Self {
+        Self { message: "Autoscaler already exists", ..Self::new(record, service_mode) }
+    }
+
+    /// The answer to a change of its definition.
+    pub fn updated(record: &AutoscalerRecord, service_mode: Mode) -> Self {
+        Self { message: "Autoscaler updated successfully", ..Self::new(record, service_mode) }
+    }
+
+    /// The answer to get.
+    pub fn new(record: &AutoscalerRecord, service_mode: Mode) -> Self {
+        let newest = record.last_decision();
+        Self::at(record, &record.snapshot(), record.status(), newest.as_deref(), service_mode)
+    }
+
+    /// An item of the answer to list: without the definition and the last decision, which are most of the text.
+    fn item(record: &AutoscalerRecord, service_mode: Mode) -> Self {
+        let mut item = Self::at(record, &record.snapshot(), record.status(), None, service_mode);
+        item.details.spec = None;
+        item
+    }
+
+    fn at(
+        record: &AutoscalerRecord,
+        snapshot: &Snapshot,
+        status: Status,
+        newest: Option<&Entry>,
+        service_mode: Mode,
+    ) -> Self {
+        Self {
+            autoscaling_id: record.id.clone(),
+            status: status.as_str(),
+            message: match status {
+                Status::Active => "Autoscaler is active",
+                Status::Inactive => "Autoscaler is inactive",
+                Status::Failed => "Autoscaler failed",
+            },
+            details: Details::new(record, snapshot, newest, service_mode),
+        }
+    }
+}
+
+impl Details {
+    fn new(record: &AutoscalerRecord, snapshot: &Snapshot, newest: Option<&Entry>, service_mode: Mode) -> Self {
+        // The guide's numbers are always there; `metrics` tells whether a 0 was measured.
+        let percent = |metric| snapshot.utilization_percent(metric).map_or(0, i64::from);
+        let workload = &record.workload;
+        let rules = record.rules();
+        Self {
+            created_at: rfc3339(record.created_at),
+            updated_at: snapshot.updated_at.map(rfc3339),
+            current_replicas: snapshot.current_replicas,
+            desired_replicas: snapshot.desired_replicas,
+            current_cpu_percent: percent(Metric::Cpu),
+            current_memory_percent: percent(Metric::Memory),
+            current_gpu_percent: percent(Metric::Gpu),
+            last_scale_time: snapshot.last_scale_time.map(rfc3339),
+            scale_up_count: snapshot.scale_up_count,
+            scale_down_count: snapshot.scale_down_count,
+            hpa_name: record.hpa_name.clone(),
+            workload_name: workload.name.clone(),
+            workload_namespace: workload.namespace.clone(),
+            workload_type: workload.kind.as_str(),
+            mode: if service_mode == Mode::Observe { service_mode } else { rules.mode }.as_str(),
+            service_mode: shown_mode(service_mode),
+            spec: Some(SpecBody::new(workload, &rules)),
+            failure: snapshot.failure.clone(),
+            restarts: Some(record.restarts()).filter(|&restarts| restarts > 0),
+            metrics: metrics(&rules, snapshot),
+            conditions: snapshot.conditions.iter().map(ConditionBody::from).collect(),
+            last_decision: newest.map(DecisionBody::logged),
+        }
+    }
+}
+
+/// Each metric as the last decision saw it. Where nothing could be decided, nothing is known; before the first
+/// evaluation there is nothing to say.
+fn metrics(rules: &ScalingRules, snapshot: &Snapshot) -> Option<Vec<MetricSummary>> {
+    if let Some(decision) = &snapshot.decision {
+        return Some(decision.metrics.iter().map(|report| MetricSummary::new(report, decision.at)).collect());
+    }
+    let why = &snapshot.conditions.first()?.message;
+    Some(Metric::ALL.map(|metric| MetricSummary::unknown(metric, rules.targets.get(metric), why)).into())
+}
+
+/// The answer to list.
+#[derive(Debug, Serialize)]
+pub struct ListBody {
+    autoscalers: Vec<AutoscalerBody>,
+    count: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#continue: Option<String>,
+}
+
+impl ListBody {
+    /// A page, while the service is in `service_mode`.
+    pub fn new(page: &Page, service_mode: Mode) -> Self {
+        let bodies = page.autoscalers.iter().map(|record| AutoscalerBody::item(record, service_mode));
+        let autoscalers: Vec<_> = bodies.collect();
+        Self { count: autoscalers.len(), autoscalers, r#continue: page.next.map(|next| next.to_string()) }
+    }
+}
+
+/// The answer to delete.
+#[derive(Debug, Serialize)]
+pub struct DeletedBody {
+    message: &'static str,
+    autoscaler_id: String,
+}
+
+impl DeletedBody {
+    /// The answer for the autoscaler with this id.
+    pub fn new(id: String) -> Self {
+        Self { message: "Autoscaler deleted successfully", autoscaler_id: id }
+    }
+}

@@ -1,0 +1,296 @@
+//! A what-if: a document that says what is wanted and what is so, and the decision that follows from it.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::DateTime;
+use serde::Deserialize;
+
+use super::decision::DecisionBody;
+use super::scalar::{Phase, Quantity, Replicas, Span};
+use super::spec::CreateRequest;
+use crate::domain::Timestamp;
+use crate::domain::autoscaler::{Direction, ScalingRules};
+use crate::domain::decision::{State, decide_with};
+use crate::domain::limits::ScaleEvent;
+use crate::domain::observation::{
+    ContainerRequests, ContainerUsage, GpuReading, GpuUsage, Observation, ObservedPod, Pod, PodPhase, PodRequests,
+    PodUsage, Readiness, ResourceRequests, SourceState,
+};
+use crate::domain::quantity::Amount;
+use crate::domain::stabilization::History;
+use crate::domain::validation::{TargetRange, ValidationErrors, validate_rules};
+use crate::http::json::Object;
+
+/// The moment of every what-if, so that the same document always has the same answer. It is far from 1970, which stands
+/// for a readiness that changed nobody knows when.
+const NOW: Timestamp = match DateTime::from_timestamp(1_767_225_600, 0) {
+    Some(now) => now,
+    None => DateTime::UNIX_EPOCH,
+};
+
+/// The name of the source that a document's readings come from.
+const SOURCE: &str = "document";
+
+/// The document. Nothing is invented: what is left out is not there.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvaluateRequest {
+    spec: Object<CreateRequest>,
+    current_replicas: Replicas,
+    revision: Option<String>,
+    pods: Option<Vec<Object<PodDocument>>>,
+    usage: Option<Vec<Object<UsageDocument>>>,
+    gpu: Option<Vec<Object<GpuDocument>>>,
+    recommended_replicas: Option<Replicas>,
+    history: Option<Vec<Object<RecommendationDocument>>>,
+    scale_events: Option<Vec<Object<ScaleEventDocument>>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PodDocument {
+    name: String,
+    phase: Option<Phase>,
+    ready: Option<bool>,
+    ready_changed_seconds_ago: Option<Span>,
+    started_seconds_ago: Option<Span>,
+    terminating: Option<bool>,
+    revision: Option<String>,
+    unschedulable: Option<String>,
+    requests: Option<Requests>,
+    containers: Option<Vec<Object<ContainerDocument>>>,
+}
+
+/// By resource name.
+type Requests = BTreeMap<String, Quantity>;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContainerDocument {
+    name: String,
+    sidecar: Option<bool>,
+    requests: Option<Requests>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UsageDocument {
+    pod: String,
+    age_seconds: Option<Span>,
+    window_seconds: Option<Span>,
+    containers: Option<Vec<Object<ContainerUsageDocument>>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContainerUsageDocument {
+    name: String,
+    cpu: Option<Quantity>,
+    memory: Option<Quantity>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GpuDocument {
+    pod: String,
+    device: Option<String>,
+    age_seconds: Option<Span>,
+    utilization_percent: Option<f64>,
+    memory_used_mib: Option<f64>,
+    memory_total_mib: Option<f64>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecommendationDocument {
+    seconds_ago: Span,
+    replicas: Replicas,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScaleEventDocument {
+    seconds_ago: Span,
+    change: i32,
+}
+
+/// Why a document of the right form cannot be evaluated.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EvaluateError {
+    /// The rules are not valid.
+    #[error(transparent)]
+    Rules(#[from] ValidationErrors),
+    /// Two pods have one name.
+    #[error("pods has the pod {0:?} twice")]
+    PodTwice(String),
+    /// A pod was measured twice.
+    #[error("usage has the pod {0:?} twice")]
+    UsageTwice(String),
+}
+
+/// Everything that a decision depends on.
+#[derive(Clone, Debug)]
+pub struct WhatIf {
+    rules: Arc<ScalingRules>,
+    state: State,
+    observation: Arc<Observation>,
+    recommended: Option<u32>,
+}
+
+impl EvaluateRequest {
+    /// The question that the document asks. Readings older than `max_age` are unknown.
+    pub fn what_if(self, range: TargetRange, max_age: Duration) -> Result<WhatIf, EvaluateError> {
+        let Object(spec) = self.spec;
+        let recommended = self.recommended_replicas.map(|Replicas(replicas)| replicas);
+        let rules = validate_rules(&spec.into(), range, recommended.is_none())?;
+        let recommendations = |history: Vec<Object<RecommendationDocument>>| {
+            let at = |Object(made): Object<RecommendationDocument>| (made.seconds_ago.before(NOW), made.replicas.0);
+            History::of(&rules, history.into_iter().map(at))
+        };
+        let state = State {
+            history: self.history.map(recommendations),
+            events: self.scale_events.into_iter().flatten().filter_map(|Object(event)| event.event()).collect(),
+        };
+        let resource_source = source(self.usage.is_some(), "no usage is given");
+        let gpu_source = source(self.gpu.is_some(), "no GPU usage is given");
+        let mut usage = by_pod(self.usage.unwrap_or_default())?;
+        let mut gpus = devices_by_pod(self.gpu.unwrap_or_default());
+        let mut names = HashSet::new();
+        let mut pods = Vec::new();
+        for Object(pod) in self.pods.unwrap_or_default() {
+            if !names.insert(pod.name.clone()) {
+                return Err(EvaluateError::PodTwice(pod.name));
+            }
+            let (usage, gpus) = (usage.remove(&pod.name), gpus.remove(&pod.name));
+            pods.push(ObservedPod { pod: Arc::new(pod.into()), usage, gpus: gpus.map(Arc::new) });
+        }
+        let observation = Observation {
+            at: NOW,
+            current_replicas: self.current_replicas.0,
+            pods,
+            revision: self.revision.map(Arc::from),
+            strays: usage.into_values().collect(),
+            resource_source,
+            gpu_source,
+            max_age,
+        };
+        Ok(WhatIf { rules: Arc::new(rules), state, observation: Arc::new(observation), recommended })
+    }
+}
+
+impl WhatIf {
+    /// The answer.
+    pub fn decide(self) -> DecisionBody {
+        DecisionBody::what_if(&decide_with(&self.rules, &self.state, self.observation, self.recommended, NOW))
+    }
+}
+
+fn source(is_given: bool, absence: &str) -> SourceState {
+    if is_given { SourceState::Read { name: SOURCE } } else { SourceState::Unavailable { error: absence.into() } }
+}
+
+fn by_pod(usage: Vec<Object<UsageDocument>>) -> Result<HashMap<String, Arc<PodUsage>>, EvaluateError> {
+    let mut by_pod = HashMap::new();
+    for Object(usage) in usage {
+        if by_pod.contains_key(&usage.pod) {
+            return Err(EvaluateError::UsageTwice(usage.pod));
+        }
+        let container = |Object(used): Object<ContainerUsageDocument>| ContainerUsage {
+            name: used.name,
+            cpu: used.cpu.map(|Quantity(amount)| amount),
+            memory: used.memory.map(|Quantity(amount)| amount),
+        };
+        let measured = PodUsage {
+            measured_at: usage.age_seconds.unwrap_or_default().before(NOW),
+            window: usage.window_seconds.unwrap_or_default().0,
+            containers: usage.containers.into_iter().flatten().map(container).collect(),
+        };
+        by_pod.insert(usage.pod, Arc::new(measured));
+    }
+    Ok(by_pod)
+}
+
+fn devices_by_pod(readings: Vec<Object<GpuDocument>>) -> HashMap<String, GpuUsage> {
+    let mut by_pod = HashMap::new();
+    for Object(reading) in readings {
+        let GpuUsage { devices } = by_pod.entry(reading.pod).or_insert_with(|| GpuUsage { devices: Vec::new() });
+        devices.push(GpuReading {
+            device: reading.device.unwrap_or_default(),
+            measured_at: reading.age_seconds.unwrap_or_default().before(NOW),
+            utilization_percent: reading.utilization_percent,
+            memory_used_mib: reading.memory_used_mib,
+            memory_total_mib: reading.memory_total_mib,
+        });
+    }
+    by_pod
+}
+
+impl ScaleEventDocument {
+    /// `None` when nothing changed.
+    fn event(self) -> Option<ScaleEvent> {
+        let direction = match self.change {
+            0 => return None,
+            1.. => Direction::Up,
+            _ => Direction::Down,
+        };
+        Some(ScaleEvent { at: self.seconds_ago.before(NOW), direction, change: self.change.unsigned_abs() })
+    }
+}
+
+impl From<PodDocument> for Pod {
+    fn from(pod: PodDocument) -> Self {
+        let changed_at = pod.ready_changed_seconds_ago.map_or(DateTime::UNIX_EPOCH, |span| span.before(NOW));
+        Self {
+            requests: requests(pod.requests, pod.containers.unwrap_or_default()),
+            name: pod.name,
+            phase: pod.phase.map_or(PodPhase::Running, |Phase(phase)| phase),
+            terminating: pod.terminating.unwrap_or(false),
+            readiness: pod.ready.map(|ready| Readiness { is_false: !ready, changed_at }),
+            started_at: pod.started_seconds_ago.map(|span| span.before(NOW)),
+            revision: pod.revision.map(Arc::from),
+            unschedulable: pod.unschedulable.map(Arc::from),
+        }
+    }
+}
+
+fn requests(pod_level: Option<Requests>, mut containers: Vec<Object<ContainerDocument>>) -> PodRequests {
+    // The HPA looks at the sidecars last, which decides whose missing request is reported.
+    containers.sort_by_key(|Object(container)| container.sidecar == Some(true));
+    let containers: Vec<_> = containers.into_iter().map(|Object(c)| (c.name, c.requests.unwrap_or_default())).collect();
+    let gpus = containers.iter().map(|(_, requests)| gpus(requests)).fold(0, u32::saturating_add);
+    let containers = containers.into_iter();
+    let containers: Vec<_> =
+        containers.map(|(name, requests)| ContainerRequests { name, resources: resources(&requests) }).collect();
+    let pod_level = pod_level.map(|own| resources(&own)).filter(|own| own.cpu.is_some() || own.memory.is_some());
+    let pod_level = pod_level.map(|own| ResourceRequests {
+        cpu: own.cpu.or_else(|| sum(containers.iter().filter_map(|container| container.resources.cpu))),
+        memory: own.memory.or_else(|| sum(containers.iter().filter_map(|container| container.resources.memory))),
+    });
+    PodRequests { containers, pod_level, gpus }
+}
+
+fn resources(requests: &Requests) -> ResourceRequests {
+    let amount = |name: &str| requests.get(name).map(|Quantity(amount)| *amount);
+    ResourceRequests { cpu: amount("cpu"), memory: amount("memory") }
+}
+
+/// The number of GPUs, whole ones and MIG slices.
+fn gpus(requests: &Requests) -> u32 {
+    let of_gpus = requests.iter().filter(|(name, _)| *name == "nvidia.com/gpu" || name.starts_with("nvidia.com/mig-"));
+    let whole = |amount: Amount| u32::try_from(amount.thousandths().unwrap_or(0) / 1_000).unwrap_or(u32::MAX);
+    of_gpus.map(|(_, Quantity(amount))| whole(*amount)).fold(0, u32::saturating_add)
+}
+
+/// The sum; `None` of nothing. One impossible amount makes the whole impossible.
+fn sum(amounts: impl Iterator<Item = Amount>) -> Option<Amount> {
+    amounts.reduce(|one, other| match (one.thousandths(), other.thousandths()) {
+        (Some(one), Some(other)) => Amount::from_thousandths(one.saturating_add(other)),
+        (None, _) => one,
+        (_, None) => other,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! What a decision looked at: each pod with its standing, and what was measured of it.
+
+use serde::Serialize;
+use serde_json::Number;
+
+use super::scalar::{age, number, phase_name, quantity, seconds};
+use crate::domain::Timestamp;
+use crate::domain::autoscaler::{Metric, ScalingRules};
+use crate::domain::decision::Decision;
+use crate::domain::observation::{GpuReading, ObservedPod, PodUsage};
+use crate::domain::standing::{Standing, Survey};
+use crate::domain::utilization::{WHOLE_GPU, request};
+
+/// What a decision looked at. Amounts are Kubernetes quantities: cores, bytes and GPUs.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct InputsBody {
+    max_age_seconds: Option<Number>,
+    compatibility: Option<&'static str>,
+    mode: Option<&'static str>,
+    revision: Option<String>,
+    /// Readings of pods that the workload does not have.
+    strays: usize,
+    pods: Vec<PodBody>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct PodBody {
+    name: String,
+    phase: &'static str,
+    revision: Option<String>,
+    terminating: bool,
+    unschedulable: Option<String>,
+    cpu: StandingBody,
+    memory: StandingBody,
+    gpu: StandingBody,
+    usage_age_seconds: Option<Number>,
+    window_seconds: Option<Number>,
+    devices: Vec<DeviceBody>,
+}
+
+/// What a pod contributes to a metric.
+#[derive(Clone, Debug, Serialize)]
+struct StandingBody {
+    state: &'static str,
+    why: Option<&'static str>,
+    /// What was measured, whether it counts or not.
+    usage: Option<String>,
+    request: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct DeviceBody {
+    device: String,
+    utilization_percent: Option<Number>,
+    memory_used_mib: Option<Number>,
+    memory_total_mib: Option<Number>,
+    age_seconds: Number,
+}
+
+impl InputsBody {
+    /// What `decision` looked at.
+    pub fn new(decision: &Decision) -> Self {
+        let Decision { rules, observation, .. } = decision;
+        let survey = Survey::new(rules, observation);
+        Self {
+            max_age_seconds: Some(seconds(observation.max_age)),
+            compatibility: Some(rules.compatibility.as_str()),
+            mode: Some(rules.mode.as_str()),
+            revision: observation.revision.as_deref().map(str::to_owned),
+            strays: observation.strays.len(),
+            pods: observation.pods.iter().map(|pod| PodBody::new(&survey, pod)).collect(),
+        }
+    }
+}
+
+impl PodBody {
+    fn new(survey: &Survey, observed: &ObservedPod) -> Self {
+        let now = survey.observation.at;
+        let ObservedPod { pod, usage, gpus } = observed;
+        let standing = |metric| StandingBody::new(metric, survey, observed);
+        Self {
+            name: pod.name.clone(),
+            phase: phase_name(pod.phase),
+            revision: pod.revision.as_deref().map(str::to_owned),
+            terminating: pod.terminating,
+            unschedulable: pod.unschedulable.as_deref().map(str::to_owned),
+            cpu: standing(Metric::Cpu),
+            memory: standing(Metric::Memory),
+            gpu: standing(Metric::Gpu),
+            usage_age_seconds: usage.as_ref().map(|usage| age(now, usage.measured_at)),
+            window_seconds: usage.as_ref().map(|usage| seconds(usage.window)),
+            devices: gpus.iter().flat_map(|gpus| &gpus.devices).map(|device| DeviceBody::new(device, now)).collect(),
+        }
+    }
+}
+
+impl StandingBody {
+    fn new(metric: Metric, survey: &Survey, observed: &ObservedPod) -> Self {
+        let rules = survey.rules;
+        let standing = survey.standing(metric, observed);
+        let usage = match standing {
+            Standing::Measured { usage, .. } => Some(usage.into()),
+            _ => observed.usage.as_deref().and_then(|usage| measured(metric, rules, usage)),
+        };
+        let requested = request(metric, rules, observed).ok().filter(|_| is_requested(metric, observed));
+        Self {
+            state: standing.as_str(),
+            why: standing.why(),
+            usage: usage.map(|usage| quantity(usage * millionths(metric))),
+            request: requested.map(|request| quantity(i128::from(request) * millionths(metric))),
+        }
+    }
+}
+
+/// What the domain's unit is in millionths of the metric's.
+fn millionths(metric: Metric) -> i128 {
+    match metric {
+        Metric::Cpu | Metric::Memory => 1_000,
+        Metric::Gpu => 1_000_000 / i128::from(WHOLE_GPU),
+    }
+}
+
+fn is_requested(metric: Metric, observed: &ObservedPod) -> bool {
+    metric != Metric::Gpu || observed.pod.requests.gpus > 0
+}
+
+/// The sum of what was measured in a pod that does not count; `None` when a part of it is not known or cannot be.
+fn measured(metric: Metric, rules: &ScalingRules, usage: &PodUsage) -> Option<i128> {
+    usage.total(metric, rules.container.as_deref())?.map(|amount| amount.thousandths().map(i128::from)).sum()
+}
+
+impl DeviceBody {
+    fn new(reading: &GpuReading, now: Timestamp) -> Self {
+        Self {
+            device: reading.device.clone(),
+            utilization_percent: reading.utilization_percent.map(number),
+            memory_used_mib: reading.memory_used_mib.map(number),
+            memory_total_mib: reading.memory_total_mib.map(number),
+            age_seconds: age(now, reading.measured_at),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! One metric of a decision: what is behind its number, or why it has none.
+
+use serde::Serialize;
+use serde_json::Number;
+
+use super::scalar::age;
+use crate::domain::Timestamp;
+use crate::domain::autoscaler::{Metric, TargetPercent};
+use crate::domain::utilization::{Coverage, MetricReport};
+
+/// A metric in a decision. Every field is always there.
+#[derive(Clone, Debug, Serialize)]
+pub struct MetricBody {
+    name: &'static str,
+    state: &'static str,
+    target_percent: Option<u32>,
+    utilization_percent: Option<i32>,
+    effective_utilization_percent: Option<i32>,
+    proposed_replicas: Option<i32>,
+    source: Option<&'static str>,
+    age_seconds: Option<Number>,
+    coverage: Option<CoverageBody>,
+    error: Option<String>,
+}
+
+impl MetricBody {
+    /// A metric of a decision that was made at `decided_at`.
+    pub fn new(report: &MetricReport, decided_at: Timestamp) -> Self {
+        let measured = report.utilization.as_ref().ok();
+        Self {
+            name: report.metric.as_str(),
+            state: if measured.is_some() { "known" } else { "unknown" },
+            target_percent: report.target.map(TargetPercent::get),
+            utilization_percent: measured.map(|utilization| utilization.percent),
+            effective_utilization_percent: report.proposal.as_ref().map(|proposal| proposal.effective_percent),
+            proposed_replicas: report.proposal.as_ref().map(|proposal| proposal.replicas),
+            source: measured.map(|utilization| utilization.source),
+            age_seconds: measured.map(|utilization| age(decided_at, utilization.measured_at)),
+            coverage: measured.map(|utilization| utilization.coverage.into()),
+            error: report.utilization.as_ref().err().map(ToString::to_string),
+        }
+    }
+}
+
+/// A metric in an autoscaler's details, where what does not apply is left out.
+#[derive(Clone, Debug, Serialize)]
+pub struct MetricSummary {
+    name: &'static str,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    utilization_percent: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effective_utilization_percent: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_percent: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proposed_replicas: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    age_seconds: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    coverage: Option<CoverageBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+impl MetricSummary {
+    /// A metric of a decision that was made at `decided_at`.
+    pub fn new(report: &MetricReport, decided_at: Timestamp) -> Self {
+        let age = |measured_at: Timestamp| (decided_at - measured_at).num_seconds().max(0);
+        let body = MetricBody::new(report, decided_at);
+        Self {
+            name: body.name,
+            state: body.state,
+            utilization_percent: body.utilization_percent,
+            effective_utilization_percent: body.effective_utilization_percent,
+            target_percent: body.target_percent,
+            proposed_replicas: body.proposed_replicas,
+            source: body.source,
+            age_seconds: report.utilization.as_ref().ok().map(|utilization| age(utilization.measured_at)),
+            coverage: body.coverage,
+            error: body.error,
+        }
+    }
+
+    /// A metric of which nothing is known.
+    pub fn unknown(metric: Metric, target: Option<TargetPercent>, error: &str) -> Self {
+        Self {
+            name: metric.as_str(),
+            state: "unknown",
+            utilization_percent: None,
+            effective_utilization_percent: None,
+            target_percent: target.map(TargetPercent::get),
+            proposed_replicas: None,
+            source: None,
+            age_seconds: None,
+            coverage: None,
+            error: Some(error.to_owned()),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct CoverageBody {
+    measured_pods: usize,
+    unready_pods: usize,
+    missing_pods: usize,
+}
+
+impl From<Coverage> for CoverageBody {
+    fn from(coverage: Coverage) -> Self {
+        Self { measured_pods: coverage.measured, unready_pods: coverage.unready, missing_pods: coverage.missing }
+    }
+}

@@ -1,0 +1,22 @@
+//! The API's JSON, field by field as in the guide, and its conversion to and from the domain.
+
+mod aggregate;
+mod autoscaler;
+mod decision;
+mod decisions;
+mod evaluate;
+mod inputs;
+mod metric;
+mod mode;
+mod patch;
+mod scalar;
+mod spec;
+
+pub use aggregate::AggregateBody;
+pub use autoscaler::{AutoscalerBody, DeletedBody, ListBody};
+pub use decision::DecisionBody;
+pub use decisions::{DecisionFilter, DecisionsBody};
+pub use evaluate::{EvaluateError, EvaluateRequest};
+pub use mode::{ModeBody, ModeRequest, shown_mode};
+pub use patch::{MergePatch, PatchError, patched_rules};
+pub use spec::CreateRequest;

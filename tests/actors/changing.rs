@@ -1,0 +1,197 @@
+//! Other rules, a pause, a resumption: once the answer is out, nothing happens by the old will.
+
+use ai_storage_orchestrator::actors::messages::UpdateError;
+use ai_storage_orchestrator::actors::snapshot::Status;
+use ai_storage_orchestrator::domain::autoscaler::{Interval, ReplicaBounds};
+use ai_storage_orchestrator::domain::condition::ConditionKind;
+use ai_storage_orchestrator::domain::reason::Reason;
+use tokio::task::spawn_local;
+
+use super::cluster::{Answer, Gate, NAMESPACE, Op, deployment};
+use super::stage::{condition, play, rules, rules_with_down_window};
+
+#[test]
+fn other_rules_hold_at_once() {
+    play(async |stage| {
+        stage.cluster.add("web", 4, 140);
+        let record = stage.create("web", rules(1, 5)).await;
+        assert_eq!(stage.cluster.replicas("web"), 5);
+        let before = stage.now();
+        stage.update(&record, rules(1, 20)).await;
+        stage.settle().await;
+        assert!(stage.cluster.replicas("web") > 5 && stage.now() - before < 0.01, "evaluated at once");
+        assert_eq!(record.rules().bounds.max(), 20);
+    });
+}
+
+#[test]
+fn an_evaluation_by_the_old_rules_does_not_act_any_more() {
+    for (op, subject) in [(Op::List, NAMESPACE), (Op::Read, "web")] {
+        play(async |stage| {
+            stage.cluster.add("web", 2, 140);
+            let gate = Gate::new();
+            stage.cluster.next(op, subject, [Answer::Waits(gate.clone())]);
+            let record = stage.create_for(&deployment("web"), rules(1, 10)).await;
+            gate.reached().await;
+            stage.update(&record, rules(1, 3)).await;
+            gate.open();
+            stage.pass(20.0).await;
+            assert_eq!(stage.cluster.replicas("web"), 3);
+            let wanted: Vec<_> = stage.cluster.calls(Op::Set).into_iter().filter_map(|call| call.change).collect();
+            assert!(wanted.iter().all(|(replicas, _)| *replicas <= 3), "{wanted:?}");
+        });
+    }
+}
+
+#[test]
+fn a_change_by_the_old_rules_that_is_on_its_way_ends_before_the_answer() {
+    play(async |stage| {
+        stage.cluster.add("web", 2, 140);
+        let gate = Gate::new();
+        stage.cluster.next(Op::Set, "web", [Answer::Waits(gate.clone())]);
+        let record = stage.create_for(&deployment("web"), rules(1, 10)).await;
+        gate.reached().await;
+        let updating = spawn_local({
+            let (registry, id, expected) = (stage.registry.clone(), record.id.clone(), record.rules());
+            async move { registry.update(&id, expected, rules(1, 3)).await.unwrap().unwrap() }
+        });
+        stage.pass(4.0).await;
+        assert!(!updating.is_finished());
+        gate.open();
+        updating.await.unwrap();
+        stage.settle().await;
+        let wanted: Vec<_> = stage.cluster.calls(Op::Set).into_iter().filter_map(|call| call.change).collect();
+        let wanted: Vec<_> = wanted.into_iter().map(|(replicas, _)| replicas).collect();
+        assert_eq!(wanted, [4, 3], "that change was under way, and the new rules put it right");
+        assert_eq!(stage.registry.aggregate().await.unwrap().scale_ups, 1, "both are counted");
+    });
+}
+
+#[test]
+fn other_rules_keep_the_window() {
+    play(async |stage| {
+        stage.cluster.add("web", 4, 20);
+        let record = stage.create("web", rules(1, 10)).await;
+        stage.pass(200.0).await;
+        stage.update(&record, rules(2, 10)).await;
+        stage.pass(60.0).await;
+        assert_eq!(stage.cluster.replicas("web"), 4);
+        stage.pass(60.0).await;
+        assert_eq!(stage.cluster.replicas("web"), 2, "300 s after the first recommendation, not after the change");
+    });
+}
+
+#[test]
+fn another_interval_counts_from_now_on() {
+    play(async |stage| {
+        stage.cluster.add("web", 3, 70);
+        let record = stage.create("web", rules(1, 10)).await;
+        let mut slow = rules(1, 10);
+        slow.interval = Interval::from_seconds(600).unwrap();
+        stage.update(&record, slow).await;
+        stage.settle().await;
+        stage.cluster.forget_calls();
+        stage.pass(290.0).await;
+        assert_eq!(stage.cluster.calls(Op::View).len(), 0);
+        stage.update(&record, rules(1, 10)).await;
+        stage.pass(60.0).await;
+        assert!((4..=6).contains(&stage.cluster.calls(Op::View).len()));
+    });
+}
+
+#[test]
+fn of_two_changes_that_began_from_the_same_rules_one_is_refused() {
+    play(async |stage| {
+        stage.cluster.add("web", 3, 70);
+        let record = stage.create("web", rules(1, 10)).await;
+        let seen = record.rules();
+        stage.registry.update(&record.id, seen.clone(), rules(2, 10)).await.unwrap().unwrap();
+        let refused = stage.registry.update(&record.id, seen, rules(3, 10)).await.unwrap();
+        assert_eq!(refused.unwrap_err(), UpdateError::Changed);
+        assert_eq!(record.rules().bounds, ReplicaBounds::new(2, 10).unwrap());
+        let unknown = stage.registry.update("autoscaler-00000000", record.rules(), rules(3, 10)).await.unwrap();
+        assert_eq!(unknown.unwrap_err(), UpdateError::NotFound);
+    });
+}
+
+#[test]
+fn a_paused_autoscaler_looks_at_nothing_and_says_so() {
+    play(async |stage| {
+        stage.cluster.add("web", 2, 70);
+        let record = stage.create("web", rules(1, 10)).await;
+        stage.set_paused(&record, true).await;
+        stage.cluster.set_load("web", 140);
+        stage.cluster.forget_calls();
+        stage.pass(300.0).await;
+        assert_eq!((stage.cluster.calls(Op::View).len(), stage.cluster.replicas("web")), (0, 2));
+        assert_eq!(record.status(), Status::Inactive);
+        let able = condition(&record.snapshot(), ConditionKind::AbleToScale);
+        assert_eq!((able.holds, able.reason), (false, Reason::Paused));
+        assert_eq!(stage.registry.aggregate().await.unwrap().active, 0);
+        stage.set_paused(&record, true).await;
+
+        stage.set_paused(&record, false).await;
+        stage.settle().await;
+        assert_eq!((record.status(), stage.cluster.replicas("web")), (Status::Active, 4));
+        stage.set_paused(&record, false).await;
+        assert!(stage.registry.set_paused("autoscaler-00000000", true).await.unwrap().is_none());
+    });
+}
+
+#[test]
+fn pausing_waits_for_a_change_that_is_on_its_way() {
+    play(async |stage| {
+        stage.cluster.add("web", 2, 140);
+        let gate = Gate::new();
+        stage.cluster.next(Op::Set, "web", [Answer::Waits(gate.clone())]);
+        let record = stage.create_for(&deployment("web"), rules(1, 10)).await;
+        gate.reached().await;
+        let pause = || {
+            let (registry, id) = (stage.registry.clone(), record.id.clone());
+            spawn_local(async move { registry.set_paused(&id, true).await.unwrap() })
+        };
+        let (pausing, again) = (pause(), pause());
+        stage.pass(4.0).await;
+        assert!(!pausing.is_finished() && !again.is_finished());
+        gate.open();
+        pausing.await.unwrap();
+        again.await.unwrap();
+        stage.cluster.forget_calls();
+        stage.pass(60.0).await;
+        assert_eq!(stage.cluster.calls(Op::Set).len(), 0);
+        assert_eq!(record.snapshot().scale_up_count, 1);
+    });
+}
+
+#[test]
+fn after_a_pause_the_windows_begin_anew() {
+    play(async |stage| {
+        stage.cluster.add("web", 4, 20);
+        let record = stage.create("web", rules_with_down_window(1, 10, 120)).await;
+        stage.pass(100.0).await;
+        stage.set_paused(&record, true).await;
+        stage.pass(100.0).await;
+        stage.set_paused(&record, false).await;
+        stage.pass(100.0).await;
+        assert_eq!(stage.cluster.replicas("web"), 4, "what was recommended before the pause does not count");
+        stage.pass(40.0).await;
+        assert_eq!(stage.cluster.replicas("web"), 2);
+    });
+}
+
+#[test]
+fn an_autoscaler_that_crashed_while_it_was_paused_stays_paused() {
+    play(async |stage| {
+        stage.cluster.add("web", 2, 70);
+        stage.cluster.next(Op::View, "web", [Answer::Panics]);
+        let record = stage.create("web", rules(1, 10)).await;
+        assert_eq!(record.status(), Status::Failed);
+        stage.set_paused(&record, true).await;
+        stage.cluster.set_load("web", 140);
+        stage.pass(120.0).await;
+        assert_eq!((record.status(), stage.cluster.replicas("web")), (Status::Inactive, 2));
+        stage.set_paused(&record, false).await;
+        stage.settle().await;
+        assert_eq!((record.status(), stage.cluster.replicas("web")), (Status::Active, 4));
+    });
+}
