@@ -24,6 +24,13 @@ impl Amount {
         u64::try_from(self.thousandths).ok().filter(|_| self.is_possible)
     }
 
+    /// Both together. With an impossible amount the sum is impossible.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        let (thousandths, overflows) = self.thousandths.overflowing_add(other.thousandths);
+        Self { thousandths, is_possible: self.is_possible && other.is_possible && !overflows }
+    }
+
     /// The thousandths as Go has them: negative amounts stay, and what does not fit an int64 is what its overflow makes
     /// of it.
     pub fn as_in_go(self) -> i64 {
@@ -222,6 +229,17 @@ mod tests {
     fn an_impossible_amount_is_none_but_in_go(#[case] text: &str, #[case] in_go: i64) {
         let amount: Amount = text.parse().unwrap();
         assert_eq!((amount.thousandths(), amount.as_in_go()), (None, in_go));
+    }
+
+    #[rstest]
+    #[case("1", "250m", Some(1_250), 1_250)]
+    #[case::with_an_impossible_one("1", "-250m", None, 750)]
+    #[case::with_too_much("9223372036854775", "1", None, i64::MIN + 1_191)]
+    fn amounts_are_added(#[case] one: &str, #[case] other: &str, #[case] thousandths: Option<u64>, #[case] in_go: i64) {
+        let [one, other] = [one, other].map(|text| text.parse::<Amount>().unwrap());
+        for sum in [one.plus(other), other.plus(one)] {
+            assert_eq!((sum.thousandths(), sum.as_in_go()), (thousandths, in_go));
+        }
     }
 
     #[rstest]

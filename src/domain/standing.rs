@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use super::autoscaler::{Metric, ScalingRules};
 use super::observation::{GpuReading, GpuUsage, Observation, ObservedPod, Pod, PodPhase, PodUsage};
-use super::utilization::{WHOLE_GPU, counted};
+use super::quantity::Amount;
 use super::{Timestamp, is_younger};
+
+/// A GPU's 100 %, in the thousandths that everything is summed in.
+pub const WHOLE_GPU: i64 = 100_000;
 
 /// What a pod contributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -242,6 +245,11 @@ pub struct InFlight {
     pub unschedulable: usize,
     /// The scheduler's words about one of them.
     pub scheduler: Option<Arc<str>>,
+}
+
+/// What an amount counts for: nothing when it is impossible, unless the HPA's reading is asked for.
+pub(super) fn counted(rules: &ScalingRules, amount: Amount) -> Option<i64> {
+    if rules.is_hpa() { Some(amount.as_in_go()) } else { i64::try_from(amount.thousandths()?).ok() }
 }
 
 /// Ended and ending pods serve no load. (The HPA takes one that has succeeded for missing.)

@@ -9,8 +9,7 @@ use std::sync::Arc;
 use super::Timestamp;
 use super::autoscaler::{Direction, Metric, ScalingRules, TargetPercent};
 use super::observation::{Observation, ObservedPod, SourceState};
-use super::quantity::Amount;
-use super::standing::{Standing, Survey, Unready};
+use super::standing::{Standing, Survey, Unready, WHOLE_GPU, counted};
 
 /// Why a metric is unknown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -389,14 +388,6 @@ pub(super) fn int32(replicas: f64) -> i32 {
     let whole = replicas.ceil();
     if whole >= f64::from(i32::MIN) && whole <= f64::from(i32::MAX) { whole as i32 } else { i32::MIN }
 }
-
-/// What an amount counts for: nothing when it is impossible, unless the HPA's reading is asked for.
-pub(super) fn counted(rules: &ScalingRules, amount: Amount) -> Option<i64> {
-    if rules.is_hpa() { Some(amount.as_in_go()) } else { i64::try_from(amount.thousandths()?).ok() }
-}
-
-/// A GPU's 100 %, in the thousandths that everything is summed in.
-pub const WHOLE_GPU: i64 = 100_000;
 
 /// What a pod requests of the metric (`calculateRequests`).
 pub fn request(metric: Metric, rules: &ScalingRules, pod: &ObservedPod) -> Result<i64, MetricError> {

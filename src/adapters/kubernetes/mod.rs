@@ -5,6 +5,7 @@
 
 mod calls;
 pub mod client;
+mod container;
 mod duration;
 mod error;
 mod index;

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::PodSpec;
 
-use super::requests::{is_sidecar, listed, requested};
+use super::container::{is_sidecar, listed, requested};
 use crate::domain::observation::ResourceRequests;
 use crate::domain::quantity::Amount;
 
@@ -38,13 +38,9 @@ fn of_containers(spec: &PodSpec, resource: &str) -> Option<Amount> {
     greater(lasting, starting)
 }
 
-/// An absent amount adds nothing; with an impossible one the sum is impossible.
+/// An absent amount adds nothing.
 fn sum(one: Option<Amount>, other: Option<Amount>) -> Option<Amount> {
-    both(one, other, |one, other| match (one.thousandths(), other.thousandths()) {
-        (Some(some), Some(more)) => Amount::from_thousandths(some.saturating_add(more)),
-        (None, _) => one,
-        (_, None) => other,
-    })
+    both(one, other, Amount::plus)
 }
 
 /// An impossible amount is greater than all others.

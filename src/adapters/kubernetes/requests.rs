@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Container, PodSpec, ResourceRequirements};
+use k8s_openapi::api::core::v1::{PodSpec, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
+use super::container::{amount, is_sidecar, requested};
 use super::pod_level::pod_level;
 use crate::domain::observation::{ContainerRequests, PodRequests, ResourceRequests};
-use crate::domain::quantity::Amount;
 
 /// The requests of the containers that run as long as the pod does, and of the pod itself.
 pub(super) fn requests(spec: &PodSpec) -> PodRequests {
@@ -24,21 +24,6 @@ pub(super) fn requests(spec: &PodSpec) -> PodRequests {
     }
 }
 
-/// A native sidecar: an init container that runs as long as the pod.
-pub(super) fn is_sidecar(container: &Container) -> bool {
-    container.restart_policy.as_deref() == Some("Always")
-}
-
-/// A container's request. Where only a limit is set, the API server has made it the request as well.
-pub(super) fn requested(container: &Container, resource: &str) -> Option<Amount> {
-    listed(container.resources.as_ref()?.requests.as_ref(), resource)
-}
-
-/// The amount of `resource` in a list of quantities, if it is there and can be read.
-pub(super) fn listed(quantities: Option<&BTreeMap<String, Quantity>>, resource: &str) -> Option<Amount> {
-    amount(resource, quantities?.get(resource)?)
-}
-
 /// The number of GPUs, whole ones and MIG slices. For devices a request equals its limit, and either may be left out.
 fn gpus(resources: Option<&ResourceRequirements>) -> u32 {
     let Some(resources) = resources else { return 0 };
@@ -50,12 +35,6 @@ fn gpus(resources: Option<&ResourceRequirements>) -> u32 {
         .filter_map(|(name, quantity)| amount(name, quantity)?.thousandths())
         .map(|thousandths| u32::try_from(thousandths / 1_000).unwrap_or(u32::MAX))
         .fold(0, u32::saturating_add)
-}
-
-/// What cannot be read is not there. What can be read but cannot be is left for the domain to judge.
-fn amount(resource: &str, quantity: &Quantity) -> Option<Amount> {
-    let parsed = quantity.0.parse();
-    parsed.inspect_err(|error| log::debug!("ignoring the amount {:?} of {resource}: {error}", quantity.0)).ok()
 }
 
 #[cfg(test)]

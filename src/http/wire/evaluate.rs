@@ -264,9 +264,12 @@ fn requests(pod_level: Option<Requests>, mut containers: Vec<Object<ContainerDoc
     let containers: Vec<_> =
         containers.map(|(name, requests)| ContainerRequests { name, resources: resources(&requests) }).collect();
     let pod_level = pod_level.map(|own| resources(&own)).filter(|own| own.cpu.is_some() || own.memory.is_some());
+    let sum = |of: fn(&ResourceRequests) -> Option<Amount>| {
+        containers.iter().filter_map(|container| of(&container.resources)).reduce(Amount::plus)
+    };
     let pod_level = pod_level.map(|own| ResourceRequests {
-        cpu: own.cpu.or_else(|| sum(containers.iter().filter_map(|container| container.resources.cpu))),
-        memory: own.memory.or_else(|| sum(containers.iter().filter_map(|container| container.resources.memory))),
+        cpu: own.cpu.or_else(|| sum(|resources| resources.cpu)),
+        memory: own.memory.or_else(|| sum(|resources| resources.memory)),
     });
     PodRequests { containers, pod_level, gpus }
 }
@@ -281,15 +284,6 @@ fn gpus(requests: &Requests) -> u32 {
     let of_gpus = requests.iter().filter(|(name, _)| *name == "nvidia.com/gpu" || name.starts_with("nvidia.com/mig-"));
     let whole = |amount: Amount| u32::try_from(amount.thousandths().unwrap_or(0) / 1_000).unwrap_or(u32::MAX);
     of_gpus.map(|(_, Quantity(amount))| whole(*amount)).fold(0, u32::saturating_add)
-}
-
-/// The sum; `None` of nothing. One impossible amount makes the whole impossible.
-fn sum(amounts: impl Iterator<Item = Amount>) -> Option<Amount> {
-    amounts.reduce(|one, other| match (one.thousandths(), other.thousandths()) {
-        (Some(one), Some(other)) => Amount::from_thousandths(one.saturating_add(other)),
-        (None, _) => one,
-        (_, None) => other,
-    })
 }
 
 #[cfg(test)]

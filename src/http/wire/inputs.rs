@@ -8,8 +8,8 @@ use crate::domain::Timestamp;
 use crate::domain::autoscaler::{Metric, ScalingRules};
 use crate::domain::decision::Decision;
 use crate::domain::observation::{GpuReading, ObservedPod, PodUsage};
-use crate::domain::standing::{Standing, Survey};
-use crate::domain::utilization::{WHOLE_GPU, request};
+use crate::domain::standing::{Standing, Survey, WHOLE_GPU};
+use crate::domain::utilization::request;
 
 /// What a decision looked at. Amounts are Kubernetes quantities: cores, bytes and GPUs.
 #[derive(Clone, Debug, Default, Serialize)]

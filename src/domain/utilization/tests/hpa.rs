@@ -7,6 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::quantity::Amount;
 use crate::domain::arbitrary;
 use crate::domain::observation::PodUsage;
 
