@@ -17,7 +17,7 @@ use super::utilization::{self, MetricReport, Proposal};
 /// What an autoscaler remembers from one decision to the next.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct State {
-    /// Its recommendations; `None` before the first decision, which begins them with the current count.
+    /// Its recommendations; `None` before the first one, which begins them with the current count.
     pub history: Option<History>,
     /// The changes that it made.
     pub events: ScaleEvents,
@@ -27,13 +27,16 @@ impl State {
     /// Takes a decision into the memory. A change is recorded among the scale events by the caller, once it has really
     /// happened.
     pub fn remember(&mut self, decision: &Decision) {
-        let Decision { rules, now, current, .. } = decision;
-        let history = self.history.get_or_insert_with(|| History::begin(*current, *now));
-        if let Some(recommended) = decision.recommended {
-            if !history.is_continued(rules, *now) {
-                *history = History::begin(*current, *now);
-            }
-            history.record(rules, recommended, *now);
+        let Decision { rules, now, current, recommended, .. } = decision;
+        // What is looked at without being seen is not watched; only the HPA begins then, too.
+        if recommended.is_none() && !rules.is_hpa() {
+            return;
+        }
+        let begins = self.history.as_ref().is_none_or(|history| !history.is_continued(rules, *now));
+        let known = self.history.take().filter(|_| !begins);
+        let history = self.history.insert(known.unwrap_or_else(|| History::begin(*current, *now)));
+        if let Some(recommended) = recommended {
+            history.record(rules, *recommended, *now);
         }
     }
 }

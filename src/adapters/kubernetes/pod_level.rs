@@ -123,7 +123,7 @@ mod tests {
     #[case::a_sidecar_after(&["100m"], &["400m", "sidecar 20m"], Some("400m"))]
     #[case::sidecars_around(&["100m"], &["sidecar 20m", "400m", "sidecar 900m"], Some("1020m"))]
     #[case::an_init_container_that_requests_nothing(&["-"], &["sidecar 20m", "-"], Some("20m"))]
-    #[case::an_impossible_one(&["100m", "-1"], &[], Some("-1"))]
+    #[case::an_impossible_one(&["100m", "-1"], &[], Some("-900m"))]
     #[case::an_impossible_one_at_the_start(&["100m"], &["-1"], Some("-1"))]
     fn what_the_pod_does_not_request_its_containers_do(
         #[case] ordinary: &[&str],

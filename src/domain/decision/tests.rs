@@ -3,7 +3,9 @@ use std::num::NonZeroU32;
 use rstest::rstest;
 
 use super::*;
-use crate::domain::autoscaler::{RatePolicy, RateUnit, ReplicaBounds, SelectPolicy, Stabilization, Targets};
+use crate::domain::autoscaler::{
+    Compatibility, RatePolicy, RateUnit, ReplicaBounds, SelectPolicy, Stabilization, Targets,
+};
 use crate::domain::fixtures::*;
 use crate::domain::limits::ScaleEvent;
 use crate::domain::observation::SourceState;
@@ -59,12 +61,14 @@ pub(super) fn decide_once(rules: &ScalingRules, observation: Observation) -> Dec
     decide(&Arc::new(rules.clone()), &State::default(), Arc::new(observation), at(0))
 }
 
+const NOTHING: [u32; 0] = [];
+
 /// What is remembered after it.
 fn remembered(decision: &Decision) -> Vec<u32> {
     let mut state = State::default();
     state.remember(decision);
     assert_eq!(state.events, ScaleEvents::default(), "deciding is not acting");
-    state.history.unwrap().runs().map(|run| run.replicas).collect()
+    state.history.iter().flat_map(History::runs).map(|run| run.replicas).collect()
 }
 
 /// Rules without windows.
@@ -92,7 +96,7 @@ fn a_workload_scaled_to_zero_by_hand_stays_there() {
         assert_eq!(reason(&decision, ConditionKind::ScalingActive), (false, Reason::ScalingDisabled));
         assert_eq!((decision.outcome, decision.reason), (Outcome::Held, Reason::ScalingDisabled));
         assert_eq!(decision.steps, []);
-        assert_eq!(remembered(&decision), [0], "the count of the beginning, as the HPA does");
+        assert_eq!(remembered(&decision), NOTHING, "no recommendation is no record");
     }
 }
 
@@ -115,7 +119,7 @@ fn a_count_outside_the_bounds_goes_to_the_bound_at_once_without_metric_window_or
         assert_eq!((decision.desired, decision.recommended, decision.reason), (bound, None, why));
         assert_eq!(decision.steps, [step(Rule::Bounds, current, bound, why)]);
         assert_eq!(reason(&decision, ConditionKind::ScalingLimited), (true, why));
-        assert_eq!(remembered(&decision), [current], "the window learns nothing from it");
+        assert_eq!(remembered(&decision), NOTHING, "the window learns nothing from it");
     }
 }
 
@@ -148,7 +152,11 @@ fn beside_an_unknown_metric_the_others_may_not_scale_down() {
     assert_eq!((decision.recommended, decision.desired), (None, 3));
     assert_eq!(reason(&decision, ConditionKind::ScalingActive), (false, Reason::FailedGetGpuMetric));
     assert_eq!(decision.condition(ConditionKind::ScalingActive).message, "gpu is unknown: no exporter");
-    assert_eq!(remembered(&decision), [3], "the count of the beginning, and no recommendation");
+    assert_eq!(remembered(&decision), NOTHING, "no recommendation is no record");
+    rules.compatibility = Compatibility::Hpa;
+    let decision = decide_once(&rules, observe(3, pods(3, 40, 50, at(0))));
+    assert_eq!(remembered(&decision), [3], "but the HPA begins with the count at its first look");
+    rules.compatibility = Compatibility::Default;
     rules.targets = targets(70, 0, 0);
     assert_eq!(decide_once(&rules, observe(3, pods(3, 40, 50, at(0)))).desired, 2, "an unknown GPU without target");
 }
@@ -165,7 +173,21 @@ fn without_any_known_metric_the_count_stays_and_the_first_unknown_one_says_why()
     assert_eq!(message, "cpu is unknown: metrics.k8s.io does not answer");
     assert_eq!(reason(&decision, ConditionKind::AbleToScale), (true, Reason::ReadyForNewScale));
     assert!(!decision.condition(ConditionKind::AbleToScale).message.contains("matches"), "there is nothing to match");
-    assert_eq!(remembered(&decision), [4]);
+    assert_eq!(remembered(&decision), NOTHING);
+}
+
+#[test]
+fn a_metric_that_is_not_known_yet_is_not_watched() {
+    let mut rules = rules(1, 10);
+    rules.scale_up.window = window(60);
+    let mut run = Run::start(rules, 4);
+    for _ in 0..2 {
+        run.tick(observe_nothing(4));
+    }
+    for tick in 0..4 {
+        assert_eq!(run.at_cpu(140).desired, 4, "tick {tick} after the first reading");
+    }
+    assert_eq!(run.at_cpu(140).desired, 8, "60 s after the first reading, not after the start");
 }
 
 #[test]

@@ -7,9 +7,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::quantity::Amount;
 use crate::domain::arbitrary;
 use crate::domain::observation::PodUsage;
+use crate::domain::quantity::Amount;
 
 /// One pod's entry in the HPA's map of readings.
 #[derive(Clone)]
