@@ -171,7 +171,8 @@ impl Sum {
     /// Integer part of the percentage; `None` when nothing is requested.
     fn percent(&self) -> Option<i32> {
         let percent = (self.usage * 100).checked_div(self.requests)?;
-        Some(i32::try_from(percent).unwrap_or(if percent < 0 { i32::MIN } else { i32::MAX }))
+        // Never negative: impossible readings are not in the sum.
+        Some(i32::try_from(percent).unwrap_or(i32::MAX))
     }
 
     /// The same in the HPA's int64 and int32, which overflow silently.
@@ -321,18 +322,17 @@ impl Question<'_> {
     /// of, and one that does not exist yet.
     fn with_capacity_on_its_way(&self, sample: &Sample) -> Sum {
         let mut sum = sample.measured;
-        let mut room = (self.current as usize).saturating_sub(sum.pods);
+        let room = (self.current as usize).saturating_sub(sum.pods);
         let mut waiting: Vec<i64> = sample.unready.iter().chain(&sample.missing).copied().collect();
         if waiting.len() > room {
             // During an update there can be more than will stay. The largest, so that the order changes nothing.
             waiting.sort_unstable_by(|one, other| other.cmp(one));
             waiting.truncate(room);
         }
-        room -= waiting.len();
+        let absent = room - waiting.len();
         waiting.iter().for_each(|request| sum.add(0i64, *request));
         // Those that do not exist yet will request what the measured ones do on average.
-        sum.requests += sample.measured.requests * room as i128 / sample.measured.pods.max(1) as i128;
-        sum.pods += room;
+        sum.requests += sample.measured.requests * absent as i128 / sample.measured.pods.max(1) as i128;
         sum
     }
 

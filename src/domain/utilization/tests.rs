@@ -211,8 +211,19 @@ fn a_target_of_100_percent_fills_missing_pods_with_100_percent() {
     assert_eq!(report.proposal, Some(Proposal { target: target(100), effective_percent: 75, replicas: 3 }));
 }
 
+#[test]
+fn a_target_above_100_percent_fills_missing_pods_with_the_target() {
+    let mut rules = rules(1, 1000);
+    rules.targets = targets(150, 0, 0);
+    let pods = vec![busy("a", 60), busy("b", 60), unmeasured("c")];
+    for rules in [as_hpa(&rules), rules] {
+        let report = evaluate_with(Metric::Cpu, &rules, &observe(3, pods.clone()));
+        assert_eq!(report.proposal, Some(Proposal { target: target(150), effective_percent: 90, replicas: 2 }));
+    }
+}
+
 fn target(percent: i32) -> TargetPercent {
-    TargetPercent::new(percent).unwrap()
+    TargetPercent::unbounded(percent).unwrap()
 }
 
 /// A pod of this age whose readiness changed and that was measured so many seconds ago, over a window of 30 s.
