@@ -18,6 +18,7 @@ use crate::actors::registry_handle::RegistryHandle;
 use crate::adapters::kubernetes::client::{AccessError, Clients, ClusterAccess};
 use crate::adapters::kubernetes::{KubernetesCluster, Limits};
 use crate::clock::Clock;
+use crate::domain::autoscaler::Mode;
 use crate::http::{self, HttpServerSettings, HttpState};
 use crate::settings::{ClusterChoice, Settings, SettingsError, Surroundings};
 use crate::simulation::SimulatedCluster;
@@ -158,6 +159,9 @@ impl Application {
     /// Serves until `stop` completes; then takes no more requests, finishes the evaluations in hand, and ends.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> std::io::Result<()> {
         log::info!("cluster: {}; open http://{}/", self.state.cluster_name, self.address);
+        if self.state.brake.mode() == Mode::Observe {
+            log::warn!("the service's mode is observe: it decides and records, and scales nothing");
+        }
         let handle = self.server.handle();
         let serving = actix::spawn(self.server);
         tokio::pin!(serving);

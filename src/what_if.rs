@@ -22,10 +22,10 @@ const LONGEST_ERROR: usize = 1_000;
 #[derive(Debug, thiserror::Error)]
 pub enum WhatIfError {
     /// The input cannot be read.
-    #[error("cannot read the documents: {0}")]
+    #[error("cannot read the documents")]
     Read(#[source] io::Error),
     /// The output cannot be written.
-    #[error("cannot write the decisions: {0}")]
+    #[error("cannot write the decisions")]
     Write(#[source] io::Error),
 }
 
@@ -63,7 +63,7 @@ pub fn evaluate_lines(input: impl Read, output: impl Write, range: TargetRange) 
     let mut number = 0;
     let written = loop {
         // Before it waits: whoever writes the documents may want an answer before the next.
-        if input.buffer().is_empty()
+        if !input.buffer().contains(&b'\n')
             && let Err(error) = output.flush()
         {
             break Err(error);

@@ -4,24 +4,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
+use chrono::TimeDelta;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::brake::Brake;
-use super::evaluation::{Action, Evaluation, Outcome};
-use super::messages::{GetUsage, IntentChanged, Stop};
+use super::evaluation::{Action, Evaluated, Evaluation};
+use super::messages::{GetUsage, IntentChanged, Settle, Stop};
 use super::snapshot::{AutoscalerRecord, ScaleTotals, Snapshot, Status};
 use super::supervision::DeathNotice;
 use super::timer::Timer;
 use crate::clock::Clock;
 use crate::domain::Timestamp;
-use crate::domain::autoscaler::Direction;
+use crate::domain::autoscaler::{Direction, ScalingRules};
 use crate::domain::condition::{Condition, ConditionKind};
-use crate::domain::decision::{Decision, Outcome as Verdict, State};
+use crate::domain::decision::{Decision, Outcome, State};
 use crate::domain::decision_log::{Entry, LogBounds};
 use crate::domain::limits::ScaleEvent;
 use crate::domain::reason::Reason;
 use crate::ports::{Cluster, ClusterError};
+
+/// How long after its tick a change ordinarily comes.
+const ORDINARY_DELAY: TimeDelta = TimeDelta::seconds(1);
 
 /// What all autoscalers share.
 #[derive(Clone)]
@@ -49,8 +53,10 @@ pub(super) struct Autoscaler {
     timer: Timer,
     /// The next tick, when one is to come.
     next_tick: Option<SpawnHandle>,
-    /// When the latest tick was due, by the clock that never jumps.
+    /// When the latest evaluation was due, by the clock that never jumps.
     due: Timestamp,
+    /// The rules of the latest evaluation.
+    rules: Arc<ScalingRules>,
     /// What the actor shows; the published one is a copy.
     snapshot: Snapshot,
     /// Whether its predecessor crashed and nothing has been evaluated since.
@@ -71,7 +77,8 @@ pub(super) struct Autoscaler {
 
 impl Autoscaler {
     pub(super) fn new(record: Arc<AutoscalerRecord>, shared: Shared, notice: DeathNotice) -> Self {
-        let timer = Timer::new(record.rules().interval.length(), phase_seed(&record.id));
+        let rules = record.rules();
+        let timer = Timer::new(rules.interval.length(), phase_seed(&record.id));
         let snapshot = Snapshot::clone(&record.snapshot());
         let crashed = record.restarts() > 0;
         let due = shared.clock.steady();
@@ -81,6 +88,7 @@ impl Autoscaler {
             timer,
             next_tick: None,
             due,
+            rules,
             snapshot,
             crashed,
             reported: None,
@@ -92,14 +100,12 @@ impl Autoscaler {
         }
     }
 
-    fn tick(&mut self, context: &mut Context<Self>) {
+    fn tick(&mut self, due: Timestamp, context: &mut Context<Self>) {
         let now = self.shared.clock.steady();
         let wait = self.timer.next_after(now);
         let next = now + wait;
-        let next_tick = context.run_later(self.shared.clock.real(wait), move |autoscaler, context| {
-            autoscaler.due = next;
-            autoscaler.tick(context);
-        });
+        let next_tick =
+            context.run_later(self.shared.clock.real(wait), move |autoscaler, context| autoscaler.tick(next, context));
         if let Some(superseded) = self.next_tick.replace(next_tick) {
             context.cancel_future(superseded);
         }
@@ -107,11 +113,18 @@ impl Autoscaler {
             log::warn!("{}: the last evaluation is still under way, so this one is left out", self.record.id);
             return;
         }
+        self.due = due;
+        let rules = self.record.rules();
+        if !self.rules.recommend_like(&rules) {
+            // What other rules recommended is no measure for these.
+            self.snapshot.state.history = None;
+        }
+        self.rules = rules.clone();
         let cancel = self.record.deleted.child_token();
         self.evaluating = Some(cancel.clone());
         let evaluation = Evaluation {
             record: self.record.clone(),
-            rules: self.record.rules(),
+            rules,
             cancel,
             brake: self.shared.brake.clone(),
             state: self.snapshot.state.clone(),
@@ -131,12 +144,12 @@ impl Autoscaler {
             context.cancel_future(next_tick);
         }
         self.timer = Timer::new(self.record.rules().interval.length(), phase_seed(&self.record.id));
-        self.due = self.shared.clock.steady();
         if self.record.is_paused() {
-            self.show_paused();
-        } else {
-            self.tick(context);
+            return self.show_paused();
         }
+        self.snapshot.conditions.retain(|condition| condition.reason != Reason::Paused);
+        self.record.publish(self.snapshot.clone());
+        self.tick(self.shared.clock.steady(), context);
     }
 
     fn show_paused(&mut self) {
@@ -145,18 +158,18 @@ impl Autoscaler {
         self.record.publish(self.snapshot.clone());
     }
 
-    fn finish(outcome: Outcome, autoscaler: &mut Self, context: &mut Context<Self>) {
+    fn finish(evaluated: Evaluated, autoscaler: &mut Self, context: &mut Context<Self>) {
         autoscaler.evaluating = None;
         let now = autoscaler.shared.clock.now();
-        if !matches!(outcome, Outcome::Cancelled) && std::mem::take(&mut autoscaler.crashed) {
+        if !matches!(evaluated, Evaluated::Cancelled) && std::mem::take(&mut autoscaler.crashed) {
             autoscaler.snapshot.status = Status::Active;
             autoscaler.snapshot.failure = None;
         }
-        match outcome {
-            Outcome::Cancelled => {}
-            Outcome::WorkloadGone => autoscaler.workload_gone(now),
-            Outcome::Blind { error } => autoscaler.blind(error, now),
-            Outcome::Decided { decision, state, uid, action } => {
+        match evaluated {
+            Evaluated::Cancelled => {}
+            Evaluated::WorkloadGone => autoscaler.workload_gone(now),
+            Evaluated::Blind { error } => autoscaler.blind(error, now),
+            Evaluated::Decided { decision, state, uid, action } => {
                 autoscaler.snapshot.uid = Some(uid);
                 autoscaler.decided(decision, state, action, now);
             }
@@ -194,8 +207,11 @@ impl Autoscaler {
 
     fn workload_gone(&mut self, now: Timestamp) {
         let workload = &self.record.workload;
-        // A workload that comes back is another one: nothing that was recommended for this one holds for it.
-        self.snapshot.state = State::default();
+        if !self.rules.is_hpa() {
+            // A workload that comes back is another one: nothing that was recommended for this one holds for it. (The HPA
+            // remembers by the name.)
+            self.snapshot.state = State::default();
+        }
         let message = format!("{} \"{}\" not found", workload.kind.lowercase(), workload.name);
         self.nothing_known(now, Reason::FailedGetScale, message.clone());
         self.fail(message);
@@ -225,14 +241,12 @@ impl Autoscaler {
         self.snapshot.desired_replicas = decision.desired;
         self.snapshot.conditions = decision.conditions.to_vec();
         let (verdict, reason, message) = match action {
+            Action::Untried => (decision.outcome, decision.reason, decision.sentence()),
             Action::None => {
                 self.works();
                 (decision.outcome, decision.reason, decision.sentence())
             }
-            Action::Observed => {
-                self.works();
-                self.observed(&decision)
-            }
+            Action::Observed => self.observed(&decision),
             Action::Scaled { at } => {
                 self.works();
                 self.scaled(&decision, at)
@@ -244,29 +258,27 @@ impl Autoscaler {
         self.snapshot.decision = Some(decision);
     }
 
-    fn observed(&mut self, decision: &Decision) -> (Verdict, Reason, String) {
+    fn observed(&mut self, decision: &Decision) -> (Outcome, Reason, String) {
         let message = format!("only observed, not done: {}", decision.sentence());
         self.replace_able(Condition::new(ConditionKind::AbleToScale, false, Reason::ObserveOnly, message.clone()));
-        (Verdict::Observed, Reason::ObserveOnly, message)
+        (Outcome::Observed, Reason::ObserveOnly, message)
     }
 
-    fn scaled(&mut self, decision: &Decision, at: Timestamp) -> (Verdict, Reason, String) {
+    fn scaled(&mut self, decision: &Decision, at: Timestamp) -> (Outcome, Reason, String) {
         let sentence = decision.sentence();
         let verdict = match decision.direction() {
             Some(direction) => {
                 let change = decision.desired.abs_diff(decision.current);
-                // Dated by the time at which the evaluation was due: however slow the cluster is, the next decision is an
-                // interval away.
-                let event = ScaleEvent { at: self.due, direction, change };
+                let event = ScaleEvent { at: self.dated(), direction, change };
                 self.snapshot.state.events.record(&decision.rules, event);
                 self.snapshot.count_scale(direction, at);
                 self.shared.totals.count(direction);
                 match direction {
-                    Direction::Up => Verdict::ScaleUp,
-                    Direction::Down => Verdict::ScaleDown,
+                    Direction::Up => Outcome::ScaleUp,
+                    Direction::Down => Outcome::ScaleDown,
                 }
             }
-            None => Verdict::NoChange,
+            None => Outcome::NoChange,
         };
         self.snapshot.current_replicas = decision.desired;
         self.replace_able(Condition::new(
@@ -280,7 +292,13 @@ impl Autoscaler {
         (verdict, if is_free { Reason::SucceededRescale } else { decision.reason }, sentence)
     }
 
-    fn could_not_scale(&mut self, reason: Reason, error: &ClusterError) -> (Verdict, Reason, String) {
+    /// The time of a change that has just been made. It is that of its tick, so that a period of as many seconds as the
+    /// interval is over at the next one; unless the change took its time.
+    fn dated(&self) -> Timestamp {
+        self.due.max(self.shared.clock.steady() - ORDINARY_DELAY)
+    }
+
+    fn could_not_scale(&mut self, reason: Reason, error: &ClusterError) -> (Outcome, Reason, String) {
         let workload = &self.record.workload;
         let verb = if reason == Reason::FailedGetScale { "read" } else { "change" };
         let message = format!("failed to {verb} the scale of {workload}: {error}");
@@ -296,7 +314,7 @@ impl Autoscaler {
             _ if self.snapshot.forbidden => {}
             _ => self.recover(),
         }
-        (Verdict::Failed, reason, message)
+        (Outcome::Failed, reason, message)
     }
 
     fn replace_able(&mut self, able: Condition) {
@@ -359,6 +377,17 @@ impl Handler<IntentChanged> for Autoscaler {
         }
         self.afresh = true;
         self.settled(context)
+    }
+}
+
+impl Handler<Settle> for Autoscaler {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Settle, context: &mut Self::Context) -> Self::Result {
+        if self.afresh || !Arc::ptr_eq(&self.rules, &self.record.rules()) {
+            return self.settled(context);
+        }
+        Box::pin(async {})
     }
 }
 

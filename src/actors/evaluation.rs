@@ -30,8 +30,9 @@ const USAGE_TIMEOUT: Duration = Duration::from_secs(12);
 /// How much later than the API server the watches may know of a new workload.
 const WATCH_LAG: TimeDelta = TimeDelta::seconds(3);
 
-/// How long to wait before looking for it again.
+/// How long to wait before looking for it again, and how often at most: whatever the clock says, it ends.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
+const LOOKS: usize = 30;
 
 /// All that an evaluation needs.
 pub(super) struct Evaluation {
@@ -53,7 +54,7 @@ pub(super) struct Evaluation {
 }
 
 /// What came of an evaluation.
-pub(super) enum Outcome {
+pub(super) enum Evaluated {
     /// The autoscaler was deleted, paused or changed meanwhile.
     Cancelled,
     /// The workload does not exist.
@@ -68,6 +69,8 @@ pub(super) enum Outcome {
 pub(super) enum Action {
     /// It was to do nothing.
     None,
+    /// It was to do nothing, and whether anything may be done was not tried, because nothing is to be changed.
+    Untried,
     /// It was to scale, but the autoscaler or the service only observes.
     Observed,
     /// The workload was scaled.
@@ -90,9 +93,9 @@ enum Attempt {
 
 impl Evaluation {
     /// Runs the evaluation.
-    pub(super) async fn run(mut self) -> Outcome {
+    pub(super) async fn run(mut self) -> Evaluated {
         let cancel = self.cancel.clone();
-        let Some(observed) = cancel.run_until_cancelled(self.observe()).await else { return Outcome::Cancelled };
+        let Some(observed) = cancel.run_until_cancelled(self.observe()).await else { return Evaluated::Cancelled };
         let (uid, mut observation) = match observed {
             Ok((uid, observation)) => (uid, Arc::new(observation)),
             Err(outcome) => return outcome,
@@ -107,7 +110,7 @@ impl Evaluation {
             // Deciding again starts from the same state: one evaluation leaves one recommendation.
             let decision = Arc::new(decide(&self.rules, &self.state, observation.clone(), self.clock.steady()));
             let action = match self.act(&decision, &uid).await {
-                Attempt::Cancelled => return Outcome::Cancelled,
+                Attempt::Cancelled => return Evaluated::Cancelled,
                 Attempt::Ended(action) => action,
                 Attempt::Moved { replicas } if moved < TRIES => {
                     moved += 1;
@@ -120,18 +123,18 @@ impl Evaluation {
             };
             let mut state = self.state;
             state.remember(&decision);
-            return Outcome::Decided { decision, state, uid, action };
+            return Evaluated::Decided { decision, state, uid, action };
         }
     }
 
-    async fn observe(&self) -> Result<(Arc<str>, Observation), Outcome> {
+    async fn observe(&self) -> Result<(Arc<str>, Observation), Evaluated> {
         let namespace = &self.record.workload.namespace;
         // First what takes long, so that the picture of the workload is the latest.
         let usage = self.usage().await;
         let (uid, current_replicas, revision, pods) = match self.view().await {
             WorkloadView::Present { uid, replicas, revision, pods } => (uid, replicas, revision, pods),
-            WorkloadView::Absent => return Err(Outcome::WorkloadGone),
-            WorkloadView::Unknown { error } => return Err(Outcome::Blind { error }),
+            WorkloadView::Absent => return Err(Evaluated::WorkloadGone),
+            WorkloadView::Unknown { error } => return Err(Evaluated::Blind { error }),
         };
         let usage_of = |pod: &str| usage.as_ref().ok().and_then(|table| table.get(namespace, pod)).cloned();
         let observation = Observation {
@@ -155,14 +158,16 @@ impl Evaluation {
     /// autoscaler does not take its absence at face value.
     async fn view(&self) -> WorkloadView {
         let selection = if self.rules.is_hpa() { PodSelection::Selected } else { PodSelection::Owned };
-        loop {
-            let view = self.cluster.index.view(&self.record.workload, selection);
+        let look = || self.cluster.index.view(&self.record.workload, selection);
+        for _ in 0..LOOKS {
+            let view = look();
             let is_new = self.clock.now() - self.record.created_at < WATCH_LAG;
             if view != WorkloadView::Absent || !is_new {
                 return view;
             }
             self.clock.sleep(LOOK_AGAIN).await;
         }
+        look()
     }
 
     async fn usage(&self) -> UsageResult {
@@ -207,7 +212,7 @@ impl Evaluation {
             match self.cluster.scaler.set(workload, decision.desired, scale.resource_version).await {
                 Ok(()) => return Attempt::Ended(Action::Scaled { at: self.clock.now() }),
                 Err(ClusterError::Conflict(_)) if attempt < TRIES => {}
-                Err(error) if self.was_set_all_the_same(&error, decision.desired).await => {
+                Err(error) if self.was_set_all_the_same(&error, decision.desired, uid).await => {
                     return Attempt::Ended(Action::Scaled { at: self.clock.now() });
                 }
                 Err(error) => return Attempt::Ended(Action::ChangeFailed(error)),
@@ -221,9 +226,10 @@ impl Evaluation {
 
     /// Whether a change took place although no answer came. Who deletes the autoscaler at that moment is not made to wait
     /// for this, so such a change is then not counted.
-    async fn was_set_all_the_same(&self, error: &ClusterError, replicas: u32) -> bool {
+    async fn was_set_all_the_same(&self, error: &ClusterError, replicas: u32, uid: &Arc<str>) -> bool {
         let is_unanswered = matches!(error, ClusterError::Timeout(_) | ClusterError::Unavailable(_));
-        is_unanswered && matches!(self.read_scale().await, Some(Ok(scale)) if scale.replicas == replicas)
+        is_unanswered
+            && matches!(self.read_scale().await, Some(Ok(scale)) if scale.replicas == replicas && scale.uid == *uid)
     }
 
     /// `None` when the autoscaler was deleted meanwhile.
@@ -234,8 +240,11 @@ impl Evaluation {
 
     /// Only after a refusal: without it an autoscaler that has nothing to change would not learn that it may again.
     async fn check_permission(&self) -> Attempt {
-        if !self.was_forbidden || self.is_observing() {
+        if !self.was_forbidden {
             return Attempt::Ended(Action::None);
+        }
+        if self.is_observing() {
+            return Attempt::Ended(Action::Untried);
         }
         let probing = self.cluster.scaler.probe(&self.record.workload);
         match self.cancel.run_until_cancelled(probing).await {

@@ -160,6 +160,11 @@ pub(super) struct Stop;
 #[rtype(result = "()")]
 pub(super) struct IntentChanged;
 
+/// To an autoscaler, from the registry: answered when nothing happens by an earlier will any more.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct Settle;
+
 /// The answer to [`GetUsage`].
 pub type UsageResult = Result<Arc<UsageTable>, ClusterError>;
 

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::autoscaler::{Autoscaler, Shared};
 use super::messages::{
     ActorGone, Aggregate, Create, CreateError, Created, Delete, Drain, Get, GetAggregate, GetUsage, IntentChanged,
-    List, Page, SetPaused, Stop, Update, UpdateError,
+    List, Page, SetPaused, Settle, Stop, Update, UpdateError,
 };
 use super::snapshot::{AutoscalerRecord, Intent, Snapshot, Status};
 use super::supervision::{DeathNotice, restart_delay};
@@ -291,8 +291,12 @@ impl Handler<Update> for Registry {
             return Box::pin(async { Err(UpdateError::Changed) });
         }
         if *update.expected == update.rules {
-            let record = entry.record.clone();
-            return Box::pin(async { Ok(record) });
+            // A retry: the change that it repeats may still be under way.
+            let (record, settled) = (entry.record.clone(), entry.address.send(Settle));
+            return Box::pin(async move {
+                let _ = settled.await;
+                Ok(record)
+            });
         }
         log::info!("{}: {} is scaled by other rules from now on", update.id, entry.record.workload);
         let changed = entry.intend(Intent { rules: Arc::new(update.rules), paused: entry.record.is_paused() });

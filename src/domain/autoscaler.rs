@@ -216,6 +216,11 @@ impl Window {
         (seconds <= Self::MAX_SECONDS).then(|| Self(Duration::from_secs(seconds.into())))
     }
 
+    /// A window of any length, for a what-if.
+    pub fn of(length: Duration) -> Self {
+        Self(length)
+    }
+
     /// The window of a policy that names none: 0 s up, 300 s down (guide, "Scaling Policy Fields").
     pub fn default_for(direction: Direction) -> Self {
         match direction {
@@ -304,24 +309,32 @@ pub struct RatePolicy {
     pub unit: RateUnit,
     /// How much may change, at least 1.
     pub value: NonZeroU32,
-    /// 1 to [`Self::MAX_PERIOD_SECONDS`] seconds.
-    period_seconds: u32,
+    period: Duration,
 }
 
 impl RatePolicy {
     /// The longest period, as in the HPA.
     pub const MAX_PERIOD_SECONDS: u32 = 1800;
 
+    /// The greatest number of policies in one direction: each costs something at every decision.
+    pub const MOST: usize = 16;
+
     /// `None` unless `value` fits an int32 and is at least 1, and `period_seconds` is within its range.
     pub fn new(unit: RateUnit, value: i32, period_seconds: i32) -> Option<Self> {
-        let value = u32::try_from(value).ok().and_then(NonZeroU32::new)?;
         let period_seconds = u32::try_from(period_seconds).ok()?;
-        (1..=Self::MAX_PERIOD_SECONDS).contains(&period_seconds).then_some(Self { unit, value, period_seconds })
+        let is_allowed = (1..=Self::MAX_PERIOD_SECONDS).contains(&period_seconds);
+        Self::of(unit, value, Duration::from_secs(period_seconds.into())).filter(|_| is_allowed)
+    }
+
+    /// A policy with a period of any length, for a what-if; `None` unless `value` is at least 1.
+    pub fn of(unit: RateUnit, value: i32, period: Duration) -> Option<Self> {
+        let value = u32::try_from(value).ok().and_then(NonZeroU32::new)?;
+        Some(Self { unit, value, period })
     }
 
     /// The period's length.
     pub fn period(&self) -> Duration {
-        Duration::from_secs(self.period_seconds.into())
+        self.period
     }
 }
 
@@ -393,6 +406,11 @@ impl Interval {
     /// `None` unless `seconds` is within 1..=[`Self::MAX_SECONDS`].
     pub fn from_seconds(seconds: u32) -> Option<Self> {
         (1..=Self::MAX_SECONDS).contains(&seconds).then(|| Self(Duration::from_secs(seconds.into())))
+    }
+
+    /// An interval of any length, for a what-if.
+    pub fn of(length: Duration) -> Self {
+        Self(length)
     }
 
     /// The interval's length.
@@ -529,6 +547,17 @@ impl ScalingRules {
     /// Whether the HPA's decisions are asked for.
     pub fn is_hpa(&self) -> bool {
         self.compatibility == Compatibility::Hpa
+    }
+
+    /// Whether the recommendations that were made by `other` are those that would have been made by these rules. (The
+    /// HPA goes on with whatever was recommended.)
+    pub fn recommend_like(&self, other: &Self) -> bool {
+        let tolerances = |rules: &Self| (rules.scale_up.tolerance, rules.scale_down.tolerance);
+        let by_metrics = self.targets == other.targets
+            && tolerances(self) == tolerances(other)
+            && self.container == other.container
+            && self.warm_up == other.warm_up;
+        self.compatibility == other.compatibility && (by_metrics || self.is_hpa())
     }
 
     /// How the scale-up window's recommendations become one.

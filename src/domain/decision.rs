@@ -208,7 +208,9 @@ pub fn decide_with(
 fn recommend(current: u32, metrics: &[MetricReport], trail: &mut Trail) -> Option<u32> {
     trail.activate(metrics);
     let greatest = metrics.iter().filter_map(|report| report.proposal.as_ref()).map(Proposal::wanted).max()?;
-    match first_unknown(metrics) {
+    let unknown = first_unknown(metrics);
+    trail.unknown = unknown.as_ref().map(|unknown| unknown.reason);
+    match unknown {
         Some(unknown) if greatest < current => {
             trail.deactivate(unknown);
             None
@@ -240,6 +242,8 @@ struct Trail {
     recommended: Option<u32>,
     steps: Vec<Step>,
     could_act_after: Option<Duration>,
+    /// Why one of the metrics that are to recommend cannot.
+    unknown: Option<Reason>,
     able: Condition,
     active: Condition,
     limited: Condition,
@@ -253,6 +257,7 @@ impl Trail {
             recommended: None,
             steps: Vec::new(),
             could_act_after: None,
+            unknown: None,
             able: Condition::new(
                 ConditionKind::AbleToScale,
                 true,
@@ -368,7 +373,7 @@ impl Trail {
         until: Option<Timestamp>,
         now: Timestamp,
     ) {
-        let limits = Limits { rules, events, current: self.current };
+        let limits = Limits::new(rules, events, self.current);
         let wanted = self.number;
         self.limit_to(Rule::StepLimit, wanted, limits.step(self.number, now), "max_scale_change allows");
         let allowed = limits.rate(self.number, now);
@@ -415,17 +420,20 @@ impl Trail {
                 self.able.message = "the workload could be scaled, but there is no recommendation".into();
             }
         }
+        let unknown = self.unknown;
         let outcome = match limits::direction(self.current, self.number) {
             Some(_) if rules.mode == Mode::Observe => Outcome::Observed,
             Some(Direction::Up) => Outcome::ScaleUp,
             Some(Direction::Down) => Outcome::ScaleDown,
-            None if self.recommended == Some(self.current) => Outcome::NoChange,
+            None if self.recommended == Some(self.current) && unknown.is_none() => Outcome::NoChange,
             None => Outcome::Held,
         };
         let last_restraint = self.steps.iter().rev().find(|step| step.rule != Rule::Metrics);
         let reason = match last_restraint {
             Some(step) => step.reason,
             None if self.recommended.is_none() => self.active.reason,
+            // More might be recommended if that were known.
+            None if outcome == Outcome::Held => unknown.unwrap_or(Reason::DesiredWithinRange),
             None => Reason::DesiredWithinRange,
         };
         Decision {

@@ -7,6 +7,8 @@ use super::Timestamp;
 use super::decision::{Decision, Outcome};
 use super::observation::{GpuReading, ObservedPod, PodUsage};
 use super::reason::Reason;
+use super::stabilization::longest_gap;
+use super::utilization::MetricError;
 
 /// One decision, or a run of the same ones that changed nothing.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,8 +44,13 @@ impl Entry {
     /// Whether `next` says the same once more: nothing changes, for the same reason, from the same numbers.
     fn is_repeated_by(&self, next: &Self) -> bool {
         let changes = matches!(self.outcome, Outcome::ScaleUp | Outcome::ScaleDown);
+        // What failed, or was not even tried, says why in its message alone.
+        let says_the_same = match self.outcome {
+            Outcome::Failed => self.message == next.message,
+            _ => true,
+        };
         let is_same = match (&self.decision, &next.decision) {
-            (Some(this), Some(next)) => is_same(this, next),
+            (Some(this), Some(next)) => says_the_same && is_same(this, next) && follows(this, next),
             (None, None) => self.message == next.message,
             _ => false,
         };
@@ -65,16 +72,23 @@ impl Entry {
 /// Whether two decisions say the same, though the readings may have moved a little.
 fn is_same(one: &Decision, other: &Decision) -> bool {
     let numbers = |decision: &Decision| (decision.current, decision.recommended, decision.desired);
-    let metrics = |decision: &Decision| {
-        decision
-            .metrics
-            .each_ref()
-            .map(|report| (report.utilization.is_ok(), report.proposal.as_ref().map(|p| p.replicas)))
-    };
     numbers(one) == numbers(other)
         && one.steps == other.steps
         && metrics(one) == metrics(other)
         && (Arc::ptr_eq(&one.rules, &other.rules) || one.rules == other.rules)
+}
+
+/// What each metric says: why it is unknown, or what it proposes.
+fn metrics(decision: &Decision) -> [(Option<&MetricError>, Option<i32>); 3] {
+    decision
+        .metrics
+        .each_ref()
+        .map(|report| (report.utilization.as_ref().err(), report.proposal.as_ref().map(|proposal| proposal.replicas)))
+}
+
+/// Whether nothing was missed in between, as in a pause.
+fn follows(one: &Decision, other: &Decision) -> bool {
+    (other.now - one.now).to_std().is_ok_and(|between| between <= longest_gap(&other.rules))
 }
 
 fn bytes_of_pod(observed: &ObservedPod) -> usize {

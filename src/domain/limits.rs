@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::autoscaler::{Direction, RatePolicy, RateUnit, ScalingRules, SelectPolicy};
 use super::utilization::int32;
-use super::{Timestamp, later};
+use super::{Timestamp, is_younger, later};
 
 /// A change of replicas that really happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,12 +57,6 @@ impl ScaleEvents {
     pub fn iter(&self) -> impl Iterator<Item = &ScaleEvent> {
         self.0.iter()
     }
-
-    /// By how many replicas the workload changed in `direction` within the last `period`.
-    fn sum(&self, direction: Direction, period: Duration, now: Timestamp) -> u32 {
-        let counted = self.0.iter().filter(|event| event.direction == direction && apart(event.at, now) < period);
-        counted.fold(0, |sum, event| sum.saturating_add(event.change))
-    }
 }
 
 impl FromIterator<ScaleEvent> for ScaleEvents {
@@ -73,23 +67,63 @@ impl FromIterator<ScaleEvent> for ScaleEvents {
     }
 }
 
-/// The time between an event and now, whichever is first: a clock that was set back by an hour must not keep an event
-/// new for an hour.
+/// The time between two moments, whichever is first.
 fn apart(at: Timestamp, now: Timestamp) -> Duration {
     (now - at).abs().to_std().unwrap_or(Duration::MAX)
 }
 
-/// The limits on one change, from the count that the workload has.
-pub struct Limits<'a> {
-    /// The rules.
-    pub rules: &'a ScalingRules,
-    /// The changes of late.
-    pub events: &'a ScaleEvents,
-    /// The count at the moment of acting.
-    pub current: u32,
+/// The events of one direction in the order of their times, with what they come to from the first up to each: so that
+/// a sum over a period costs a search and not a walk.
+#[derive(Default)]
+struct Sums(Vec<(Timestamp, u64)>);
+
+impl Sums {
+    fn of(events: &ScaleEvents, direction: Direction) -> Self {
+        let mut sums: Vec<_> = events.iter().filter(|event| event.direction == direction).collect();
+        sums.sort_by_key(|event| event.at);
+        let mut total = 0;
+        Self(
+            sums.into_iter()
+                .map(|event| {
+                    (event.at, {
+                        total += u64::from(event.change);
+                        total
+                    })
+                })
+                .collect(),
+        )
+    }
+
+    /// By how much the workload changed within the last `period`.
+    fn within(&self, period: Duration, now: Timestamp) -> u32 {
+        let earlier = self.0.partition_point(|(at, _)| !is_younger(*at, now, period));
+        let until = |count: usize| count.checked_sub(1).and_then(|last| self.0.get(last)).map_or(0, |(_, sum)| *sum);
+        u32::try_from(until(self.0.len()) - until(earlier)).unwrap_or(u32::MAX)
+    }
 }
 
-impl Limits<'_> {
+/// The limits on one change, from the count that the workload has.
+pub struct Limits<'a> {
+    rules: &'a ScalingRules,
+    current: u32,
+    ups: Sums,
+    downs: Sums,
+}
+
+impl<'a> Limits<'a> {
+    /// The limits after these changes, from the count at the moment of acting.
+    pub fn new(rules: &'a ScalingRules, events: &ScaleEvents, current: u32) -> Self {
+        let of = |direction| Sums::of(events, direction);
+        Self { rules, current, ups: of(Direction::Up), downs: of(Direction::Down) }
+    }
+
+    fn changed(&self, direction: Direction, period: Duration, now: Timestamp) -> u32 {
+        match direction {
+            Direction::Up => self.ups.within(period, now),
+            Direction::Down => self.downs.within(period, now),
+        }
+    }
+
     /// `wanted`, moved towards the current count as far as `max_scale_change` demands (guide, "Scaling Policy Fields").
     ///
     /// One operation changes at most that many replicas. So that ticks that follow each other quickly do not add up to
@@ -98,7 +132,7 @@ impl Limits<'_> {
     pub fn step(&self, wanted: u32, now: Timestamp) -> u32 {
         let Some(direction) = direction(self.current, wanted) else { return wanted };
         let Some(most) = self.rules.policy(direction).max_scale_change else { return wanted };
-        let left = most.get().saturating_sub(self.events.sum(direction, self.operation(), now));
+        let left = most.get().saturating_sub(self.changed(direction, self.operation(), now));
         match direction {
             Direction::Up => wanted.min(self.current.saturating_add(left)),
             Direction::Down => wanted.max(self.current.saturating_sub(left)),
@@ -131,7 +165,7 @@ impl Limits<'_> {
 
     /// The count that one policy lets the workload reach, reckoned from the count at the beginning of its period.
     fn reached(&self, policy: &RatePolicy, direction: Direction, now: Timestamp) -> i64 {
-        let changed = |direction| i64::from(self.events.sum(direction, policy.period(), now));
+        let changed = |direction| i64::from(self.changed(direction, policy.period(), now));
         let start = i64::from(self.current) - changed(Direction::Up) + changed(Direction::Down);
         let value = policy.value.get();
         // In floating point, as the HPA has it: 100 replicas and 10 % up are 111, because 100 x 1.1 is a little over 110.
@@ -158,9 +192,11 @@ impl Limits<'_> {
         let direction = direction(self.current, wanted)?;
         let policies = self.rules.policy(direction).policies.iter().map(RatePolicy::period);
         let spans: Vec<_> = policies.chain([self.operation()]).collect();
-        let ends = self.events.iter().flat_map(|event| spans.iter().filter_map(|span| later(event.at, *span)));
+        let events = self.ups.0.iter().chain(&self.downs.0);
+        let ends = events.flat_map(|(at, _)| spans.iter().filter_map(|span| later(*at, *span)));
         let mut candidates: Vec<_> = ends.filter(|at| *at > from).chain([from]).collect();
         candidates.sort_unstable();
+        candidates.dedup();
         candidates.into_iter().find(|at| self.rate(self.step(wanted, *at), *at) != self.current)
     }
 }

@@ -81,7 +81,7 @@ fn describe_in_flight(in_flight: &InFlight) -> Option<String> {
 }
 
 fn describe_rollout(rollout: &Rollout) -> String {
-    format!("a rollout is in progress: {} new pods, {} old ones", rollout.new, rollout.old)
+    format!("a rollout is in progress: {} new and {} old pods", rollout.new, rollout.old)
 }
 
 #[cfg(test)]

@@ -86,7 +86,7 @@ impl History {
         self.push(recommended, now, gap);
         let longest = rules.scale_up.window.length().max(rules.scale_down.window.length());
         // The gate looks one gap further back than the window, for the record that covers its beginning.
-        while self.runs.front().is_some_and(|run| !is_within(run.last, now, longest + gap)) {
+        while self.runs.front().is_some_and(|run| !is_within(run.last, now, longest.saturating_add(gap))) {
             self.runs.pop_front();
         }
     }
@@ -161,7 +161,7 @@ impl History {
 
 /// The longest time between two recommendations that still belong together.
 pub fn longest_gap(rules: &ScalingRules) -> Duration {
-    (2 * rules.interval.length()).max(LEAST_GAP)
+    rules.interval.length().saturating_mul(2).max(LEAST_GAP)
 }
 
 /// Whether `at` is not after `now`, and at most `span` before it.

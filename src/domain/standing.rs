@@ -45,7 +45,7 @@ pub enum Unready {
 pub enum Missing {
     /// No source has a reading of it.
     NoReading,
-    /// Its reading is too old, or from a time to come.
+    /// Its reading is too old, older than the pod, or from a time to come.
     Stale,
     /// One of its containers or devices was not measured.
     Incomplete,
@@ -93,8 +93,10 @@ pub struct Survey<'a> {
 impl<'a> Survey<'a> {
     /// A look at `observation`.
     pub fn new(rules: &'a ScalingRules, observation: &'a Observation) -> Self {
+        // The HPA knows nothing of revisions, and looks at pods of other workloads, too.
+        let knows = observation.revision.is_some() && !rules.is_hpa();
         let is_old = |pod: &Pod| pod.revision.is_some() && pod.revision != observation.revision && serves(rules, pod);
-        let is_rolling_out = observation.revision.is_some() && observation.pods.iter().any(|pod| is_old(&pod.pod));
+        let is_rolling_out = knows && observation.pods.iter().any(|pod| is_old(&pod.pod));
         Self { rules, observation, is_rolling_out }
     }
 
@@ -119,30 +121,37 @@ impl<'a> Survey<'a> {
                 return Standing::Unready(Unready::NewRevision);
             }
         }
+        // A StatefulSet's pod has the name of its predecessor, whose reading may still be there.
+        if !self.rules.is_hpa() && pod.pod.started_at.is_some_and(|started_at| reading.measured_at < started_at) {
+            return Standing::Missing(Missing::Stale);
+        }
         Standing::Measured { usage: reading.usage, measured_at: reading.measured_at }
     }
 
-    /// What `pod` uses, whatever its standing; `None` when that is not known.
-    pub(super) fn usage(&self, metric: Metric, pod: &ObservedPod) -> Option<i64> {
-        self.reading(metric, pod).ok().map(|reading| reading.usage)
+    /// What `pod` uses, whatever its standing, and since when that is known; `None` when it is not.
+    pub(super) fn usage(&self, metric: Metric, pod: &ObservedPod) -> Option<(i64, Timestamp)> {
+        self.reading(metric, pod).ok().map(|reading| (reading.usage, reading.measured_at))
     }
 
     /// The rollout that is in progress, if there is one.
     pub fn rollout(&self) -> Option<Rollout> {
         let revision = self.observation.revision.as_ref().filter(|_| self.is_rolling_out)?;
-        let serving = || self.observation.pods.iter().filter(|pod| serves(self.rules, &pod.pod));
-        let new = serving().filter(|pod| pod.pod.revision.as_ref() == Some(revision)).count();
-        Some(Rollout { new, old: serving().count() - new })
+        let serving = self.observation.pods.iter().map(|pod| &*pod.pod).filter(|pod| serves(self.rules, pod));
+        let revisions = serving.filter_map(|pod| pod.revision.as_ref());
+        let (new, old): (Vec<_>, Vec<_>) = revisions.partition(|of_pod| *of_pod == revision);
+        Some(Rollout { new: new.len(), old: old.len() })
     }
 
     /// The replicas that were asked for and do not run yet.
     pub fn in_flight(&self) -> InFlight {
         let serving = || self.observation.pods.iter().map(|pod| &*pod.pod).filter(|pod| serves(self.rules, pod));
         let pending = || serving().filter(|pod| pod.phase == PodPhase::Pending);
+        // The HPA looks at pods of other workloads, too.
+        let replicas = self.observation.current_replicas as usize;
         let unschedulable = || pending().filter_map(|pod| pod.unschedulable.as_ref());
         InFlight {
             pending: pending().count(),
-            not_created: (self.observation.current_replicas as usize).saturating_sub(serving().count()),
+            not_created: if self.rules.is_hpa() { 0 } else { replicas.saturating_sub(serving().count()) },
             unschedulable: unschedulable().count(),
             // The least, so that the order of the pods changes nothing.
             scheduler: unschedulable().min().cloned(),
@@ -219,7 +228,6 @@ impl<'a> Survey<'a> {
     fn is_new_in_rollout(&self, pod: &Pod) -> bool {
         let warm_up = self.rules.warm_up.cpu_initialization;
         self.is_rolling_out
-            && !self.rules.is_hpa()
             && pod.revision == self.observation.revision
             && pod.started_at.is_some_and(|at| is_younger(at, self.observation.at, warm_up))
     }

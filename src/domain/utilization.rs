@@ -190,7 +190,7 @@ struct Sample {
     unready: Vec<i64>,
     /// What the missing pods request.
     missing: Vec<i64>,
-    /// What the unready pods that serve already, but are the first of their revision, use and request.
+    /// What the unready pods that serve already, but are young and of a new revision, use and request.
     new: Vec<(i64, i64)>,
     /// How many readings belong to no pod of the workload.
     strays: usize,
@@ -225,12 +225,10 @@ impl Sample {
             };
             match standing {
                 Standing::Ignored => {}
-                Standing::Unready(why) => {
-                    unready.push(request);
-                    if why == Unready::NewRevision {
-                        new.extend(survey.usage(metric, pod).map(|usage| (usage, request)));
-                    }
-                }
+                Standing::Unready(why) => match survey.usage(metric, pod).filter(|_| why == Unready::NewRevision) {
+                    Some((usage, measured_at)) => new.push((usage, request, measured_at)),
+                    None => unready.push(request),
+                },
                 Standing::Missing(_) => missing.push(request),
                 Standing::Measured { usage, measured_at } => {
                     measured.add(usage, request);
@@ -241,13 +239,19 @@ impl Sample {
         if let Some((_, fault)) = first_fault {
             return Err(fault);
         }
-        let coverage = Coverage { measured: measured.pods, unready: unready.len(), missing: missing.len() };
-        let pods = measured.pods + unready.len() + missing.len();
+        if measured.pods == 0 {
+            // No old pod is left to compare the new ones with: they are all that is known of the load.
+            oldest = new.iter().map(|(_, _, measured_at)| *measured_at).min();
+            new.drain(..).for_each(|(usage, request, _)| measured.add(usage, request));
+        }
+        let new: Vec<_> = new.into_iter().map(|(usage, request, _)| (usage, request)).collect();
+        let coverage = Coverage { measured: measured.pods, unready: unready.len() + new.len(), missing: missing.len() };
+        let pods = coverage.measured + coverage.unready + coverage.missing;
         let Some(measured_at) = oldest else {
             return Err(match pods {
                 0 if metric == Metric::Gpu && !observation.pods.is_empty() => MetricError::NoGpuRequests,
                 0 => MetricError::NoPods,
-                _ => MetricError::NoReadings { metric, pods, unready: unready.len(), missing: missing.len() },
+                _ => MetricError::NoReadings { metric, pods, unready: coverage.unready, missing: coverage.missing },
             });
         };
         let percent = if rules.is_hpa() { measured.percent_as_hpa() } else { measured.percent() };
@@ -319,9 +323,14 @@ impl Question<'_> {
     }
 
     /// Every replica that was asked for and is not measured counts as idle: one that starts, one that nothing is known
-    /// of, and one that does not exist yet.
+    /// of, and one that does not exist yet. The young pods of a rollout count as no busier than the old ones are.
     fn with_capacity_on_its_way(&self, sample: &Sample) -> Sum {
-        let mut sum = sample.measured;
+        let old = sample.measured;
+        let mut sum = old;
+        for (usage, request) in &sample.new {
+            let as_busy_as_old = i128::from(*request) * old.usage / old.requests.max(1);
+            sum.add(as_busy_as_old.min(i128::from(*usage)), *request);
+        }
         let room = (self.current as usize).saturating_sub(sum.pods);
         let mut waiting: Vec<i64> = sample.unready.iter().chain(&sample.missing).copied().collect();
         if waiting.len() > room {

@@ -33,7 +33,7 @@ pub struct RawAutoscaler {
     /// `scale_down_policy`
     pub scale_down_policy: Option<RawPolicy>,
     /// `interval_seconds`
-    pub interval_seconds: Option<i32>,
+    pub interval_seconds: Option<f64>,
     /// `mode`: `active` or `observe`.
     pub mode: Option<String>,
     /// `compatibility`: `default` or `hpa`.
@@ -57,7 +57,7 @@ pub struct RawWarmUp {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RawPolicy {
     /// `stabilization_window_seconds`
-    pub stabilization_window_seconds: Option<i32>,
+    pub stabilization_window_seconds: Option<f64>,
     /// `max_scale_change`; 0 is no limit.
     pub max_scale_change: Option<i32>,
     /// `tolerance_percent`
@@ -78,7 +78,17 @@ pub struct RawRatePolicy {
     /// `value`
     pub value: Option<i32>,
     /// `period_seconds`
-    pub period_seconds: Option<i32>,
+    pub period_seconds: Option<f64>,
+}
+
+/// What is demanded of the rules.
+#[derive(Clone, Copy)]
+struct Demands {
+    targets: TargetRange,
+    /// Whether one of the metrics must have a target.
+    needs_target: bool,
+    /// Whether windows, periods and the interval may be fractional and of any length.
+    any_span: bool,
 }
 
 /// Which targets are allowed.
@@ -134,6 +144,11 @@ impl Faults {
         checked
     }
 
+    /// A span of so many seconds, however long.
+    fn span(&mut self, field: &str, value: Option<f64>) -> Option<Duration> {
+        self.checked(value, seconds, || format!("{field} must be at least 0"))
+    }
+
     /// The value of that name, or `None` with a fault when there is none.
     fn one_of<T: Copy, const N: usize>(
         &mut self,
@@ -156,7 +171,8 @@ pub fn validate(raw: &RawAutoscaler) -> Result<RequestedAutoscaler, ValidationEr
     let name = object_name(&mut faults, "workload_name", &raw.workload_name, is_dns_subdomain, SUBDOMAIN_RULE);
     let namespace = object_name(&mut faults, "workload_namespace", &raw.workload_namespace, is_dns_label, LABEL_RULE);
     let kind = kind(&mut faults, &raw.workload_type);
-    let rules = rules(&mut faults, raw, TargetRange::Guide, true);
+    let demands = Demands { targets: TargetRange::Guide, needs_target: true, any_span: false };
+    let rules = rules(&mut faults, raw, demands);
     match (name, namespace, kind, rules) {
         (Some(name), Some(namespace), Some(kind), Some(rules)) if faults.0.is_empty() => {
             Ok(RequestedAutoscaler { namespace, name, kind, rules })
@@ -165,30 +181,34 @@ pub fn validate(raw: &RawAutoscaler) -> Result<RequestedAutoscaler, ValidationEr
     }
 }
 
-/// Checks the rules of a raw request alone; which workload it names, if any, does not matter. A target can be left out
-/// when the recommendation comes from elsewhere.
+/// Checks the rules of a what-if; which workload it names, if any, does not matter. A target can be left out when the
+/// recommendation comes from elsewhere, and spans of time may be of any length.
 pub fn validate_rules(
     raw: &RawAutoscaler,
     range: TargetRange,
     needs_target: bool,
 ) -> Result<ScalingRules, ValidationErrors> {
     let mut faults = Faults::default();
-    match rules(&mut faults, raw, range, needs_target) {
+    match rules(&mut faults, raw, Demands { targets: range, needs_target, any_span: true }) {
         Some(rules) if faults.0.is_empty() => Ok(rules),
         _ => Err(ValidationErrors(faults.0)),
     }
 }
 
-fn rules(faults: &mut Faults, raw: &RawAutoscaler, range: TargetRange, needs_target: bool) -> Option<ScalingRules> {
+fn rules(faults: &mut Faults, raw: &RawAutoscaler, demands: Demands) -> Option<ScalingRules> {
     let bounds = bounds(faults, raw.min_replicas, raw.max_replicas);
-    let targets = targets(faults, raw, range, needs_target);
-    let scale_up = policy(faults, Direction::Up, raw.scale_up_policy.as_ref());
-    let scale_down = policy(faults, Direction::Down, raw.scale_down_policy.as_ref());
-    let interval = faults.checked(
-        raw.interval_seconds,
-        |seconds| u32::try_from(seconds).ok().and_then(Interval::from_seconds),
-        || format!("interval_seconds must be between 1 and {}", Interval::MAX_SECONDS),
-    );
+    let targets = targets(faults, raw, demands);
+    let scale_up = policy(faults, Direction::Up, raw.scale_up_policy.as_ref(), demands);
+    let scale_down = policy(faults, Direction::Down, raw.scale_down_policy.as_ref(), demands);
+    let interval = if demands.any_span {
+        faults.span("interval_seconds", raw.interval_seconds).map(Interval::of)
+    } else {
+        faults.checked(
+            raw.interval_seconds,
+            |seconds| whole(seconds).and_then(Interval::from_seconds),
+            || format!("interval_seconds must be between 1 and {}", Interval::MAX_SECONDS),
+        )
+    };
     let mode = faults.one_of("mode", raw.mode.as_deref(), Mode::ALL, Mode::as_str);
     let compatibility =
         faults.one_of("compatibility", raw.compatibility.as_deref(), Compatibility::ALL, Compatibility::as_str);
@@ -295,11 +315,11 @@ fn bounds(faults: &mut Faults, min: Option<i32>, max: Option<i32>) -> Option<Rep
     ReplicaBounds::new(u32::try_from(min?).ok()?, u32::try_from(max?).ok()?)
 }
 
-fn targets(faults: &mut Faults, raw: &RawAutoscaler, range: TargetRange, is_needed: bool) -> Option<Targets> {
+fn targets(faults: &mut Faults, raw: &RawAutoscaler, demands: Demands) -> Option<Targets> {
     let before = faults.0.len();
     let mut target = |field: &str, percent: Option<i32>| {
         let set = percent.filter(|&percent| percent != 0);
-        match range {
+        match demands.targets {
             TargetRange::Guide => {
                 faults.checked(set, TargetPercent::new, || format!("{field} must be between 0 and 100"))
             }
@@ -312,7 +332,7 @@ fn targets(faults: &mut Faults, raw: &RawAutoscaler, range: TargetRange, is_need
     let memory = target("target_memory_percent", raw.target_memory_percent);
     let gpu = target("target_gpu_percent", raw.target_gpu_percent);
     let targets = Targets::new(cpu, memory, gpu);
-    if !is_needed {
+    if !demands.needs_target {
         return Some(targets.unwrap_or_default());
     }
     // A target that is out of range was meant as one: do not say as well that none is set.
@@ -324,18 +344,23 @@ fn targets(faults: &mut Faults, raw: &RawAutoscaler, range: TargetRange, is_need
     targets
 }
 
-fn policy(faults: &mut Faults, direction: Direction, raw: Option<&RawPolicy>) -> ScalingPolicy {
+fn policy(faults: &mut Faults, direction: Direction, raw: Option<&RawPolicy>, demands: Demands) -> ScalingPolicy {
     let defaults = ScalingPolicy::default_for(direction);
     let Some(raw) = raw else { return defaults };
     let policy = match direction {
         Direction::Up => "scale_up_policy",
         Direction::Down => "scale_down_policy",
     };
-    let window = faults.checked(
-        raw.stabilization_window_seconds,
-        |seconds| u32::try_from(seconds).ok().and_then(Window::from_seconds),
-        || format!("{policy}.stabilization_window_seconds must be between 0 and {}", Window::MAX_SECONDS),
-    );
+    let field = format!("{policy}.stabilization_window_seconds");
+    let window = if demands.any_span {
+        faults.span(&field, raw.stabilization_window_seconds).map(Window::of)
+    } else {
+        faults.checked(
+            raw.stabilization_window_seconds,
+            |seconds| whole(seconds).and_then(Window::from_seconds),
+            || format!("{field} must be between 0 and {}", Window::MAX_SECONDS),
+        )
+    };
     let max_scale_change = faults.checked(
         raw.max_scale_change,
         |change| u32::try_from(change).ok(),
@@ -350,9 +375,14 @@ fn policy(faults: &mut Faults, direction: Direction, raw: Option<&RawPolicy>) ->
         [Stabilization::GateAndMaximum, Stabilization::Hpa],
         Stabilization::as_str,
     );
-    let policies = raw.policies.iter().flatten().enumerate();
-    let policies =
-        policies.filter_map(|(index, raw)| rate_policy(faults, &format!("{policy}.policies[{index}]"), raw)).collect();
+    let most = RatePolicy::MOST;
+    if raw.policies.as_ref().is_some_and(|policies| policies.len() > most) {
+        faults.add(format!("{policy}.policies must be at most {most}"));
+    }
+    let policies = raw.policies.iter().flatten().take(most).enumerate();
+    let policies = policies
+        .filter_map(|(index, raw)| rate_policy(faults, &format!("{policy}.policies[{index}]"), raw, demands))
+        .collect();
     let select_policy = faults.one_of(
         &format!("{policy}.select_policy"),
         raw.select_policy.as_deref(),
@@ -369,7 +399,7 @@ fn policy(faults: &mut Faults, direction: Direction, raw: Option<&RawPolicy>) ->
     }
 }
 
-fn rate_policy(faults: &mut Faults, policy: &str, raw: &RawRatePolicy) -> Option<RatePolicy> {
+fn rate_policy(faults: &mut Faults, policy: &str, raw: &RawRatePolicy, demands: Demands) -> Option<RatePolicy> {
     let unit = faults.required(&format!("{policy}.type"), &raw.kind).map(str::to_owned);
     let unit = faults.one_of(
         &format!("{policy}.type"),
@@ -377,21 +407,36 @@ fn rate_policy(faults: &mut Faults, policy: &str, raw: &RawRatePolicy) -> Option
         [RateUnit::Pods, RateUnit::Percent],
         RateUnit::as_str,
     );
-    let mut number = |field: &str, value: Option<i32>, most: i32, rule: String| {
-        if value.is_none() {
-            faults.add(format!("{policy}.{field} is required"));
-        }
+    if raw.value.is_none() {
+        faults.add(format!("{policy}.value is required"));
+    }
+    let value = faults.checked(
+        raw.value,
+        |value| (value >= 1).then_some(value),
+        || format!("{policy}.value must be at least 1"),
+    );
+    let field = format!("{policy}.period_seconds");
+    if raw.period_seconds.is_none() {
+        faults.add(format!("{field} is required"));
+    }
+    let longest = RatePolicy::MAX_PERIOD_SECONDS;
+    let period = if demands.any_span {
+        faults.span(&field, raw.period_seconds)
+    } else {
         faults.checked(
-            value,
-            |value| (1..=most).contains(&value).then_some(value),
-            || format!("{policy}.{field} {rule}"),
+            raw.period_seconds,
+            |period| {
+                whole(period).filter(|period| (1..=longest).contains(period)).map(u64::from).map(Duration::from_secs)
+            },
+            || format!("{field} must be between 1 and {longest}"),
         )
     };
-    let value = number("value", raw.value, i32::MAX, "must be at least 1".to_owned());
-    let longest = RatePolicy::MAX_PERIOD_SECONDS;
-    let most = i32::try_from(longest).unwrap_or(i32::MAX);
-    let period = number("period_seconds", raw.period_seconds, most, format!("must be between 1 and {longest}"));
-    RatePolicy::new(unit?, value?, period?)
+    RatePolicy::of(unit?, value?, period?)
+}
+
+/// A whole number of seconds.
+fn whole(seconds: f64) -> Option<u32> {
+    (seconds.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&seconds)).then_some(seconds as u32)
 }
 
 #[cfg(test)]
@@ -453,10 +498,10 @@ mod tests {
         assert!(faults(|r| r.target_cpu_percent = Some(0)).starts_with("at least one of target_cpu_percent"));
         assert_eq!(faults(|r| r.workload_name = Some(String::new())), "workload_name is required");
         assert!(faults(|r| r.workload_type = Some("DaemonSet".into())).starts_with("workload_type must be one of"));
-        assert_eq!(faults(|r| r.interval_seconds = Some(0)), "interval_seconds must be between 1 and 3600");
+        assert_eq!(faults(|r| r.interval_seconds = Some(0.0)), "interval_seconds must be between 1 and 3600");
         let policy = |policy: RawPolicy| faults(|r| r.scale_down_policy = Some(policy));
         assert_eq!(
-            policy(RawPolicy { stabilization_window_seconds: Some(3601), ..RawPolicy::default() }),
+            policy(RawPolicy { stabilization_window_seconds: Some(3601.0), ..RawPolicy::default() }),
             "scale_down_policy.stabilization_window_seconds must be between 0 and 3600"
         );
         assert_eq!(
@@ -471,6 +516,40 @@ mod tests {
             policy(RawPolicy { tolerance_percent: Some(f64::NAN), ..RawPolicy::default() }),
             "scale_down_policy.tolerance_percent must be at least 0"
         );
+    }
+
+    #[test]
+    fn spans_of_a_what_if_may_be_of_any_length_and_those_of_a_request_may_not() {
+        let mut raw = valid();
+        raw.interval_seconds = Some(0.5);
+        raw.scale_up_policy = Some(RawPolicy {
+            stabilization_window_seconds: Some(1e300),
+            policies: Some(vec![RawRatePolicy {
+                kind: Some("Pods".into()),
+                value: Some(1),
+                period_seconds: Some(2000.25),
+            }]),
+            ..RawPolicy::default()
+        });
+        let rules = validate_rules(&raw, TargetRange::Guide, true).unwrap();
+        assert_eq!(rules.interval.length(), Duration::from_millis(500));
+        assert_eq!(rules.scale_up.window.length(), Duration::MAX);
+        assert_eq!(rules.scale_up.policies[0].period(), Duration::from_millis(2_000_250));
+        let ValidationErrors(faults) = validate(&raw).unwrap_err();
+        assert_eq!(faults.len(), 3, "{faults:?}");
+        raw.interval_seconds = Some(-0.5);
+        let ValidationErrors(faults) = validate_rules(&raw, TargetRange::Guide, true).unwrap_err();
+        assert_eq!(faults, ["interval_seconds must be at least 0"]);
+    }
+
+    #[test]
+    fn more_policies_than_anybody_needs_are_refused() {
+        let policy = RawRatePolicy { kind: Some("Pods".into()), value: Some(1), period_seconds: Some(15.0) };
+        let with = |count| RawPolicy { policies: Some(vec![policy.clone(); count]), ..RawPolicy::default() };
+        let mut raw = valid();
+        raw.scale_down_policy = Some(with(16));
+        assert!(validate(&raw).is_ok());
+        assert_eq!(faults(|r| r.scale_down_policy = Some(with(17))), "scale_down_policy.policies must be at most 16");
     }
 
     #[test]
@@ -491,16 +570,16 @@ mod tests {
         let mut raw = valid();
         (raw.min_replicas, raw.max_replicas) = (Some(1), Some(i32::MAX));
         (raw.target_cpu_percent, raw.target_memory_percent) = (Some(1), Some(100));
-        raw.interval_seconds = Some(1);
+        raw.interval_seconds = Some(1.0);
         raw.scale_up_policy = Some(RawPolicy {
-            stabilization_window_seconds: Some(3600),
+            stabilization_window_seconds: Some(3600.0),
             max_scale_change: Some(i32::MAX),
             tolerance_percent: Some(100.0),
             stabilization: Some("hpa".into()),
             ..RawPolicy::default()
         });
         raw.scale_down_policy = Some(RawPolicy {
-            stabilization_window_seconds: Some(0),
+            stabilization_window_seconds: Some(0.0),
             tolerance_percent: Some(0.0),
             ..RawPolicy::default()
         });
@@ -518,7 +597,7 @@ mod tests {
     #[test]
     fn the_faults_of_all_fields_come_in_the_order_of_the_guide() {
         let policy = RawPolicy {
-            stabilization_window_seconds: Some(-1),
+            stabilization_window_seconds: Some(-1.0),
             max_scale_change: Some(i32::MIN),
             tolerance_percent: Some(-0.1),
             stabilization: Some("HPA".into()),
@@ -536,7 +615,7 @@ mod tests {
             target_gpu_percent: Some(101),
             scale_up_policy: Some(policy.clone()),
             scale_down_policy: Some(policy),
-            interval_seconds: Some(3601),
+            interval_seconds: Some(3601.0),
             mode: Some("passive".into()),
             compatibility: Some("HPA".into()),
             container_name: Some("App".into()),
@@ -598,7 +677,7 @@ mod tests {
         raw.warm_up =
             Some(RawWarmUp { cpu_initialization_seconds: Some(0.5), readiness_delay_seconds: Some(f64::INFINITY) });
         raw.scale_up_policy = Some(RawPolicy {
-            policies: Some(vec![policy("Pods", 1, 1), policy("Percent", i32::MAX, 1800)]),
+            policies: Some(vec![policy("Pods", 1, 1.0), policy("Percent", i32::MAX, 1800.0)]),
             select_policy: Some("Min".into()),
             ..RawPolicy::default()
         });
@@ -649,15 +728,15 @@ mod tests {
         let select = policy(RawPolicy { select_policy: Some("max".into()), ..RawPolicy::default() });
         assert_eq!(select, "scale_up_policy.select_policy must be one of Max, Min, Disabled");
         let rate = |kind: Option<&str>, value, period_seconds| {
-            let good = RawRatePolicy { kind: Some("Pods".into()), value: Some(1), period_seconds: Some(1) };
+            let good = RawRatePolicy { kind: Some("Pods".into()), value: Some(1), period_seconds: Some(1.0) };
             let bad = RawRatePolicy { kind: kind.map(Into::into), value, period_seconds };
             policy(RawPolicy { policies: Some(vec![good, bad]), ..RawPolicy::default() })
         };
         let at = "scale_up_policy.policies[1]";
-        assert_eq!(rate(Some("pods"), Some(1), Some(1)), format!("{at}.type must be one of Pods, Percent"));
-        assert_eq!(rate(Some("Pods"), Some(0), Some(1)), format!("{at}.value must be at least 1"));
+        assert_eq!(rate(Some("pods"), Some(1), Some(1.0)), format!("{at}.type must be one of Pods, Percent"));
+        assert_eq!(rate(Some("Pods"), Some(0), Some(1.0)), format!("{at}.value must be at least 1"));
         for period in [0, 1801] {
-            let fault = rate(Some("Pods"), Some(1), Some(period));
+            let fault = rate(Some("Pods"), Some(1), Some(f64::from(period)));
             assert_eq!(fault, format!("{at}.period_seconds must be between 1 and 1800"));
         }
         let missing = format!("{at}.type is required; {at}.value is required; {at}.period_seconds is required");
@@ -692,12 +771,13 @@ mod tests {
             interval in proptest::option::of(-2i32..3603),
         ) {
             let mut raw = valid();
-            (raw.min_replicas, raw.max_replicas, raw.interval_seconds) = (Some(min), Some(max), interval);
+            (raw.min_replicas, raw.max_replicas) = (Some(min), Some(max));
+            raw.interval_seconds = interval.map(f64::from);
             raw.target_cpu_percent = Some(targets.0);
             raw.target_memory_percent = Some(targets.1);
             raw.target_gpu_percent = Some(targets.2);
             raw.scale_up_policy = Some(RawPolicy {
-                stabilization_window_seconds: Some(window),
+                stabilization_window_seconds: Some(f64::from(window)),
                 max_scale_change: Some(change),
                 ..RawPolicy::default()
             });

@@ -63,7 +63,9 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 
 /// `text` with at most `most` characters, and a mark where it was cut: little of what a client sends is sent back.
 pub fn shortened(mut text: String, most: usize) -> String {
-    if let Some((end, _)) = text.char_indices().nth(most) {
+    if text.chars().nth(most).is_some()
+        && let Some((end, _)) = text.char_indices().nth(most.saturating_sub(1))
+    {
         text.truncate(end);
         text.push('…');
     }

@@ -2,7 +2,7 @@
 
 use ai_storage_orchestrator::actors::messages::UpdateError;
 use ai_storage_orchestrator::actors::snapshot::Status;
-use ai_storage_orchestrator::domain::autoscaler::{Interval, ReplicaBounds};
+use ai_storage_orchestrator::domain::autoscaler::{Interval, ReplicaBounds, TargetPercent, Targets, Window};
 use ai_storage_orchestrator::domain::condition::ConditionKind;
 use ai_storage_orchestrator::domain::reason::Reason;
 use tokio::task::spawn_local;
@@ -193,5 +193,45 @@ fn an_autoscaler_that_crashed_while_it_was_paused_stays_paused() {
         stage.set_paused(&record, false).await;
         stage.settle().await;
         assert_eq!((record.status(), stage.cluster.replicas("web")), (Status::Active, 4));
+    });
+}
+
+#[test]
+fn what_was_recommended_by_another_target_does_not_count() {
+    play(async |stage| {
+        stage.cluster.add("web", 2, 40);
+        let mut typo = rules(1, 100);
+        typo.targets = Targets::new(TargetPercent::new(1), None, None).unwrap();
+        typo.scale_up.window = Window::from_seconds(60).unwrap();
+        let record = stage.create("web", typo.clone()).await;
+        stage.pass(45.0).await;
+        let mut meant = typo;
+        meant.targets = Targets::new(TargetPercent::new(20), None, None).unwrap();
+        stage.update(&record, meant).await;
+        stage.pass(90.0).await;
+        assert_eq!(stage.cluster.replicas("web"), 4, "and not 80");
+    });
+}
+
+#[test]
+fn a_change_that_is_sent_again_is_answered_when_the_old_one_is_over() {
+    play(async |stage| {
+        stage.cluster.add("web", 2, 140);
+        let gate = Gate::new();
+        stage.cluster.next(Op::Set, "web", [Answer::Waits(gate.clone())]);
+        let record = stage.create_for(&deployment("web"), rules(1, 10)).await;
+        gate.reached().await;
+        let update = || {
+            let (registry, id, expected) = (stage.registry.clone(), record.id.clone(), record.rules());
+            spawn_local(async move { registry.update(&id, expected, rules(1, 3)).await.unwrap().unwrap() })
+        };
+        let first = update();
+        stage.settle().await;
+        let again = update();
+        stage.pass(3.0).await;
+        assert!(!first.is_finished() && !again.is_finished());
+        gate.open();
+        first.await.unwrap();
+        again.await.unwrap();
     });
 }

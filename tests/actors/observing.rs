@@ -1,9 +1,11 @@
 //! `mode: observe`, of one autoscaler and of the whole service.
 
+use ai_storage_orchestrator::actors::snapshot::Status;
 use ai_storage_orchestrator::domain::autoscaler::Mode;
 use ai_storage_orchestrator::domain::condition::ConditionKind;
 use ai_storage_orchestrator::domain::decision::Outcome;
 use ai_storage_orchestrator::domain::reason::Reason;
+use ai_storage_orchestrator::ports::ClusterError;
 use tokio::task::spawn_local;
 
 use super::cluster::{Answer, Gate, Op, deployment};
@@ -84,5 +86,22 @@ fn the_brake_is_on_when_the_last_change_that_was_sent_is_over() {
         stage.cluster.forget_calls();
         stage.pass(60.0).await;
         assert_eq!(stage.cluster.scaler_calls(), 0);
+    });
+}
+
+#[test]
+fn observing_does_not_make_a_refusal_forgotten() {
+    play(async |stage| {
+        stage.cluster.add("web", 2, 140);
+        stage.cluster.always(Op::Set, "web", Answer::Fails(ClusterError::Forbidden("no".into())));
+        let record = stage.create("web", rules(1, 10)).await;
+        assert_eq!(record.status(), Status::Failed);
+        stage.brake.set(Mode::Observe).await;
+        stage.pass(60.0).await;
+        assert_eq!(record.status(), Status::Failed, "nobody has tried whether it may again");
+        stage.cluster.set_load("web", 70);
+        stage.pass(60.0).await;
+        assert_eq!(record.status(), Status::Failed);
+        assert!(log_lines("can be scaled again").is_empty());
     });
 }

@@ -106,6 +106,9 @@ fn surge_pods_do_not_inflate_a_workload(
 #[case::not_once_the_old_ones_are_gone(&[], &[(100, 400); 4], Counts { hpa: 23, ours: 23 })]
 #[case::but_the_young_old_ones_count(&[(100, 140); 4], &[], Counts { hpa: 8, ours: 8 })]
 #[case::as_idle_when_the_old_ones_are_busy(&[(HOUR, 140); 2], &[(100, 0); 2], Counts { hpa: 4, ours: 4 })]
+#[case::beyond_what_the_old_ones_use(&[(HOUR, 140); 2], &[(100, 400); 2], Counts { hpa: 16, ours: 8 })]
+#[case::but_as_busy_as_the_old_ones_where_an_update_never_ends(
+    &[(HOUR, 140); 2], &[(100, 140); 2], Counts { hpa: 8, ours: 8 })]
 fn the_first_minutes_of_a_new_revision_do_not_count(
     #[case] old: &[(i64, u64)],
     #[case] new: &[(i64, u64)],
@@ -138,11 +141,10 @@ fn the_memory_of_a_new_revision_counts_from_the_start() {
 #[test]
 fn a_rollout_shows_in_the_decision_and_its_sentence() {
     let seen = rolling_out(4, &[(HOUR, 70); 3], &[(100, 400); 2]);
-    for rules in [prompt(1, 100), as_hpa(&prompt(1, 100))] {
-        let decision = decide_once(&rules, seen.clone());
-        assert_eq!(decision.rollout, Some(Rollout { new: 2, old: 3 }));
-        assert!(decision.sentence().ends_with("; a rollout is in progress: 2 new pods, 3 old ones"));
-    }
+    let decision = decide_once(&prompt(1, 100), seen.clone());
+    assert_eq!(decision.rollout, Some(Rollout { new: 2, old: 3 }));
+    assert!(decision.sentence().ends_with("; a rollout is in progress: 2 new and 3 old pods"));
+    assert_eq!(decide_once(&as_hpa(&prompt(1, 100)), seen).rollout, None, "the HPA knows nothing of revisions");
 }
 
 #[rstest]
@@ -225,13 +227,15 @@ fn replicas_on_their_way_show_in_the_decision_and_its_sentence() {
     seen.pods[7] = words(seen.pods[7].clone(), "0/3 nodes are available: 3 Insufficient cpu.");
     // Who runs was scheduled.
     seen.pods[0] = words(seen.pods[0].clone(), "0/0 of long ago");
-    for rules in [prompt(1, 100), as_hpa(&prompt(1, 100))] {
+    let ours = "; replicas on their way: 2 pending, 2 not created yet, 2 unschedulable: \
+                0/3 nodes are available: 3 Insufficient cpu.";
+    // Pods that the selector matches need not be the workload's, so they say nothing of those that are not there.
+    let hpa = "; replicas on their way: 2 pending, 2 unschedulable: 0/3 nodes are available: 3 Insufficient cpu.";
+    for (rules, not_created, expected) in [(prompt(1, 100), 2, ours), (as_hpa(&prompt(1, 100)), 0, hpa)] {
         let decision = decide_once(&rules, seen.clone());
         let scheduler = Some("0/3 nodes are available: 3 Insufficient cpu.".into());
-        assert_eq!(decision.in_flight, InFlight { pending: 2, not_created: 2, unschedulable: 2, scheduler });
+        assert_eq!(decision.in_flight, InFlight { pending: 2, not_created, unschedulable: 2, scheduler });
         let sentence = decision.sentence();
-        let expected = "; replicas on their way: 2 pending, 2 not created yet, 2 unschedulable: \
-                        0/3 nodes are available: 3 Insufficient cpu.";
         assert!(sentence.ends_with(expected), "{sentence}");
     }
     let decision = decide_once(&prompt(1, 100), observe(2, pods(3, 70, 50, at(0))));

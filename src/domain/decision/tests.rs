@@ -583,7 +583,8 @@ fn a_metric_with_a_target_beside_an_unknown_one_is_still_measured() {
     rules.targets = targets(70, 0, 80);
     for rules in [as_hpa(&rules), rules] {
         let decision = decide_once(&rules, observe(4, pods(4, 70, 50, at(0))));
-        assert_eq!((decision.outcome, decision.recommended), (Outcome::NoChange, Some(4)), "no less than the count");
+        assert_eq!((decision.outcome, decision.recommended), (Outcome::Held, Some(4)), "no less than the count");
+        assert_eq!(decision.reason, Reason::FailedGetGpuMetric, "more might be recommended if that were known");
         assert!(decision.condition(ConditionKind::ScalingActive).holds);
     }
 }

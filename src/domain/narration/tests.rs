@@ -109,6 +109,6 @@ fn everything_else_comes_after_the_numbers() {
     assert_eq!(
         decide_once(&rules(1, 10), seen).sentence(),
         "stays at 3: cpu 84 % (target 70 %, 56 % with what is missing filled in) proposes 3; \
-         replicas on their way: 1 not created yet; a rollout is in progress: 1 new pods, 1 old ones"
+         replicas on their way: 1 not created yet; a rollout is in progress: 1 new and 1 old pods"
     );
 }

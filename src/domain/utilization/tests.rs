@@ -259,7 +259,20 @@ fn the_warm_up_leaves_out_a_pod_that_is(#[case] young: ObservedPod, #[case] coun
     assert_eq!(measured(&cpu).coverage.measured == 2, counts);
     assert_eq!(measured(&cpu).coverage.unready == 1, !counts);
     let memory = evaluate_with(Metric::Memory, &rules(1, 1000), &observation);
-    assert_eq!(measured(&memory).coverage, Coverage { measured: 2, unready: 0, missing: 0 }, "memory has no warm-up");
+    assert_eq!(measured(&memory).coverage.unready, 0, "memory has no warm-up");
+}
+
+#[test]
+fn a_reading_that_is_older_than_the_pod_is_its_predecessors() {
+    let mut again = pod("web-0", 85, 300, now() - TimeDelta::seconds(60));
+    again = again.with(|pod| {
+        pod.started_at = Some(now() - TimeDelta::seconds(10));
+        pod.readiness = Some(Readiness { is_false: false, changed_at: now() - TimeDelta::seconds(5) });
+    });
+    let observation = observe(2, vec![busy("web-1", 70), again]);
+    let coverage = |rules: &ScalingRules| measured(&evaluate_with(Metric::Memory, rules, &observation)).coverage;
+    assert_eq!(coverage(&rules(1, 10)), Coverage { measured: 1, unready: 0, missing: 1 });
+    assert_eq!(coverage(&as_hpa(&rules(1, 10))), Coverage { measured: 2, unready: 0, missing: 0 });
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::http::state::HttpState;
 use crate::http::wire::{AggregateBody, AutoscalerBody, CreateRequest, DeletedBody, ListBody, patched_rules};
 
 /// How often a change is made anew when others change the same autoscaler at the same time.
-const TRIES: usize = 5;
+const TRIES: usize = 20;
 
 pub fn configure(config: &mut ServiceConfig) {
     config

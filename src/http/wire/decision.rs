@@ -81,6 +81,11 @@ impl DecisionBody {
             Some(decision) => Self::of(decision, Some(decision.at)),
             None => Self::undecided(entry.last_at),
         };
+        let mut body = body;
+        if entry.outcome == Outcome::Observed {
+            // Be it by the autoscaler's mode or by the service's.
+            body.inputs.observed();
+        }
         let run = RunBody {
             first_at: rfc3339_millis(entry.first_at),
             last_at: rfc3339_millis(entry.last_at),

@@ -37,7 +37,7 @@ const SOURCE: &str = "document";
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EvaluateRequest {
-    spec: Object<CreateRequest>,
+    spec: Object<CreateRequest<f64>>,
     current_replicas: Replicas,
     revision: Option<String>,
     pods: Option<Vec<Object<PodDocument>>>,
@@ -125,6 +125,14 @@ pub enum EvaluateError {
     /// Two pods have one name.
     #[error("pods has the pod {0:?} twice")]
     PodTwice(String),
+    /// A pod's GPU was measured twice.
+    #[error("gpu has the device {device:?} of the pod {pod:?} twice")]
+    DeviceTwice {
+        /// The pod.
+        pod: String,
+        /// The device.
+        device: String,
+    },
     /// A pod was measured twice.
     #[error("usage has the pod {0:?} twice")]
     UsageTwice(String),
@@ -156,7 +164,7 @@ impl EvaluateRequest {
         let resource_source = source(self.usage.is_some(), "no usage is given");
         let gpu_source = source(self.gpu.is_some(), "no GPU usage is given");
         let mut usage = by_pod(self.usage.unwrap_or_default())?;
-        let mut gpus = devices_by_pod(self.gpu.unwrap_or_default());
+        let mut gpus = devices_by_pod(self.gpu.unwrap_or_default())?;
         let mut names = HashSet::new();
         let mut pods = Vec::new();
         for Object(pod) in self.pods.unwrap_or_default() {
@@ -212,9 +220,15 @@ fn by_pod(usage: Vec<Object<UsageDocument>>) -> Result<HashMap<String, Arc<PodUs
     Ok(by_pod)
 }
 
-fn devices_by_pod(readings: Vec<Object<GpuDocument>>) -> HashMap<String, GpuUsage> {
+fn devices_by_pod(readings: Vec<Object<GpuDocument>>) -> Result<HashMap<String, GpuUsage>, EvaluateError> {
     let mut by_pod = HashMap::new();
+    let mut known = HashSet::new();
     for Object(reading) in readings {
+        if let Some(device) = &reading.device
+            && !known.insert((reading.pod.clone(), device.clone()))
+        {
+            return Err(EvaluateError::DeviceTwice { pod: reading.pod, device: device.clone() });
+        }
         let GpuUsage { devices } = by_pod.entry(reading.pod).or_insert_with(|| GpuUsage { devices: Vec::new() });
         devices.push(GpuReading {
             device: reading.device.unwrap_or_default(),
@@ -224,7 +238,7 @@ fn devices_by_pod(readings: Vec<Object<GpuDocument>>) -> HashMap<String, GpuUsag
             memory_total_mib: reading.memory_total_mib,
         });
     }
-    by_pod
+    Ok(by_pod)
 }
 
 impl ScaleEventDocument {

@@ -5,7 +5,7 @@ use serde_json::Number;
 
 use super::scalar::{age, number, phase_name, quantity, seconds};
 use crate::domain::Timestamp;
-use crate::domain::autoscaler::{Metric, ScalingRules};
+use crate::domain::autoscaler::{Metric, Mode, ScalingRules};
 use crate::domain::decision::Decision;
 use crate::domain::observation::{GpuReading, ObservedPod, PodUsage};
 use crate::domain::standing::{Standing, Survey, WHOLE_GPU};
@@ -70,6 +70,13 @@ impl InputsBody {
             strays: observation.strays.len(),
             pods: observation.pods.iter().map(|pod| PodBody::new(&survey, pod)).collect(),
         }
+    }
+}
+
+impl InputsBody {
+    /// Nothing was done because the mode is to observe.
+    pub fn observed(&mut self) {
+        self.mode = Some(Mode::Observe.as_str());
     }
 }
 

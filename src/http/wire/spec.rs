@@ -9,9 +9,10 @@ use crate::domain::validation::{RawAutoscaler, RawPolicy, RawRatePolicy, RawWarm
 use crate::http::json::Object;
 
 /// `POST /autoscaling`: the request. Everything is optional here, so that one answer can name all that is missing.
+/// Seconds are int32, and in a what-if any number.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CreateRequest {
+#[serde(deny_unknown_fields, bound = "Seconds: Deserialize<'de>")]
+pub struct CreateRequest<Seconds = i32> {
     workload_name: Option<String>,
     workload_namespace: Option<String>,
     workload_type: Option<String>,
@@ -20,9 +21,9 @@ pub struct CreateRequest {
     target_cpu_percent: Option<i32>,
     target_memory_percent: Option<i32>,
     target_gpu_percent: Option<i32>,
-    scale_up_policy: Option<Object<Policy>>,
-    scale_down_policy: Option<Object<Policy>>,
-    interval_seconds: Option<i32>,
+    scale_up_policy: Option<Object<Policy<Seconds>>>,
+    scale_down_policy: Option<Object<Policy<Seconds>>>,
+    interval_seconds: Option<Seconds>,
     mode: Option<String>,
     compatibility: Option<String>,
     container_name: Option<String>,
@@ -30,22 +31,22 @@ pub struct CreateRequest {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Policy {
-    stabilization_window_seconds: Option<i32>,
+#[serde(deny_unknown_fields, bound = "Seconds: Deserialize<'de>")]
+struct Policy<Seconds> {
+    stabilization_window_seconds: Option<Seconds>,
     max_scale_change: Option<i32>,
     tolerance_percent: Option<f64>,
     stabilization: Option<String>,
-    policies: Option<Vec<Object<RatePolicyRequest>>>,
+    policies: Option<Vec<Object<RatePolicyRequest<Seconds>>>>,
     select_policy: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RatePolicyRequest {
+struct RatePolicyRequest<Seconds> {
     r#type: Option<String>,
     value: Option<i32>,
-    period_seconds: Option<i32>,
+    period_seconds: Option<Seconds>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -55,8 +56,8 @@ struct WarmUpRequest {
     readiness_delay_seconds: Option<f64>,
 }
 
-impl From<CreateRequest> for RawAutoscaler {
-    fn from(request: CreateRequest) -> Self {
+impl<Seconds: Into<f64>> From<CreateRequest<Seconds>> for RawAutoscaler {
+    fn from(request: CreateRequest<Seconds>) -> Self {
         Self {
             workload_name: request.workload_name,
             workload_namespace: request.workload_namespace,
@@ -68,7 +69,7 @@ impl From<CreateRequest> for RawAutoscaler {
             target_gpu_percent: request.target_gpu_percent,
             scale_up_policy: request.scale_up_policy.map(|Object(policy)| policy.into()),
             scale_down_policy: request.scale_down_policy.map(|Object(policy)| policy.into()),
-            interval_seconds: request.interval_seconds,
+            interval_seconds: request.interval_seconds.map(Into::into),
             mode: request.mode,
             compatibility: request.compatibility,
             container_name: request.container_name,
@@ -80,15 +81,15 @@ impl From<CreateRequest> for RawAutoscaler {
     }
 }
 
-impl From<Policy> for RawPolicy {
-    fn from(policy: Policy) -> Self {
-        let rate_policy = |Object(policy): Object<RatePolicyRequest>| RawRatePolicy {
+impl<Seconds: Into<f64>> From<Policy<Seconds>> for RawPolicy {
+    fn from(policy: Policy<Seconds>) -> Self {
+        let rate_policy = |Object(policy): Object<RatePolicyRequest<Seconds>>| RawRatePolicy {
             kind: policy.r#type,
             value: policy.value,
-            period_seconds: policy.period_seconds,
+            period_seconds: policy.period_seconds.map(Into::into),
         };
         Self {
-            stabilization_window_seconds: policy.stabilization_window_seconds,
+            stabilization_window_seconds: policy.stabilization_window_seconds.map(Into::into),
             max_scale_change: policy.max_scale_change,
             tolerance_percent: policy.tolerance_percent,
             stabilization: policy.stabilization,
