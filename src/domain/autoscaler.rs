@@ -602,6 +602,21 @@ mod tests {
     }
 
     #[test]
+    fn everything_that_is_named_in_the_api_has_its_name() {
+        assert_eq!(WorkloadKind::ALL.map(WorkloadKind::as_str), ["Deployment", "StatefulSet", "ReplicaSet"]);
+        assert_eq!(WorkloadKind::ALL.map(WorkloadKind::lowercase), ["deployment", "statefulset", "replicaset"]);
+        let (namespace, name) = ("shop".to_owned(), "web".to_owned());
+        let workload = WorkloadRef { kind: WorkloadKind::StatefulSet, namespace, name };
+        assert_eq!(workload.to_string(), "StatefulSet shop/web");
+        assert_eq!(Metric::ALL.map(|metric| metric.to_string()), ["cpu", "memory", "gpu"]);
+        assert_eq!(Compatibility::ALL.map(Compatibility::as_str), ["default", "hpa"]);
+        assert_eq!(SelectPolicy::ALL.map(SelectPolicy::as_str), ["Max", "Min", "Disabled"]);
+        for (text, mode) in [("active", Ok(Mode::Active)), ("observe", Ok(Mode::Observe)), ("Active", Err(()))] {
+            assert_eq!(text.parse(), mode);
+        }
+    }
+
+    #[test]
     fn values_outside_their_range_do_not_exist() {
         assert!(
             TargetPercent::new(0).is_none() && TargetPercent::new(101).is_none() && TargetPercent::new(-5).is_none()

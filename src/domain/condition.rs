@@ -45,3 +45,14 @@ impl Condition {
         Self { kind, holds, reason, message: message.into() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_condition_has_the_hpas_name() {
+        let kinds = [ConditionKind::AbleToScale, ConditionKind::ScalingActive, ConditionKind::ScalingLimited];
+        assert_eq!(kinds.map(ConditionKind::as_str), ["AbleToScale", "ScalingActive", "ScalingLimited"]);
+    }
+}

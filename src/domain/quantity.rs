@@ -225,6 +225,16 @@ mod tests {
     #[case::multiplied_by_a_thousand("12345678901234567", -6_101_065_172_474_984_616)]
     #[case::capped("17Ei", -1_000)]
     #[case::binary_and_wrapped("1Ei", i64::MIN)]
+    #[case::of_eighteen_places("123456789012345678", -5_670_419_503_621_183_312)]
+    #[case::of_nineteen_places("1234567890123456789", -1_363_962_815_083_169_272)]
+    #[case::of_nineteen_places_with_a_fraction("123456789012345678.5", -5_670_419_503_621_182_812)]
+    #[case::of_eighteen_places_with_a_fraction("12345678901234567.5", -6_101_065_172_474_984_116)]
+    #[case::of_nineteen_places_with_hundredths("12345678901234567.25", -6_101_065_172_474_984_366)]
+    #[case::multiplied_by_a_million("12345678901234567k", 4_807_115_922_876_968_896)]
+    #[case::gives_up_with_hundredths("922337203685477580.8", 0)]
+    #[case::gives_up_after_a_fraction("12345.6789012345678E", 0)]
+    #[case::with_a_zero_as_fraction("100000000000000000.0", 7_766_279_631_452_241_920)]
+    #[case::with_zeros_as_fraction("10000000000000000.00", -8_446_744_073_709_551_616)]
     #[case::beyond_everything("99999999999999999999999999999999999999999999", 0)]
     fn an_impossible_amount_is_none_but_in_go(#[case] text: &str, #[case] in_go: i64) {
         let amount: Amount = text.parse().unwrap();

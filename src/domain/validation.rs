@@ -492,6 +492,9 @@ mod tests {
         assert_eq!(faults(|r| r.min_replicas = Some(-3)), "min_replicas must be at least 1");
         assert_eq!(faults(|r| r.max_replicas = None), "max_replicas is required");
         assert_eq!(faults(|r| r.max_replicas = Some(1)), "max_replicas must be greater than or equal to min_replicas");
+        let without_min = |max| faults(|r| (r.min_replicas, r.max_replicas) = (None, Some(max)));
+        assert_eq!(without_min(0), "min_replicas is required; max_replicas must be at least 1");
+        assert_eq!(without_min(1), "min_replicas is required");
         assert_eq!(faults(|r| r.target_cpu_percent = Some(101)), "target_cpu_percent must be between 0 and 100");
         assert_eq!(faults(|r| r.target_memory_percent = Some(-5)), "target_memory_percent must be between 0 and 100");
         assert!(faults(|r| r.target_cpu_percent = None).starts_with("at least one of target_cpu_percent"));
