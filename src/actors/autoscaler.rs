@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use chrono::TimeDelta;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -23,9 +22,6 @@ use crate::domain::decision_log::{Entry, LogBounds};
 use crate::domain::limits::ScaleEvent;
 use crate::domain::reason::Reason;
 use crate::ports::{Cluster, ClusterError};
-
-/// How long after its tick a change ordinarily comes.
-const ORDINARY_DELAY: TimeDelta = TimeDelta::seconds(1);
 
 /// What all autoscalers share.
 #[derive(Clone)]
@@ -293,9 +289,11 @@ impl Autoscaler {
     }
 
     /// The time of a change that has just been made. It is that of its tick, so that a period of as many seconds as the
-    /// interval is over at the next one; unless the change took its time.
+    /// interval is over at the next one; unless the change took so long that the next one is near.
     fn dated(&self) -> Timestamp {
-        self.due.max(self.shared.clock.steady() - ORDINARY_DELAY)
+        let now = self.shared.clock.steady();
+        let took_long = (now - self.due).to_std().is_ok_and(|took| took > self.rules.interval.length() / 2);
+        if took_long { now } else { self.due }
     }
 
     fn could_not_scale(&mut self, reason: Reason, error: &ClusterError) -> (Outcome, Reason, String) {
