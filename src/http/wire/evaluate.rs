@@ -125,6 +125,16 @@ pub enum EvaluateError {
     /// Two pods have one name.
     #[error("pods has the pod {0:?} twice")]
     PodTwice(String),
+    /// A pod has two containers of one name, or one of them was measured twice.
+    #[error("{list} has the container {container:?} of the pod {pod:?} twice")]
+    ContainerTwice {
+        /// `pods` or `usage`.
+        list: &'static str,
+        /// The pod.
+        pod: String,
+        /// The container.
+        container: String,
+    },
     /// A pod's GPU was measured twice.
     #[error("gpu has the device {device:?} of the pod {pod:?} twice")]
     DeviceTwice {
@@ -171,6 +181,8 @@ impl EvaluateRequest {
             if !names.insert(pod.name.clone()) {
                 return Err(EvaluateError::PodTwice(pod.name));
             }
+            let containers = pod.containers.iter().flatten().map(|Object(container)| container.name.as_str());
+            once_each("pods", &pod.name, containers)?;
             let (usage, gpus) = (usage.remove(&pod.name), gpus.remove(&pod.name));
             pods.push(ObservedPod { pod: Arc::new(pod.into()), usage, gpus: gpus.map(Arc::new) });
         }
@@ -205,6 +217,8 @@ fn by_pod(usage: Vec<Object<UsageDocument>>) -> Result<HashMap<String, Arc<PodUs
         if by_pod.contains_key(&usage.pod) {
             return Err(EvaluateError::UsageTwice(usage.pod));
         }
+        let containers = usage.containers.iter().flatten().map(|Object(container)| container.name.as_str());
+        once_each("usage", &usage.pod, containers)?;
         let container = |Object(used): Object<ContainerUsageDocument>| ContainerUsage {
             name: used.name,
             cpu: used.cpu.map(|Quantity(amount)| amount),
@@ -218,6 +232,21 @@ fn by_pod(usage: Vec<Object<UsageDocument>>) -> Result<HashMap<String, Arc<PodUs
         by_pod.insert(usage.pod, Arc::new(measured));
     }
     Ok(by_pod)
+}
+
+fn once_each<'a>(
+    list: &'static str,
+    pod: &str,
+    containers: impl Iterator<Item = &'a str>,
+) -> Result<(), EvaluateError> {
+    let mut known = HashSet::new();
+    for container in containers {
+        if !known.insert(container) {
+            let (pod, container) = (pod.to_owned(), container.to_owned());
+            return Err(EvaluateError::ContainerTwice { list, pod, container });
+        }
+    }
+    Ok(())
 }
 
 fn devices_by_pod(readings: Vec<Object<GpuDocument>>) -> Result<HashMap<String, GpuUsage>, EvaluateError> {

@@ -216,6 +216,12 @@ fn a_reading_is_too_old_only_beyond_the_greatest_age() {
 #[rstest]
 #[case(json!({"pods": [{"name": "a"}, {"name": "a"}]}), "pods has the pod \"a\" twice")]
 #[case(json!({"usage": [{"pod": "a"}, {"pod": "a"}]}), "usage has the pod \"a\" twice")]
+#[case(json!({"pods": [{"name": "a", "containers": [{"name": "c"}, {"name": "c"}]}]}),
+    "pods has the container \"c\" of the pod \"a\" twice")]
+#[case(json!({"usage": [{"pod": "a", "containers": [{"name": "c"}, {"name": "c"}]}]}),
+    "usage has the container \"c\" of the pod \"a\" twice")]
+#[case(json!({"gpu": [{"pod": "a", "device": "0"}, {"pod": "b", "device": "0"}, {"pod": "a", "device": "0"}]}),
+    "gpu has the device \"0\" of the pod \"a\" twice")]
 #[case(json!({"spec": {"min_replicas": 0}}), "min_replicas must be at least 1")]
 fn what_contradicts_itself_is_refused(#[case] fields: Value, #[case] fault: &str) {
     let error = document(fields).what_if(TargetRange::Guide, MAX_AGE).unwrap_err();
