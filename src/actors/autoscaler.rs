@@ -73,9 +73,11 @@ pub(super) struct Autoscaler {
 
 impl Autoscaler {
     pub(super) fn new(record: Arc<AutoscalerRecord>, shared: Shared, notice: DeathNotice) -> Self {
-        let rules = record.rules();
-        let timer = Timer::new(rules.interval.length(), phase_seed(&record.id));
+        let timer = Timer::new(record.rules().interval.length(), phase_seed(&record.id));
         let snapshot = Snapshot::clone(&record.snapshot());
+        // A predecessor that crashed may have recommended by rules that were changed since.
+        let by_last = snapshot.decision.as_ref().map(|decision| decision.rules.clone());
+        let rules = by_last.unwrap_or_else(|| record.rules());
         let crashed = record.restarts() > 0;
         let due = shared.clock.steady();
         Self {

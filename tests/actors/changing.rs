@@ -235,3 +235,24 @@ fn a_change_that_is_sent_again_is_answered_when_the_old_one_is_over() {
         again.await.unwrap();
     });
 }
+
+#[test]
+fn what_was_recommended_by_another_target_does_not_count_after_a_crash_either() {
+    play(async |stage| {
+        stage.cluster.add("web", 2, 40);
+        let mut typo = rules(1, 100);
+        typo.targets = Targets::new(TargetPercent::new(1), None, None).unwrap();
+        typo.scale_up.window = Window::from_seconds(60).unwrap();
+        let record = stage.create("web", typo.clone()).await;
+        stage.pass(30.0).await;
+        stage.cluster.next(Op::View, "web", [Answer::Panics]);
+        while record.restarts() == 0 {
+            stage.pass(0.25).await;
+        }
+        let mut meant = typo;
+        meant.targets = Targets::new(TargetPercent::new(20), None, None).unwrap();
+        stage.update(&record, meant).await;
+        stage.pass(90.0).await;
+        assert_eq!(stage.cluster.replicas("web"), 4, "and not 80");
+    });
+}
