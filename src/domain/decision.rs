@@ -206,16 +206,15 @@ pub fn decide_with(
 
 /// The greatest proposal. An unknown metric might have asked for more, so without it nothing goes down.
 fn recommend(current: u32, metrics: &[MetricReport], trail: &mut Trail) -> Option<u32> {
-    trail.activate(metrics);
-    let greatest = metrics.iter().filter_map(|report| report.proposal.as_ref()).map(Proposal::wanted).max()?;
+    let greatest = metrics.iter().filter_map(|report| report.proposal.as_ref()).map(Proposal::wanted).max();
     let unknown = first_unknown(metrics);
     trail.unknown = unknown.as_ref().map(|unknown| unknown.reason);
     match unknown {
-        Some(unknown) if greatest < current => {
+        Some(unknown) if greatest.is_none_or(|greatest| greatest < current) => {
             trail.deactivate(unknown);
             None
         }
-        _ => Some(greatest),
+        _ => greatest,
     }
 }
 

@@ -74,24 +74,19 @@ fn apart(at: Timestamp, now: Timestamp) -> Duration {
 
 /// The events of one direction in the order of their times, with what they come to from the first up to each: so that
 /// a sum over a period costs a search and not a walk.
-#[derive(Default)]
 struct Sums(Vec<(Timestamp, u64)>);
 
 impl Sums {
     fn of(events: &ScaleEvents, direction: Direction) -> Self {
-        let mut sums: Vec<_> = events.iter().filter(|event| event.direction == direction).collect();
-        sums.sort_by_key(|event| event.at);
+        let events = events.iter().filter(|event| event.direction == direction);
+        let mut sums: Vec<_> = events.map(|event| (event.at, u64::from(event.change))).collect();
+        sums.sort_by_key(|(at, _)| *at);
         let mut total = 0;
-        Self(
-            sums.into_iter()
-                .map(|event| {
-                    (event.at, {
-                        total += u64::from(event.change);
-                        total
-                    })
-                })
-                .collect(),
-        )
+        for (_, sum) in &mut sums {
+            total += *sum;
+            *sum = total;
+        }
+        Self(sums)
     }
 
     /// By how much the workload changed within the last `period`.

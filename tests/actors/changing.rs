@@ -2,12 +2,14 @@
 
 use ai_storage_orchestrator::actors::messages::UpdateError;
 use ai_storage_orchestrator::actors::snapshot::Status;
-use ai_storage_orchestrator::domain::autoscaler::{Interval, ReplicaBounds, TargetPercent, Targets, Window};
+use ai_storage_orchestrator::domain::autoscaler::{
+    Interval, ReplicaBounds, ScalingRules, TargetPercent, Targets, Window,
+};
 use ai_storage_orchestrator::domain::condition::ConditionKind;
 use ai_storage_orchestrator::domain::reason::Reason;
 use tokio::task::spawn_local;
 
-use super::cluster::{Answer, Gate, NAMESPACE, Op, deployment};
+use super::cluster::{Answer, NAMESPACE, Op};
 use super::stage::{condition, play, rules, rules_with_down_window};
 
 #[test]
@@ -29,10 +31,7 @@ fn an_evaluation_by_the_old_rules_does_not_act_any_more() {
     for (op, subject) in [(Op::List, NAMESPACE), (Op::Read, "web")] {
         play(async |stage| {
             stage.cluster.add("web", 2, 140);
-            let gate = Gate::new();
-            stage.cluster.next(op, subject, [Answer::Waits(gate.clone())]);
-            let record = stage.create_for(&deployment("web"), rules(1, 10)).await;
-            gate.reached().await;
+            let (record, gate) = stage.create_held(op, subject, rules(1, 10)).await;
             stage.update(&record, rules(1, 3)).await;
             gate.open();
             stage.pass(20.0).await;
@@ -47,10 +46,7 @@ fn an_evaluation_by_the_old_rules_does_not_act_any_more() {
 fn a_change_by_the_old_rules_that_is_on_its_way_ends_before_the_answer() {
     play(async |stage| {
         stage.cluster.add("web", 2, 140);
-        let gate = Gate::new();
-        stage.cluster.next(Op::Set, "web", [Answer::Waits(gate.clone())]);
-        let record = stage.create_for(&deployment("web"), rules(1, 10)).await;
-        gate.reached().await;
+        let (record, gate) = stage.create_held(Op::Set, "web", rules(1, 10)).await;
         let updating = spawn_local({
             let (registry, id, expected) = (stage.registry.clone(), record.id.clone(), record.rules());
             async move { registry.update(&id, expected, rules(1, 3)).await.unwrap().unwrap() }
@@ -142,10 +138,7 @@ fn a_paused_autoscaler_looks_at_nothing_and_says_so() {
 fn pausing_waits_for_a_change_that_is_on_its_way() {
     play(async |stage| {
         stage.cluster.add("web", 2, 140);
-        let gate = Gate::new();
-        stage.cluster.next(Op::Set, "web", [Answer::Waits(gate.clone())]);
-        let record = stage.create_for(&deployment("web"), rules(1, 10)).await;
-        gate.reached().await;
+        let (record, gate) = stage.create_held(Op::Set, "web", rules(1, 10)).await;
         let pause = || {
             let (registry, id) = (stage.registry.clone(), record.id.clone());
             spawn_local(async move { registry.set_paused(&id, true).await.unwrap() })
@@ -196,18 +189,21 @@ fn an_autoscaler_that_crashed_while_it_was_paused_stays_paused() {
     });
 }
 
+/// A CPU target of so many percent, and a scale-up window of a minute.
+fn at_cpu(percent: i32) -> ScalingRules {
+    let mut rules = rules(1, 100);
+    rules.targets = Targets::new(TargetPercent::new(percent), None, None).unwrap();
+    rules.scale_up.window = Window::from_seconds(60).unwrap();
+    rules
+}
+
 #[test]
 fn what_was_recommended_by_another_target_does_not_count() {
     play(async |stage| {
         stage.cluster.add("web", 2, 40);
-        let mut typo = rules(1, 100);
-        typo.targets = Targets::new(TargetPercent::new(1), None, None).unwrap();
-        typo.scale_up.window = Window::from_seconds(60).unwrap();
-        let record = stage.create("web", typo.clone()).await;
+        let record = stage.create("web", at_cpu(1)).await;
         stage.pass(45.0).await;
-        let mut meant = typo;
-        meant.targets = Targets::new(TargetPercent::new(20), None, None).unwrap();
-        stage.update(&record, meant).await;
+        stage.update(&record, at_cpu(20)).await;
         stage.pass(90.0).await;
         assert_eq!(stage.cluster.replicas("web"), 4, "and not 80");
     });
@@ -217,10 +213,7 @@ fn what_was_recommended_by_another_target_does_not_count() {
 fn a_change_that_is_sent_again_is_answered_when_the_old_one_is_over() {
     play(async |stage| {
         stage.cluster.add("web", 2, 140);
-        let gate = Gate::new();
-        stage.cluster.next(Op::Set, "web", [Answer::Waits(gate.clone())]);
-        let record = stage.create_for(&deployment("web"), rules(1, 10)).await;
-        gate.reached().await;
+        let (record, gate) = stage.create_held(Op::Set, "web", rules(1, 10)).await;
         let update = || {
             let (registry, id, expected) = (stage.registry.clone(), record.id.clone(), record.rules());
             spawn_local(async move { registry.update(&id, expected, rules(1, 3)).await.unwrap().unwrap() })
@@ -240,18 +233,13 @@ fn a_change_that_is_sent_again_is_answered_when_the_old_one_is_over() {
 fn what_was_recommended_by_another_target_does_not_count_after_a_crash_either() {
     play(async |stage| {
         stage.cluster.add("web", 2, 40);
-        let mut typo = rules(1, 100);
-        typo.targets = Targets::new(TargetPercent::new(1), None, None).unwrap();
-        typo.scale_up.window = Window::from_seconds(60).unwrap();
-        let record = stage.create("web", typo.clone()).await;
+        let record = stage.create("web", at_cpu(1)).await;
         stage.pass(30.0).await;
         stage.cluster.next(Op::View, "web", [Answer::Panics]);
         while record.restarts() == 0 {
             stage.pass(0.25).await;
         }
-        let mut meant = typo;
-        meant.targets = Targets::new(TargetPercent::new(20), None, None).unwrap();
-        stage.update(&record, meant).await;
+        stage.update(&record, at_cpu(20)).await;
         stage.pass(90.0).await;
         assert_eq!(stage.cluster.replicas("web"), 4, "and not 80");
     });

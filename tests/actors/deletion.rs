@@ -2,7 +2,7 @@
 
 use ai_storage_orchestrator::ports::ClusterError;
 
-use super::cluster::{Answer, Gate, NAMESPACE, Op, deployment};
+use super::cluster::{Answer, Gate, NAMESPACE, Op};
 use super::stage::{Stage, log_lines, play, rules};
 
 /// Everything that could still act gets its chance, and does nothing.
@@ -19,10 +19,7 @@ async fn assert_quiet(stage: &Stage) {
 fn deleting_while_the_usage_is_awaited_scales_nothing() {
     play(async |stage| {
         stage.cluster.add("web", 2, 140);
-        let gate = Gate::new();
-        stage.cluster.next(Op::List, NAMESPACE, [Answer::Waits(gate.clone())]);
-        let record = stage.create_for(&deployment("web"), rules(1, 10)).await;
-        gate.reached().await;
+        let (record, gate) = stage.create_held(Op::List, NAMESPACE, rules(1, 10)).await;
         let before = stage.now();
         assert!(stage.delete(&record).await);
         assert!(stage.now() - before < 0.01, "nothing that could scale is under way, so nothing is waited for");
@@ -38,10 +35,7 @@ fn deleting_while_the_usage_is_awaited_scales_nothing() {
 fn deleting_while_the_scale_is_read_scales_nothing() {
     play(async |stage| {
         stage.cluster.add("web", 2, 140);
-        let gate = Gate::new();
-        stage.cluster.next(Op::Read, "web", [Answer::Waits(gate.clone())]);
-        let record = stage.create_for(&deployment("web"), rules(1, 10)).await;
-        gate.reached().await;
+        let (record, gate) = stage.create_held(Op::Read, "web", rules(1, 10)).await;
         assert!(stage.delete(&record).await);
         gate.open();
         stage.settle().await;
@@ -55,10 +49,7 @@ fn deleting_while_the_scale_is_read_scales_nothing() {
 fn deleting_while_a_change_is_on_its_way_is_answered_when_the_change_has_ended() {
     play(async |stage| {
         stage.cluster.add("web", 2, 140);
-        let gate = Gate::new();
-        stage.cluster.next(Op::Set, "web", [Answer::Waits(gate.clone())]);
-        let record = stage.create_for(&deployment("web"), rules(1, 10)).await;
-        gate.reached().await;
+        let (record, gate) = stage.create_held(Op::Set, "web", rules(1, 10)).await;
         let deleting = stage.start_deleting(&record);
         stage.pass(40.0).await;
         assert!(!deleting.is_finished(), "the change could still happen");
@@ -77,10 +68,7 @@ fn deleting_while_a_change_is_on_its_way_is_answered_when_the_change_has_ended()
 fn deleting_between_two_tries_of_a_change_ends_the_trying() {
     play(async |stage| {
         stage.cluster.add("web", 2, 140);
-        let gate = Gate::new();
-        stage.cluster.next(Op::Set, "web", [Answer::Waits(gate.clone())]);
-        let record = stage.create_for(&deployment("web"), rules(1, 10)).await;
-        gate.reached().await;
+        let (record, gate) = stage.create_held(Op::Set, "web", rules(1, 10)).await;
         let deleting = stage.start_deleting(&record);
         stage.settle().await;
         // The change meets a workload that somebody else has changed meanwhile.

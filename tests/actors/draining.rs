@@ -42,10 +42,7 @@ fn draining_waits_for_the_change_in_hand_and_lets_no_tick_happen_afterwards() {
 fn draining_finishes_the_evaluation_in_hand_and_what_it_decides() {
     play(async |stage| {
         stage.cluster.add("web", 2, 105);
-        let gate = Gate::new();
-        stage.cluster.next(Op::List, NAMESPACE, [Answer::Waits(gate.clone())]);
-        stage.create_for(&deployment("web"), rules(1, 10)).await;
-        gate.reached().await;
+        let (_, gate) = stage.create_held(Op::List, NAMESPACE, rules(1, 10)).await;
         let draining = stage.start_draining();
         stage.settle().await;
         assert!(!draining.is_finished());
@@ -63,10 +60,7 @@ fn draining_finishes_the_evaluation_in_hand_and_what_it_decides() {
 fn an_evaluation_that_waits_for_a_silent_cluster_is_abandoned_after_two_seconds() {
     play(async |stage| {
         stage.cluster.add("web", 2, 105);
-        let gate = Gate::new();
-        stage.cluster.next(Op::List, NAMESPACE, [Answer::Waits(gate.clone())]);
-        stage.create_for(&deployment("web"), rules(1, 10)).await;
-        gate.reached().await;
+        let (_, gate) = stage.create_held(Op::List, NAMESPACE, rules(1, 10)).await;
         let before = stage.now();
         stage.registry.drain().await.unwrap();
         assert!((1.9..2.1).contains(&(stage.now() - before)), "{}", stage.now() - before);
@@ -80,10 +74,7 @@ fn an_evaluation_that_waits_for_a_silent_cluster_is_abandoned_after_two_seconds(
 fn a_change_that_was_sent_is_awaited_even_longer() {
     play(async |stage| {
         stage.cluster.add("web", 2, 105);
-        let gate = Gate::new();
-        stage.cluster.next(Op::Set, "web", [Answer::Waits(gate.clone())]);
-        let record = stage.create_for(&deployment("web"), rules(1, 10)).await;
-        gate.reached().await;
+        let (record, gate) = stage.create_held(Op::Set, "web", rules(1, 10)).await;
         let draining = stage.start_draining();
         stage.pass(4.0).await;
         assert!(!draining.is_finished());

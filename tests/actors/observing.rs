@@ -8,7 +8,7 @@ use ai_storage_orchestrator::domain::reason::Reason;
 use ai_storage_orchestrator::ports::ClusterError;
 use tokio::task::spawn_local;
 
-use super::cluster::{Answer, Gate, Op, deployment};
+use super::cluster::{Answer, Op};
 use super::stage::{condition, log_lines, play, rules};
 
 #[test]
@@ -54,10 +54,7 @@ fn with_the_brake_on_nothing_is_scaled() {
 fn the_brake_stops_an_evaluation_that_has_decided_already() {
     play(async |stage| {
         stage.cluster.add("web", 2, 140);
-        let gate = Gate::new();
-        stage.cluster.next(Op::Read, "web", [Answer::Waits(gate.clone())]);
-        stage.create_for(&deployment("web"), rules(1, 10)).await;
-        gate.reached().await;
+        let (_, gate) = stage.create_held(Op::Read, "web", rules(1, 10)).await;
         stage.brake.set(Mode::Observe).await;
         gate.open();
         stage.pass(60.0).await;
@@ -69,10 +66,7 @@ fn the_brake_stops_an_evaluation_that_has_decided_already() {
 fn the_brake_is_on_when_the_last_change_that_was_sent_is_over() {
     play(async |stage| {
         stage.cluster.add("web", 2, 140);
-        let gate = Gate::new();
-        stage.cluster.next(Op::Set, "web", [Answer::Waits(gate.clone())]);
-        stage.create_for(&deployment("web"), rules(1, 10)).await;
-        gate.reached().await;
+        let (_, gate) = stage.create_held(Op::Set, "web", rules(1, 10)).await;
         let braking = spawn_local({
             let brake = stage.brake.clone();
             async move { brake.set(Mode::Observe).await }

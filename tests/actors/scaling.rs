@@ -202,10 +202,7 @@ fn a_change_that_took_place_without_an_answer_is_counted() {
 fn a_workload_that_is_replaced_while_it_is_scaled_is_left_alone() {
     play(async |stage| {
         stage.cluster.add("web", 2, 105);
-        let gate = Gate::new();
-        stage.cluster.next(Op::Read, "web", [Answer::Waits(gate.clone())]);
-        stage.create_for(&deployment("web"), rules(1, 10)).await;
-        gate.reached().await;
+        let (_, gate) = stage.create_held(Op::Read, "web", rules(1, 10)).await;
         stage.cluster.remove("web");
         stage.cluster.add("web", 2, 70);
         gate.open();

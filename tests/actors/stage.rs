@@ -25,7 +25,7 @@ use chrono::TimeDelta;
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
 use tokio::time::timeout;
 
-use super::cluster::{FakeCluster, deployment};
+use super::cluster::{Answer, FakeCluster, Gate, Op, deployment};
 
 /// A result of the collector serves everyone for this long: less than half an interval, so that a lone autoscaler
 /// finds a new one at each evaluation.
@@ -123,6 +123,16 @@ impl Stage {
         let record = self.create_for(&deployment(name), rules).await;
         self.settle().await;
         record
+    }
+
+    /// Puts the Deployment `web` under autoscaling, and lets its first evaluation go on until this call, which waits at the
+    /// gate.
+    pub async fn create_held(&self, op: Op, subject: &str, rules: ScalingRules) -> (Arc<AutoscalerRecord>, Gate) {
+        let gate = Gate::new();
+        self.cluster.next(op, subject, [Answer::Waits(gate.clone())]);
+        let record = self.create_for(&deployment("web"), rules).await;
+        gate.reached().await;
+        (record, gate)
     }
 
     pub async fn delete(&self, record: &AutoscalerRecord) -> bool {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ai_storage_orchestrator::domain::autoscaler::Interval;
 use chrono::TimeDelta;
 
-use super::cluster::{Answer, Gate, Op, deployment};
+use super::cluster::{Op, deployment};
 use super::stage::{Stage, log_lines, play, rules};
 
 fn evaluations(stage: &Stage, name: &str) -> Vec<f64> {
@@ -89,10 +89,7 @@ fn autoscalers_that_are_created_together_are_not_evaluated_together() {
 fn an_evaluation_that_is_still_under_way_at_the_next_tick_is_left_alone_and_nothing_queues_behind_it() {
     play(async |stage| {
         stage.cluster.add("web", 2, 105);
-        let gate = Gate::new();
-        stage.cluster.next(Op::Read, "web", [Answer::Waits(gate.clone())]);
-        stage.create_for(&deployment("web"), rules(1, 10)).await;
-        gate.reached().await;
+        let (_, gate) = stage.create_held(Op::Read, "web", rules(1, 10)).await;
         stage.pass(100.0).await;
         assert_eq!(evaluations(stage, "web").len(), 1);
         assert!(log_lines("still under way").len() >= 5);
@@ -114,10 +111,7 @@ fn an_evaluation_that_is_still_under_way_at_the_next_tick_is_left_alone_and_noth
 fn a_reader_never_waits_for_a_busy_autoscaler() {
     play(async |stage| {
         stage.cluster.add("web", 2, 105);
-        let gate = Gate::new();
-        stage.cluster.next(Op::Read, "web", [Answer::Waits(gate.clone())]);
-        let record = stage.create_for(&deployment("web"), rules(1, 10)).await;
-        gate.reached().await;
+        let (record, gate) = stage.create_held(Op::Read, "web", rules(1, 10)).await;
         let before = stage.clock.now();
         assert!(stage.registry.get(&record.id).await.unwrap().is_some());
         assert_eq!(stage.registry.aggregate().await.unwrap().total, 1);
