@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ai_storage_orchestrator::domain::Timestamp;
 use ai_storage_orchestrator::domain::autoscaler::{ReplicaBounds, ScalingRules, TargetPercent, Targets, Window};
+use ai_storage_orchestrator::domain::capacity::Room;
 use ai_storage_orchestrator::domain::decision::{Outcome, State, decide};
 use ai_storage_orchestrator::domain::observation::{
     ContainerRequests, ContainerUsage, Observation, ObservedPod, Pod, PodPhase, PodRequests, PodUsage, Readiness,
@@ -38,13 +39,14 @@ fn pod(index: usize, percent: u64, now: Timestamp) -> ObservedPod {
         phase: PodPhase::Running,
         terminating: false,
         readiness: Some(Readiness { is_false: false, changed_at: now - TimeDelta::minutes(59) }),
+        node: Some("node-1".into()),
         started_at: Some(now - TimeDelta::minutes(60)),
         requests: PodRequests { containers: containers.to_vec(), pod_level: None, gpus: 0 },
         revision: Some("6d4b75cb6d".into()),
         unschedulable: None,
     };
     let usage = PodUsage { measured_at: now, window: Duration::from_secs(15), containers: used.to_vec() };
-    ObservedPod { pod: Arc::new(pod), usage: Some(Arc::new(usage)), gpus: None }
+    ObservedPod { pod: Arc::new(pod), usage: Some(Arc::new(usage)), gpus: None, gpu_gap: None }
 }
 
 fn observation(pods: usize, percent: u64) -> Arc<Observation> {
@@ -56,6 +58,8 @@ fn observation(pods: usize, percent: u64) -> Arc<Observation> {
         strays: Vec::new(),
         resource_source: SourceState::Read { name: "metrics.k8s.io/v1beta1" },
         gpu_source: SourceState::Unavailable { error: "no GPU metrics are collected".into() },
+        acts_on_simulated: false,
+        room: Room::NotAsked,
         max_age: Duration::from_secs(90),
     })
 }
@@ -64,7 +68,7 @@ fn observation(pods: usize, percent: u64) -> Arc<Observation> {
 fn rules() -> Arc<ScalingRules> {
     let target = TargetPercent::new(70);
     let bounds = ReplicaBounds::new(1, 5_000).unwrap();
-    let mut rules = ScalingRules::new(bounds, Targets::new(target, target, None).unwrap());
+    let mut rules = ScalingRules::new(bounds, Targets::new(|metric| target.filter(|_| !metric.is_of_gpus())).unwrap());
     rules.scale_up.window = Window::from_seconds(60).unwrap();
     Arc::new(rules)
 }

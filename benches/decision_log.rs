@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ai_storage_orchestrator::domain::Timestamp;
 use ai_storage_orchestrator::domain::autoscaler::{ReplicaBounds, ScalingRules, TargetPercent, Targets};
+use ai_storage_orchestrator::domain::capacity::Room;
 use ai_storage_orchestrator::domain::decision::{State, decide};
 use ai_storage_orchestrator::domain::decision_log::{DecisionLog, Entry, LogBounds};
 use ai_storage_orchestrator::domain::observation::{
@@ -48,7 +49,7 @@ fn main() {
 
 /// A log of decisions that are all different. The pods are shared, as the index shares them; each reading is new.
 fn log(decisions: usize) -> DecisionLog {
-    let targets = Targets::new(TargetPercent::new(70), TargetPercent::new(70), None).unwrap();
+    let targets = Targets::new(|metric| TargetPercent::new(70).filter(|_| !metric.is_of_gpus())).unwrap();
     let rules = Arc::new(ScalingRules::new(ReplicaBounds::new(1, 1_000).unwrap(), targets));
     let start = Timestamp::UNIX_EPOCH + TimeDelta::days(20_000);
     let pods: Vec<_> = (0..PODS).map(|index| Arc::new(pod(index, start))).collect();
@@ -56,7 +57,12 @@ fn log(decisions: usize) -> DecisionLog {
     for number in 0..decisions {
         let at = start + TimeDelta::seconds(15 * i64::try_from(number).unwrap());
         let percent = 100 + 10 * u64::try_from(number).unwrap();
-        let seen = pods.iter().map(|pod| ObservedPod { pod: pod.clone(), usage: Some(usage(percent, at)), gpus: None });
+        let seen = pods.iter().map(|pod| ObservedPod {
+            pod: pod.clone(),
+            usage: Some(usage(percent, at)),
+            gpus: None,
+            gpu_gap: None,
+        });
         let observation = Arc::new(Observation {
             at,
             current_replicas: u32::try_from(PODS).unwrap(),
@@ -65,6 +71,8 @@ fn log(decisions: usize) -> DecisionLog {
             strays: Vec::new(),
             resource_source: SourceState::Read { name: "metrics.k8s.io/v1beta1" },
             gpu_source: SourceState::Unavailable { error: "no GPU metrics are collected".into() },
+            acts_on_simulated: false,
+            room: Room::NotAsked,
             max_age: Duration::from_secs(90),
         });
         let decision = Arc::new(decide(&rules, &State::default(), observation, at));
@@ -82,6 +90,7 @@ fn pod(index: usize, now: Timestamp) -> Pod {
         phase: PodPhase::Running,
         terminating: false,
         readiness: Some(Readiness { is_false: false, changed_at: now - TimeDelta::minutes(59) }),
+        node: Some("node-1".into()),
         started_at: Some(now - TimeDelta::minutes(60)),
         requests: PodRequests {
             containers: vec![ContainerRequests { name: "main".to_owned(), resources }],

@@ -9,6 +9,8 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use crate::domain::autoscaler::{RequestedKind, WorkloadKind, WorkloadRef};
+use crate::domain::capacity::Room;
+use crate::domain::gpu::GpuReading;
 use crate::domain::observation::{Pod, PodUsage};
 
 /// A future that a port returns. It can move to another thread and borrows nothing.
@@ -145,6 +147,9 @@ pub trait WorkloadIndex: Send + Sync {
     /// What is known about a workload.
     fn view(&self, workload: &WorkloadRef, selection: PodSelection) -> WorkloadView;
 
+    /// How many more of the workload's pods the nodes can hold.
+    fn room(&self, workload: &WorkloadRef) -> Room;
+
     /// Why the index is not up to date, if it is not.
     fn fault(&self) -> Option<String>;
 }
@@ -206,6 +211,71 @@ impl UsageTable {
 pub trait ResourceMetrics: Send + Sync {
     /// Reads all pods in `scope` with one request.
     fn list(&self, scope: Scope) -> PortFuture<Result<UsageTable, ClusterError>>;
+}
+
+/// A DCGM exporter: a program that shows the GPUs of one node.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Exporter {
+    /// Its pod, as `namespace/name`; or its URL when it is known by that.
+    pub name: String,
+    /// The node whose GPUs it shows; `None` when nobody knows.
+    pub node: Option<Arc<str>>,
+    /// Where its metrics are.
+    pub url: String,
+}
+
+/// Knows which exporters there are. Asking it costs no request.
+pub trait ExporterDirectory: Send + Sync {
+    /// The exporters at present, at least one; or why there is none, in words that say what to do.
+    fn exporters(&self) -> Result<Vec<Exporter>, String>;
+}
+
+/// A device as an exporter shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Device {
+    /// The pod that uses it, as namespace and name; `None` when it is free, or nobody knows who uses it.
+    pub pod: Option<(Arc<str>, Arc<str>)>,
+    /// What was measured of it.
+    pub reading: GpuReading,
+}
+
+/// What one exporter showed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scrape {
+    /// The devices.
+    pub devices: Vec<Device>,
+    /// How many lines made no sense; the others count.
+    pub skipped_lines: usize,
+    /// The first of those, and what is wrong with it.
+    pub first_skipped: Option<String>,
+    /// How long its answer was, in bytes, once unpacked.
+    pub bytes: usize,
+}
+
+/// Why an exporter could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ScrapeError {
+    /// No complete answer within the time limit.
+    #[error("no complete answer within {} s", .0.as_secs_f64())]
+    Timeout(Duration),
+    /// It could not be reached, or the connection broke.
+    #[error("{0}")]
+    Unreachable(String),
+    /// It answered, but not with its metrics.
+    #[error("it answered with status {0}")]
+    Status(u16),
+    /// Its answer is longer than anything an exporter has to say.
+    #[error("its answer is longer than {} KiB (gpu.max_answer_kib)", .0 / 1024)]
+    TooLong(usize),
+    /// Its answer has nothing of a DCGM exporter.
+    #[error("its answer shows no GPU: {0}")]
+    Senseless(String),
+}
+
+/// Reads exporters.
+pub trait GpuMetrics: Send + Sync {
+    /// Reads one exporter with one request.
+    fn scrape(&self, exporter: &Exporter) -> PortFuture<Result<Scrape, ScrapeError>>;
 }
 
 /// Everything that the actors need of a cluster.

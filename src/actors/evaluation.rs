@@ -17,6 +17,7 @@ use super::snapshot::AutoscalerRecord;
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 use crate::domain::autoscaler::{Mode, ScalingRules};
+use crate::domain::capacity::Room;
 use crate::domain::decision::{Decision, State, decide};
 use crate::domain::observation::{Observation, ObservedPod, SourceState};
 use crate::ports::{Cluster, ClusterError, PodSelection, Scale, WorkloadView};
@@ -140,7 +141,10 @@ impl Evaluation {
         let observation = Observation {
             at: self.clock.now(),
             current_replicas,
-            pods: pods.into_iter().map(|pod| ObservedPod { usage: usage_of(&pod.name), pod, gpus: None }).collect(),
+            pods: pods
+                .into_iter()
+                .map(|pod| ObservedPod { usage: usage_of(&pod.name), pod, gpus: None, gpu_gap: None })
+                .collect(),
             revision,
             // Nobody knows whose pods they were.
             strays: Vec::new(),
@@ -149,6 +153,8 @@ impl Evaluation {
                 Err(error) => SourceState::Unavailable { error: error.to_string().into() },
             },
             gpu_source: SourceState::Unavailable { error: "no GPU metrics are collected".into() },
+            acts_on_simulated: false,
+            room: Room::NotAsked,
             max_age: self.max_age,
         };
         Ok((uid, observation))

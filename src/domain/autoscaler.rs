@@ -93,11 +93,13 @@ pub enum Metric {
     Memory,
     /// Utilisation of the assigned GPUs.
     Gpu,
+    /// Use of the assigned GPUs' memory.
+    GpuMemory,
 }
 
 impl Metric {
     /// Every metric, in the guide's order.
-    pub const ALL: [Self; 3] = [Self::Cpu, Self::Memory, Self::Gpu];
+    pub const ALL: [Self; 4] = [Self::Cpu, Self::Memory, Self::Gpu, Self::GpuMemory];
 
     /// The metric's name in the API.
     pub fn as_str(self) -> &'static str {
@@ -105,7 +107,13 @@ impl Metric {
             Self::Cpu => "cpu",
             Self::Memory => "memory",
             Self::Gpu => "gpu",
+            Self::GpuMemory => "gpu_memory",
         }
+    }
+
+    /// Whether it is measured of GPUs.
+    pub fn is_of_gpus(self) -> bool {
+        matches!(self, Self::Gpu | Self::GpuMemory)
     }
 }
 
@@ -142,17 +150,30 @@ pub struct Targets {
     cpu: Option<TargetPercent>,
     memory: Option<TargetPercent>,
     gpu: Option<TargetPercent>,
+    gpu_memory: Option<TargetPercent>,
 }
 
 impl Targets {
-    /// `None` when no target is set.
-    pub fn new(cpu: Option<TargetPercent>, memory: Option<TargetPercent>, gpu: Option<TargetPercent>) -> Option<Self> {
-        (cpu.is_some() || memory.is_some() || gpu.is_some()).then_some(Self { cpu, memory, gpu })
+    /// `None` when `of` gives no metric a target.
+    pub fn new(of: impl Fn(Metric) -> Option<TargetPercent>) -> Option<Self> {
+        let [cpu, memory, gpu, gpu_memory] = Metric::ALL.map(of);
+        let targets = Self { cpu, memory, gpu, gpu_memory };
+        (targets != Self::none()).then_some(targets)
+    }
+
+    /// One target.
+    pub fn only(metric: Metric, target: TargetPercent) -> Self {
+        Self::new(|of| (of == metric).then_some(target)).unwrap_or_default()
     }
 
     /// No target at all: for a what-if whose recommendation is given.
     pub fn none() -> Self {
         Self::default()
+    }
+
+    /// Whether something that is measured of GPUs has a target.
+    pub fn need_gpus(&self) -> bool {
+        self.gpu.is_some() || self.gpu_memory.is_some()
     }
 
     /// The target of one metric, if it has one.
@@ -161,6 +182,7 @@ impl Targets {
             Metric::Cpu => self.cpu,
             Metric::Memory => self.memory,
             Metric::Gpu => self.gpu,
+            Metric::GpuMemory => self.gpu_memory,
         }
     }
 }
@@ -479,6 +501,29 @@ impl Compatibility {
     }
 }
 
+/// Whether the nodes' free places limit how far a workload with GPUs is scaled up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum CapacityRule {
+    /// No more replicas than can run.
+    #[default]
+    Respect,
+    /// As many as are wanted: a cluster autoscaler brings nodes for the pods that wait.
+    Ignore,
+}
+
+impl CapacityRule {
+    /// Every choice.
+    pub const ALL: [Self; 2] = [Self::Respect, Self::Ignore];
+
+    /// The choice's name in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Respect => "respect",
+            Self::Ignore => "ignore",
+        }
+    }
+}
+
 /// How long a starting pod's CPU and GPU say more about its start than about its load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WarmUp {
@@ -518,6 +563,8 @@ pub struct ScalingRules {
     pub container: Option<Arc<str>>,
     /// How long pods warm up.
     pub warm_up: WarmUp,
+    /// Whether the nodes' free places limit it.
+    pub capacity: CapacityRule,
 }
 
 impl ScalingRules {
@@ -533,6 +580,7 @@ impl ScalingRules {
             compatibility: Compatibility::default(),
             container: None,
             warm_up: WarmUp::default(),
+            capacity: CapacityRule::default(),
         }
     }
 
@@ -608,7 +656,8 @@ mod tests {
         let (namespace, name) = ("shop".to_owned(), "web".to_owned());
         let workload = WorkloadRef { kind: WorkloadKind::StatefulSet, namespace, name };
         assert_eq!(workload.to_string(), "StatefulSet shop/web");
-        assert_eq!(Metric::ALL.map(|metric| metric.to_string()), ["cpu", "memory", "gpu"]);
+        assert_eq!(Metric::ALL.map(|metric| metric.to_string()), ["cpu", "memory", "gpu", "gpu_memory"]);
+        assert_eq!(CapacityRule::ALL.map(CapacityRule::as_str), ["respect", "ignore"]);
         assert_eq!(Compatibility::ALL.map(Compatibility::as_str), ["default", "hpa"]);
         assert_eq!(SelectPolicy::ALL.map(SelectPolicy::as_str), ["Max", "Min", "Disabled"]);
         for (text, mode) in [("active", Ok(Mode::Active)), ("observe", Ok(Mode::Observe)), ("Active", Err(()))] {
@@ -623,7 +672,7 @@ mod tests {
         );
         assert!(ReplicaBounds::new(0, 1).is_none() && ReplicaBounds::new(3, 2).is_none());
         assert!(ReplicaBounds::new(1, u32::MAX).is_none());
-        assert!(Targets::new(None, None, None).is_none());
+        assert!(Targets::new(|_| None).is_none());
         assert!(Window::from_seconds(3601).is_none() && Window::from_seconds(0).is_some());
         assert!(Interval::from_seconds(0).is_none());
         assert!(TolerancePercent::new(f64::NAN).is_none() && TolerancePercent::new(-0.1).is_none());

@@ -139,7 +139,7 @@ pub struct Decision {
     /// The reason that decided.
     pub reason: Reason,
     /// Each metric, in the guide's order.
-    pub metrics: [MetricReport; 3],
+    pub metrics: [MetricReport; 4],
     /// The rules that changed the number, in their order.
     pub steps: Vec<Step>,
     /// The three conditions.
@@ -407,7 +407,7 @@ impl Trail {
         mut self,
         rules: Arc<ScalingRules>,
         observation: Arc<Observation>,
-        metrics: [MetricReport; 3],
+        metrics: [MetricReport; 4],
         now: Timestamp,
         rollout: Option<Rollout>,
         in_flight: InFlight,

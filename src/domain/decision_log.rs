@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::Timestamp;
 use super::decision::{Decision, Outcome};
-use super::observation::{GpuReading, ObservedPod, PodUsage};
+use super::gpu::GpuReading;
+use super::observation::{ObservedPod, PodUsage};
 use super::reason::Reason;
 use super::stabilization::longest_gap;
 use super::utilization::MetricError;
@@ -79,7 +80,7 @@ fn is_same(one: &Decision, other: &Decision) -> bool {
 }
 
 /// What each metric says: why it is unknown, or what it proposes.
-fn metrics(decision: &Decision) -> [(Option<&MetricError>, Option<i32>); 3] {
+fn metrics(decision: &Decision) -> [(Option<&MetricError>, Option<i32>); 4] {
     decision
         .metrics
         .each_ref()

@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 
 use super::Timestamp;
 use super::autoscaler::*;
+use super::capacity::Room;
 use super::observation::*;
 use super::quantity::Amount;
 
@@ -27,8 +28,13 @@ pub(crate) fn as_hpa(rules: &ScalingRules) -> ScalingRules {
 
 /// Targets for CPU, memory and GPU; 0 is none.
 pub(crate) fn targets(cpu: i32, memory: i32, gpu: i32) -> Targets {
-    Targets::new(TargetPercent::unbounded(cpu), TargetPercent::unbounded(memory), TargetPercent::unbounded(gpu))
-        .unwrap()
+    let percent = |metric| match metric {
+        Metric::Cpu => cpu,
+        Metric::Memory => memory,
+        Metric::Gpu => gpu,
+        Metric::GpuMemory => 0,
+    };
+    Targets::new(|metric| TargetPercent::unbounded(percent(metric))).unwrap()
 }
 
 /// A stabilisation window.
@@ -50,6 +56,7 @@ pub(crate) fn pod(name: &str, cpu: u64, memory: u64, now: Timestamp) -> Observed
     let requested = Some(amount(REQUEST));
     let pod = Pod {
         name: name.to_owned(),
+        node: Some("node-1".into()),
         phase: PodPhase::Running,
         terminating: false,
         readiness: Some(Readiness { is_false: false, changed_at: now - TimeDelta::minutes(59) }),
@@ -73,7 +80,7 @@ pub(crate) fn pod(name: &str, cpu: u64, memory: u64, now: Timestamp) -> Observed
             memory: Some(amount(memory * REQUEST / 100)),
         }],
     };
-    ObservedPod { pod: Arc::new(pod), usage: Some(Arc::new(usage)), gpus: None }
+    ObservedPod { pod: Arc::new(pod), usage: Some(Arc::new(usage)), gpus: None, gpu_gap: None }
 }
 
 /// `count` pods like [`pod`].
@@ -83,7 +90,10 @@ pub(crate) fn pods(count: u32, cpu: u64, memory: u64, now: Timestamp) -> Vec<Obs
 
 /// A pod that has not started.
 pub(crate) fn pending(name: &str, now: Timestamp) -> ObservedPod {
-    pod(name, 0, 0, now).without_usage().with(|pod| pod.phase = PodPhase::Pending)
+    pod(name, 0, 0, now).without_usage().with(|pod| {
+        pod.phase = PodPhase::Pending;
+        pod.node = None;
+    })
 }
 
 impl ObservedPod {
@@ -128,6 +138,8 @@ pub(crate) fn observe_at(at: Timestamp, current_replicas: u32, pods: Vec<Observe
         strays: vec![],
         resource_source: SourceState::Read { name: SOURCE },
         gpu_source: SourceState::Unavailable { error: "no exporter".into() },
+        acts_on_simulated: false,
+        room: Room::NotAsked,
         max_age: Duration::from_secs(90),
     }
 }

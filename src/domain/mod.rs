@@ -5,9 +5,11 @@
 //! [`decision::decide`] runs all of it and records each step.
 
 pub mod autoscaler;
+pub mod capacity;
 pub mod condition;
 pub mod decision;
 pub mod decision_log;
+pub mod gpu;
 pub mod limits;
 pub mod namespaces;
 pub mod narration;

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use super::Timestamp;
 use super::autoscaler::Metric;
+use super::capacity::Room;
+use super::gpu::GpuUsage;
 use super::quantity::Amount;
 
 /// Everything that one decision looks at.
@@ -24,8 +26,12 @@ pub struct Observation {
     pub strays: Vec<Arc<PodUsage>>,
     /// Whether CPU and memory could be read at all; the pods hold what was read.
     pub resource_source: SourceState,
-    /// Whether GPU utilisation could be read at all.
+    /// Whether GPUs could be read at all.
     pub gpu_source: SourceState,
+    /// Whether simulated GPU utilisation is acted on where none is measured.
+    pub acts_on_simulated: bool,
+    /// Room for more pods of the workload.
+    pub room: Room,
     /// A reading older than this is unknown.
     pub max_age: Duration,
 }
@@ -35,7 +41,7 @@ impl Observation {
     pub fn source(&self, metric: Metric) -> &SourceState {
         match metric {
             Metric::Cpu | Metric::Memory => &self.resource_source,
-            Metric::Gpu => &self.gpu_source,
+            Metric::Gpu | Metric::GpuMemory => &self.gpu_source,
         }
     }
 }
@@ -88,6 +94,8 @@ pub struct ObservedPod {
     pub usage: Option<Arc<PodUsage>>,
     /// Its GPUs as last seen; `None` when no source knows the pod.
     pub gpus: Option<Arc<GpuUsage>>,
+    /// Why no source knows its GPUs, when something is known about that.
+    pub gpu_gap: Option<Arc<str>>,
 }
 
 /// One pod of the workload.
@@ -95,6 +103,8 @@ pub struct ObservedPod {
 pub struct Pod {
     /// Its name.
     pub name: String,
+    /// The node that it was placed on; `None` while it waits for one.
+    pub node: Option<Arc<str>>,
     /// Its phase.
     pub phase: PodPhase,
     /// Whether it is being deleted.
@@ -137,7 +147,7 @@ impl ResourceRequests {
         match metric {
             Metric::Cpu => self.cpu,
             Metric::Memory => self.memory,
-            Metric::Gpu => None,
+            Metric::Gpu | Metric::GpuMemory => None,
         }
     }
 }
@@ -190,29 +200,7 @@ impl ContainerUsage {
         match metric {
             Metric::Cpu => self.cpu,
             Metric::Memory => self.memory,
-            Metric::Gpu => None,
+            Metric::Gpu | Metric::GpuMemory => None,
         }
     }
-}
-
-/// The GPUs of one pod, as their source measured them.
-#[derive(Clone, Debug, PartialEq)]
-pub struct GpuUsage {
-    /// One reading for each device.
-    pub devices: Vec<GpuReading>,
-}
-
-/// One device; an absent value was not measured.
-#[derive(Clone, Debug, PartialEq)]
-pub struct GpuReading {
-    /// The device's name on its node.
-    pub device: String,
-    /// When it was measured.
-    pub measured_at: Timestamp,
-    /// Busy time in percent.
-    pub utilization_percent: Option<f64>,
-    /// Used memory in MiB.
-    pub memory_used_mib: Option<f64>,
-    /// The device's memory in MiB.
-    pub memory_total_mib: Option<f64>,
 }

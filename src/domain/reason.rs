@@ -36,7 +36,7 @@ reasons! {
     ValidMetricFound,
     /// CPU or memory is unknown.
     FailedGetResourceMetric,
-    /// GPU utilisation is unknown.
+    /// GPU utilisation or memory is unknown.
     FailedGetGpuMetric,
     /// The workload is scaled to zero by hand.
     ScalingDisabled,
@@ -48,6 +48,8 @@ reasons! {
     ScaleUpLimit,
     /// So many may not be removed so fast.
     ScaleDownLimit,
+    /// The nodes can hold no more of the workload's pods.
+    InsufficientCapacity,
     /// Nothing limits the recommendation.
     DesiredWithinRange,
     /// The workload's pods are not known at present.
@@ -67,7 +69,7 @@ impl Reason {
     pub fn failed_to_get(metric: Metric) -> Self {
         match metric {
             Metric::Cpu | Metric::Memory => Self::FailedGetResourceMetric,
-            Metric::Gpu => Self::FailedGetGpuMetric,
+            Metric::Gpu | Metric::GpuMemory => Self::FailedGetGpuMetric,
         }
     }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::autoscaler::{Metric, ScalingRules};
-use super::observation::{GpuReading, GpuUsage, Observation, ObservedPod, Pod, PodPhase, PodUsage};
+use super::gpu::{GpuReading, GpuUsage};
+use super::observation::{Observation, ObservedPod, Pod, PodPhase, PodUsage};
 use super::quantity::Amount;
 use super::{Timestamp, is_younger};
 
@@ -102,7 +103,7 @@ impl<'a> Survey<'a> {
 
     /// What `pod` contributes to `metric`.
     pub fn standing(&self, metric: Metric, pod: &ObservedPod) -> Standing {
-        if !serves(self.rules, &pod.pod) || (metric == Metric::Gpu && pod.pod.requests.gpus == 0) {
+        if !serves(self.rules, &pod.pod) || (metric.is_of_gpus() && pod.pod.requests.gpus == 0) {
             return Standing::Ignored;
         }
         if pod.pod.phase == PodPhase::Pending {
@@ -161,7 +162,8 @@ impl<'a> Survey<'a> {
     fn reading(&self, metric: Metric, pod: &ObservedPod) -> Result<Reading, Missing> {
         match metric {
             Metric::Cpu | Metric::Memory => self.resource_reading(metric, pod),
-            Metric::Gpu => self.gpu_reading(pod),
+            Metric::Gpu => self.gpu_reading(pod, gpu_busy),
+            Metric::GpuMemory => self.gpu_reading(pod, gpu_memory),
         }
     }
 
@@ -186,28 +188,30 @@ impl<'a> Survey<'a> {
         Ok(Reading { usage: sum, measured_at: usage.measured_at, window: usage.window })
     }
 
-    /// The mean over the pod's devices, each of which must be measured; times their number, as the request is.
-    fn gpu_reading(&self, pod: &ObservedPod) -> Result<Reading, Missing> {
-        let GpuUsage { devices } = pod.gpus.as_deref().ok_or(Missing::NoReading)?;
+    /// The share of the pod's devices that is in use, each of which must be measured; times their number, as the request
+    /// is.
+    fn gpu_reading(&self, pod: &ObservedPod, share: DeviceShare) -> Result<Reading, Missing> {
+        let GpuUsage { devices, window } = pod.gpus.as_deref().ok_or(Missing::NoReading)?;
         let measured_at = devices.iter().map(|device| device.measured_at).min().ok_or(Missing::NoReading)?;
         if devices.iter().any(|device| !is_fresh(device.measured_at, self.observation)) {
             return Err(Missing::Stale);
         }
         let requested = pod.pod.requests.gpus;
-        if devices.len() < requested as usize {
+        // Several shares of one device can be requested.
+        if devices.len() < requested as usize && !devices.iter().any(|device| device.shared) {
             return Err(Missing::Incomplete);
         }
-        let mut sum = 0.0;
-        for GpuReading { utilization_percent, .. } in devices {
-            let percent = utilization_percent.ok_or(Missing::Incomplete)?;
-            if !(0.0..=100.0).contains(&percent) {
+        let (mut used, mut total) = (0.0, 0.0);
+        for device in devices {
+            let of_device = share(device).ok_or(Missing::Incomplete)?;
+            if !(0.0..=of_device.total).contains(&of_device.used) || of_device.total <= 0.0 {
                 return Err(Missing::Impossible);
             }
-            sum += percent;
+            used += of_device.used;
+            total += of_device.total;
         }
-        let share = sum / devices.len() as f64 / 100.0;
-        let usage = (share * WHOLE_GPU as f64 * f64::from(requested)).round() as i64;
-        Ok(Reading { usage, measured_at, window: Duration::ZERO })
+        let usage = (used / total * WHOLE_GPU as f64 * f64::from(requested)).round() as i64;
+        Ok(Reading { usage, measured_at, window: *window })
     }
 
     /// The HPA's rule for CPU readings that say more about a pod's start than about its load.
@@ -264,6 +268,25 @@ pub(super) fn counted(rules: &ScalingRules, amount: Amount) -> Option<i64> {
 fn serves(rules: &ScalingRules, pod: &Pod) -> bool {
     let ended = pod.phase == PodPhase::Failed || (pod.phase == PodPhase::Succeeded && !rules.is_hpa());
     !pod.terminating && !ended
+}
+
+/// How much of a device is in use.
+struct Used {
+    used: f64,
+    total: f64,
+}
+
+/// What is looked at of a device; `None` when it is not known.
+type DeviceShare = fn(&GpuReading) -> Option<Used>;
+
+/// Its busy time: of several devices the mean counts.
+fn gpu_busy(device: &GpuReading) -> Option<Used> {
+    Some(Used { used: device.utilization_percent?, total: 100.0 })
+}
+
+/// Its memory: of several devices the sum counts.
+fn gpu_memory(device: &GpuReading) -> Option<Used> {
+    Some(Used { used: device.memory_used_mib?, total: device.memory_total_mib? })
 }
 
 struct Reading {

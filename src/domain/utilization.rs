@@ -249,7 +249,7 @@ impl Sample {
         let pods = coverage.measured + coverage.unready + coverage.missing;
         let Some(measured_at) = oldest else {
             return Err(match pods {
-                0 if metric == Metric::Gpu && !observation.pods.is_empty() => MetricError::NoGpuRequests,
+                0 if metric.is_of_gpus() && !observation.pods.is_empty() => MetricError::NoGpuRequests,
                 0 => MetricError::NoPods,
                 _ => MetricError::NoReadings { metric, pods, unready: coverage.unready, missing: coverage.missing },
             });
@@ -265,7 +265,7 @@ impl Sample {
 /// The readings of pods that the workload does not have, as far as they hold the metric. The HPA counts them among the
 /// pods when it fills in what is missing.
 fn strays(metric: Metric, rules: &ScalingRules, observation: &Observation) -> usize {
-    if metric == Metric::Gpu {
+    if metric.is_of_gpus() {
         return 0;
     }
     let container = rules.container.as_deref();
@@ -401,7 +401,7 @@ pub(super) fn int32(replicas: f64) -> i32 {
 /// What a pod requests of the metric (`calculateRequests`).
 pub fn request(metric: Metric, rules: &ScalingRules, pod: &ObservedPod) -> Result<i64, MetricError> {
     let (name, requests) = (&pod.pod.name, &pod.pod.requests);
-    if metric == Metric::Gpu {
+    if metric.is_of_gpus() {
         return Ok(i64::from(requests.gpus) * WHOLE_GPU);
     }
     let wanted = rules.container.as_deref();

@@ -5,8 +5,9 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::autoscaler::{
-    Compatibility, Direction, Interval, Mode, RatePolicy, RateUnit, ReplicaBounds, RequestedAutoscaler, RequestedKind,
-    ScalingPolicy, ScalingRules, SelectPolicy, Stabilization, TargetPercent, Targets, TolerancePercent, WarmUp, Window,
+    CapacityRule, Compatibility, Direction, Interval, Metric, Mode, RatePolicy, RateUnit, ReplicaBounds,
+    RequestedAutoscaler, RequestedKind, ScalingPolicy, ScalingRules, SelectPolicy, Stabilization, TargetPercent,
+    Targets, TolerancePercent, WarmUp, Window,
 };
 
 /// A create request as it came: right JSON types, nothing else known. Absent and `null` are the same.
@@ -28,6 +29,8 @@ pub struct RawAutoscaler {
     pub target_memory_percent: Option<i32>,
     /// `target_gpu_percent`; 0 is no target.
     pub target_gpu_percent: Option<i32>,
+    /// `target_gpu_memory_percent`
+    pub target_gpu_memory_percent: Option<i32>,
     /// `scale_up_policy`
     pub scale_up_policy: Option<RawPolicy>,
     /// `scale_down_policy`
@@ -42,6 +45,8 @@ pub struct RawAutoscaler {
     pub container_name: Option<String>,
     /// `warm_up`
     pub warm_up: Option<RawWarmUp>,
+    /// `capacity`: `respect` or `ignore`.
+    pub capacity: Option<String>,
 }
 
 /// A warm-up as it came.
@@ -218,6 +223,7 @@ fn rules(faults: &mut Faults, raw: &RawAutoscaler, demands: Demands) -> Option<S
         || format!("container_name {LABEL_RULE}"),
     );
     let warm_up = warm_up(faults, raw.warm_up.as_ref());
+    let capacity = faults.one_of("capacity", raw.capacity.as_deref(), CapacityRule::ALL, CapacityRule::as_str);
     Some(ScalingRules {
         scale_up,
         scale_down,
@@ -226,6 +232,7 @@ fn rules(faults: &mut Faults, raw: &RawAutoscaler, demands: Demands) -> Option<S
         compatibility: compatibility.unwrap_or_default(),
         container,
         warm_up,
+        capacity: capacity.unwrap_or_default(),
         ..ScalingRules::new(bounds?, targets?)
     })
 }
@@ -331,14 +338,21 @@ fn targets(faults: &mut Faults, raw: &RawAutoscaler, demands: Demands) -> Option
     let cpu = target("target_cpu_percent", raw.target_cpu_percent);
     let memory = target("target_memory_percent", raw.target_memory_percent);
     let gpu = target("target_gpu_percent", raw.target_gpu_percent);
-    let targets = Targets::new(cpu, memory, gpu);
+    let gpu_memory = target("target_gpu_memory_percent", raw.target_gpu_memory_percent);
+    let targets = Targets::new(|metric| match metric {
+        Metric::Cpu => cpu,
+        Metric::Memory => memory,
+        Metric::Gpu => gpu,
+        Metric::GpuMemory => gpu_memory,
+    });
     if !demands.needs_target {
         return Some(targets.unwrap_or_default());
     }
     // A target that is out of range was meant as one: do not say as well that none is set.
     if targets.is_none() && faults.0.len() == before {
         faults.add(
-            "at least one of target_cpu_percent, target_memory_percent and target_gpu_percent must be greater than 0",
+            "at least one of target_cpu_percent, target_memory_percent, target_gpu_percent and \
+             target_gpu_memory_percent must be greater than 0",
         );
     }
     targets
@@ -441,7 +455,7 @@ fn whole(seconds: f64) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::autoscaler::{Metric, WorkloadKind};
+    use super::super::autoscaler::WorkloadKind;
     use super::*;
 
     fn valid() -> RawAutoscaler {
@@ -699,7 +713,7 @@ mod tests {
     #[test]
     fn what_is_not_asked_for_is_as_always() {
         let rules = validate(&valid()).unwrap().rules;
-        let targets = Targets::new(TargetPercent::new(70), None, None).unwrap();
+        let targets = Targets::only(Metric::Cpu, TargetPercent::new(70).unwrap());
         assert_eq!(rules, ScalingRules::new(ReplicaBounds::new(2, 10).unwrap(), targets));
         let mut raw = valid();
         raw.warm_up = Some(RawWarmUp { cpu_initialization_seconds: Some(0.0), readiness_delay_seconds: None });

@@ -192,7 +192,7 @@ fn an_autoscaler_that_crashed_while_it_was_paused_stays_paused() {
 /// A CPU target of so many percent, and a scale-up window of a minute.
 fn at_cpu(percent: i32) -> ScalingRules {
     let mut rules = rules(1, 100);
-    rules.targets = Targets::new(TargetPercent::new(percent), None, None).unwrap();
+    rules.targets = Targets::only(Metric::Cpu, TargetPercent::new(percent).unwrap());
     rules.scale_up.window = Window::from_seconds(60).unwrap();
     rules
 }

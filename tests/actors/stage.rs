@@ -182,7 +182,7 @@ pub fn request(workload: &WorkloadRef, rules: ScalingRules) -> RequestedAutoscal
 
 /// A CPU target of 70 %, the default windows (0 s up, 300 s down) and the default interval of 15 s.
 pub fn rules(min: u32, max: u32) -> ScalingRules {
-    let targets = Targets::new(TargetPercent::new(70), None, None).unwrap();
+    let targets = Targets::only(Metric::Cpu, TargetPercent::new(70).unwrap());
     ScalingRules::new(ReplicaBounds::new(min, max).unwrap(), targets)
 }
 

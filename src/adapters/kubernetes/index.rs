@@ -15,6 +15,7 @@ use super::watched::{Table, Watched};
 use super::workloads::{Workload, Workloads};
 use crate::clock::Clock;
 use crate::domain::autoscaler::{WorkloadKind, WorkloadRef};
+use crate::domain::capacity::Room;
 use crate::ports::{PodSelection, WorkloadIndex, WorkloadView};
 
 /// One table for each resource, each with a watch of its own.
@@ -100,6 +101,10 @@ fn start<T: Table>(
 impl WorkloadIndex for Index {
     fn view(&self, workload: &WorkloadRef, selection: PodSelection) -> WorkloadView {
         self.find(workload, selection).unwrap_or_else(|error| WorkloadView::Unknown { error })
+    }
+
+    fn room(&self, _workload: &WorkloadRef) -> Room {
+        Room::NotAsked
     }
 
     fn fault(&self) -> Option<String> {

@@ -18,6 +18,7 @@ pub(super) fn compact(pod: &KubernetesPod) -> Pod {
     let condition = |kind| conditions.into_iter().flatten().find(|condition| condition.type_ == kind);
     Pod {
         name: pod.metadata.name.clone().unwrap_or_default(),
+        node: pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).map(Arc::from),
         phase: phase(status.and_then(|status| status.phase.as_deref())),
         terminating: pod.metadata.deletion_timestamp.is_some(),
         readiness: condition("Ready").map(readiness),

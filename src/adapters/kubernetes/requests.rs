@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::container::{amount, is_sidecar, requested};
 use super::pod_level::pod_level;
+use crate::domain::gpu::is_gpu_resource;
 use crate::domain::observation::{ContainerRequests, PodRequests, ResourceRequests};
 
 /// The requests of the containers that run as long as the pod does, and of the pod itself.
@@ -29,8 +30,7 @@ fn gpus(resources: Option<&ResourceRequirements>) -> u32 {
     let Some(resources) = resources else { return 0 };
     let mut devices: BTreeMap<&String, &Quantity> = resources.limits.iter().flatten().collect();
     devices.extend(resources.requests.iter().flatten());
-    let of_gpus =
-        devices.into_iter().filter(|(name, _)| *name == "nvidia.com/gpu" || name.starts_with("nvidia.com/mig-"));
+    let of_gpus = devices.into_iter().filter(|(name, _)| is_gpu_resource(name));
     of_gpus
         .filter_map(|(name, quantity)| amount(name, quantity)?.thousandths())
         .map(|thousandths| u32::try_from(thousandths / 1_000).unwrap_or(u32::MAX))

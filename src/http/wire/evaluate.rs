@@ -12,11 +12,13 @@ use super::scalar::{Phase, Quantity, Replicas, Span};
 use super::spec::CreateRequest;
 use crate::domain::Timestamp;
 use crate::domain::autoscaler::{Direction, ScalingRules};
+use crate::domain::capacity::Room;
 use crate::domain::decision::{State, decide_with};
+use crate::domain::gpu::{GpuReading, GpuUsage, is_gpu_resource};
 use crate::domain::limits::ScaleEvent;
 use crate::domain::observation::{
-    ContainerRequests, ContainerUsage, GpuReading, GpuUsage, Observation, ObservedPod, Pod, PodPhase, PodRequests,
-    PodUsage, Readiness, ResourceRequests, SourceState,
+    ContainerRequests, ContainerUsage, Observation, ObservedPod, Pod, PodPhase, PodRequests, PodUsage, Readiness,
+    ResourceRequests, SourceState,
 };
 use crate::domain::quantity::Amount;
 use crate::domain::stabilization::History;
@@ -184,7 +186,7 @@ impl EvaluateRequest {
             let containers = pod.containers.iter().flatten().map(|Object(container)| container.name.as_str());
             once_each("pods", &pod.name, containers)?;
             let (usage, gpus) = (usage.remove(&pod.name), gpus.remove(&pod.name));
-            pods.push(ObservedPod { pod: Arc::new(pod.into()), usage, gpus: gpus.map(Arc::new) });
+            pods.push(ObservedPod { pod: Arc::new(pod.into()), usage, gpus: gpus.map(Arc::new), gpu_gap: None });
         }
         let observation = Observation {
             at: NOW,
@@ -194,6 +196,8 @@ impl EvaluateRequest {
             strays: usage.into_values().collect(),
             resource_source,
             gpu_source,
+            acts_on_simulated: false,
+            room: Room::NotAsked,
             max_age,
         };
         Ok(WhatIf { rules: Arc::new(rules), state, observation: Arc::new(observation), recommended })
@@ -258,13 +262,14 @@ fn devices_by_pod(readings: Vec<Object<GpuDocument>>) -> Result<HashMap<String, 
         {
             return Err(EvaluateError::DeviceTwice { pod: reading.pod, device: device.clone() });
         }
-        let GpuUsage { devices } = by_pod.entry(reading.pod).or_insert_with(|| GpuUsage { devices: Vec::new() });
+        let GpuUsage { devices, .. } =
+            by_pod.entry(reading.pod).or_insert_with(|| GpuUsage { devices: Vec::new(), window: Duration::ZERO });
+        let measured_at = reading.age_seconds.unwrap_or_default().before(NOW);
         devices.push(GpuReading {
-            device: reading.device.unwrap_or_default(),
-            measured_at: reading.age_seconds.unwrap_or_default().before(NOW),
             utilization_percent: reading.utilization_percent,
             memory_used_mib: reading.memory_used_mib,
             memory_total_mib: reading.memory_total_mib,
+            ..GpuReading::new(reading.device.unwrap_or_default(), measured_at)
         });
     }
     Ok(by_pod)
@@ -288,6 +293,7 @@ impl From<PodDocument> for Pod {
         Self {
             requests: requests(pod.requests, pod.containers.unwrap_or_default()),
             name: pod.name,
+            node: None,
             phase: pod.phase.map_or(PodPhase::Running, |Phase(phase)| phase),
             terminating: pod.terminating.unwrap_or(false),
             readiness: pod.ready.map(|ready| Readiness { is_false: !ready, changed_at }),
@@ -324,7 +330,7 @@ fn resources(requests: &Requests) -> ResourceRequests {
 
 /// The number of GPUs, whole ones and MIG slices.
 fn gpus(requests: &Requests) -> u32 {
-    let of_gpus = requests.iter().filter(|(name, _)| *name == "nvidia.com/gpu" || name.starts_with("nvidia.com/mig-"));
+    let of_gpus = requests.iter().filter(|(name, _)| is_gpu_resource(name));
     let whole = |amount: Amount| u32::try_from(amount.thousandths().unwrap_or(0) / 1_000).unwrap_or(u32::MAX);
     of_gpus.map(|(_, Quantity(amount))| whole(*amount)).fold(0, u32::saturating_add)
 }

@@ -7,7 +7,8 @@ use super::scalar::{age, number, phase_name, quantity, seconds};
 use crate::domain::Timestamp;
 use crate::domain::autoscaler::{Metric, Mode, ScalingRules};
 use crate::domain::decision::Decision;
-use crate::domain::observation::{GpuReading, ObservedPod, PodUsage};
+use crate::domain::gpu::GpuReading;
+use crate::domain::observation::{ObservedPod, PodUsage};
 use crate::domain::standing::{Standing, Survey, WHOLE_GPU};
 use crate::domain::utilization::request;
 
@@ -83,7 +84,7 @@ impl InputsBody {
 impl PodBody {
     fn new(survey: &Survey, observed: &ObservedPod) -> Self {
         let now = survey.observation.at;
-        let ObservedPod { pod, usage, gpus } = observed;
+        let ObservedPod { pod, usage, gpus, .. } = observed;
         let standing = |metric| StandingBody::new(metric, survey, observed);
         Self {
             name: pod.name.clone(),
@@ -123,12 +124,12 @@ impl StandingBody {
 fn millionths(metric: Metric) -> i128 {
     match metric {
         Metric::Cpu | Metric::Memory => 1_000,
-        Metric::Gpu => 1_000_000 / i128::from(WHOLE_GPU),
+        Metric::Gpu | Metric::GpuMemory => 1_000_000 / i128::from(WHOLE_GPU),
     }
 }
 
 fn is_requested(metric: Metric, observed: &ObservedPod) -> bool {
-    metric != Metric::Gpu || observed.pod.requests.gpus > 0
+    !metric.is_of_gpus() || observed.pod.requests.gpus > 0
 }
 
 /// The sum of what was measured in a pod that does not count; `None` when a part of it is not known or cannot be.
@@ -139,7 +140,7 @@ fn measured(metric: Metric, rules: &ScalingRules, usage: &PodUsage) -> Option<i1
 impl DeviceBody {
     fn new(reading: &GpuReading, now: Timestamp) -> Self {
         Self {
-            device: reading.device.clone(),
+            device: reading.device.to_string(),
             utilization_percent: reading.utilization_percent.map(number),
             memory_used_mib: reading.memory_used_mib.map(number),
             memory_total_mib: reading.memory_total_mib.map(number),

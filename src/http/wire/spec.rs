@@ -21,6 +21,7 @@ pub struct CreateRequest<Seconds = i32> {
     target_cpu_percent: Option<i32>,
     target_memory_percent: Option<i32>,
     target_gpu_percent: Option<i32>,
+    target_gpu_memory_percent: Option<i32>,
     scale_up_policy: Option<Object<Policy<Seconds>>>,
     scale_down_policy: Option<Object<Policy<Seconds>>>,
     interval_seconds: Option<Seconds>,
@@ -28,6 +29,7 @@ pub struct CreateRequest<Seconds = i32> {
     compatibility: Option<String>,
     container_name: Option<String>,
     warm_up: Option<Object<WarmUpRequest>>,
+    capacity: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -67,6 +69,7 @@ impl<Seconds: Into<f64>> From<CreateRequest<Seconds>> for RawAutoscaler {
             target_cpu_percent: request.target_cpu_percent,
             target_memory_percent: request.target_memory_percent,
             target_gpu_percent: request.target_gpu_percent,
+            target_gpu_memory_percent: request.target_gpu_memory_percent,
             scale_up_policy: request.scale_up_policy.map(|Object(policy)| policy.into()),
             scale_down_policy: request.scale_down_policy.map(|Object(policy)| policy.into()),
             interval_seconds: request.interval_seconds.map(Into::into),
@@ -77,6 +80,7 @@ impl<Seconds: Into<f64>> From<CreateRequest<Seconds>> for RawAutoscaler {
                 cpu_initialization_seconds: warm_up.cpu_initialization_seconds,
                 readiness_delay_seconds: warm_up.readiness_delay_seconds,
             }),
+            capacity: request.capacity,
         }
     }
 }
@@ -114,6 +118,8 @@ pub struct SpecBody {
     target_memory_percent: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     target_gpu_percent: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_gpu_memory_percent: Option<u32>,
     scale_up_policy: PolicyBody,
     scale_down_policy: PolicyBody,
     interval_seconds: u64,
@@ -122,6 +128,7 @@ pub struct SpecBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     container_name: Option<String>,
     warm_up: WarmUpBody,
+    capacity: &'static str,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -162,6 +169,7 @@ impl SpecBody {
             target_cpu_percent: target(Metric::Cpu),
             target_memory_percent: target(Metric::Memory),
             target_gpu_percent: target(Metric::Gpu),
+            target_gpu_memory_percent: target(Metric::GpuMemory),
             scale_up_policy: (&rules.scale_up).into(),
             scale_down_policy: (&rules.scale_down).into(),
             interval_seconds: rules.interval.length().as_secs(),
@@ -169,6 +177,7 @@ impl SpecBody {
             compatibility: rules.compatibility.as_str(),
             container_name: rules.container.as_deref().map(str::to_owned),
             warm_up: (&rules.warm_up).into(),
+            capacity: rules.capacity.as_str(),
         }
     }
 }
@@ -211,7 +220,7 @@ mod tests {
     #[test]
     fn a_definition_shows_every_default_and_no_target_that_is_not_set() {
         let workload = WorkloadRef { kind: WorkloadKind::StatefulSet, namespace: "ml".into(), name: "training".into() };
-        let targets = Targets::new(TargetPercent::new(70), None, None).unwrap();
+        let targets = Targets::only(Metric::Cpu, TargetPercent::new(70).unwrap());
         let rules = ScalingRules::new(ReplicaBounds::new(2, 10).unwrap(), targets);
         let policy = |window: u32| {
             json!({
@@ -226,7 +235,7 @@ mod tests {
                 "min_replicas": 2, "max_replicas": 10, "target_cpu_percent": 70,
                 "scale_up_policy": policy(0), "scale_down_policy": policy(300), "interval_seconds": 15,
                 "mode": "active", "compatibility": "default",
-                "warm_up": {"cpu_initialization_seconds": 300, "readiness_delay_seconds": 30},
+                "warm_up": {"cpu_initialization_seconds": 300, "readiness_delay_seconds": 30}, "capacity": "respect",
             })
         );
     }
