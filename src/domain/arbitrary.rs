@@ -12,6 +12,7 @@ use proptest::sample::select;
 use super::Timestamp;
 use super::autoscaler::*;
 use super::fixtures::{self, amount, observe_at, pods, window};
+use super::gpu::{GpuReading, GpuUsage};
 use super::observation::*;
 use super::quantity::Amount;
 
@@ -141,6 +142,7 @@ impl PodShape {
         let containers = self.containers.iter().enumerate();
         let pod = Pod {
             name: format!("pod-{index}"),
+            node: Some(format!("node-{}", index % 2).into()).filter(|_| self.phase != PodPhase::Pending),
             phase: self.phase,
             terminating: self.terminating,
             readiness: self.readiness.map(|(is_false, age)| Readiness { is_false, changed_at: ago(age) }),
@@ -159,17 +161,17 @@ impl PodShape {
             unschedulable: self.is_unschedulable.then(|| format!("no node for pod-{index}").into()),
         };
         let device = |(number, (age, percent)): (usize, &(i64, Option<f64>))| GpuReading {
-            device: format!("gpu-{number}"),
-            measured_at: ago(*age),
             utilization_percent: *percent,
-            memory_used_mib: None,
-            memory_total_mib: None,
+            memory_used_mib: percent.map(|percent| 100.0 - percent),
+            memory_total_mib: percent.map(|_| 100.0),
+            ..GpuReading::new(format!("gpu-{number}"), ago(*age))
         };
         let gpus = self.devices.as_ref().map(|devices| devices.iter().enumerate().map(device).collect());
         ObservedPod {
             pod: Arc::new(pod),
             usage: self.usage(at),
-            gpus: gpus.map(|devices| Arc::new(GpuUsage { devices })),
+            gpus: gpus.map(|devices| Arc::new(GpuUsage { devices, window: Duration::ZERO })),
+            gpu_gap: None,
         }
     }
 }
@@ -284,14 +286,8 @@ impl Load {
             Self::Even(cpu, memory) => {
                 let mut all = pods(replicas, *cpu, *memory, at);
                 let percent = f64::from(u32::try_from(*cpu).unwrap_or(100).min(100));
-                let device = GpuReading {
-                    device: "gpu-0".to_owned(),
-                    measured_at: at,
-                    utilization_percent: Some(percent),
-                    memory_used_mib: None,
-                    memory_total_mib: None,
-                };
-                let gpus = Arc::new(GpuUsage { devices: vec![device] });
+                let device = GpuReading { utilization_percent: Some(percent), ..GpuReading::new("gpu-0", at) };
+                let gpus = Arc::new(GpuUsage { devices: vec![device], window: Duration::ZERO });
                 for pod in &mut all {
                     Arc::make_mut(&mut pod.pod).requests.gpus = 1;
                     pod.gpus = Some(gpus.clone());

@@ -630,6 +630,7 @@ mod tests {
             target_cpu_percent: Some(i32::MAX),
             target_memory_percent: Some(i32::MIN),
             target_gpu_percent: Some(101),
+            target_gpu_memory_percent: Some(-1),
             scale_up_policy: Some(policy.clone()),
             scale_down_policy: Some(policy),
             interval_seconds: Some(3601.0),
@@ -640,6 +641,7 @@ mod tests {
                 cpu_initialization_seconds: Some(-1.0),
                 readiness_delay_seconds: Some(f64::NAN),
             }),
+            capacity: Some("none".into()),
         };
         let ValidationErrors(faults) = validate(&raw).unwrap_err();
         let fields: Vec<_> = faults.iter().filter_map(|fault| fault.split(' ').next()).collect();
@@ -654,6 +656,7 @@ mod tests {
                 "target_cpu_percent",
                 "target_memory_percent",
                 "target_gpu_percent",
+                "target_gpu_memory_percent",
                 "scale_up_policy.stabilization_window_seconds",
                 "scale_up_policy.max_scale_change",
                 "scale_up_policy.tolerance_percent",
@@ -676,6 +679,7 @@ mod tests {
                 "container_name",
                 "warm_up.cpu_initialization_seconds",
                 "warm_up.readiness_delay_seconds",
+                "capacity",
             ]
         );
     }

@@ -3,7 +3,7 @@
 use ai_storage_orchestrator::actors::messages::UpdateError;
 use ai_storage_orchestrator::actors::snapshot::Status;
 use ai_storage_orchestrator::domain::autoscaler::{
-    Interval, ReplicaBounds, ScalingRules, TargetPercent, Targets, Window,
+    Interval, Metric, ReplicaBounds, ScalingRules, TargetPercent, Targets, Window,
 };
 use ai_storage_orchestrator::domain::condition::ConditionKind;
 use ai_storage_orchestrator::domain::reason::Reason;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ai_storage_orchestrator::clock::Clock;
 use ai_storage_orchestrator::domain::Timestamp;
 use ai_storage_orchestrator::domain::autoscaler::{RequestedKind, WorkloadKind, WorkloadRef};
+use ai_storage_orchestrator::domain::capacity::Room;
 use ai_storage_orchestrator::domain::observation::{
     ContainerRequests, ContainerUsage, Pod, PodPhase, PodRequests, PodUsage, Readiness, ResourceRequests,
 };
@@ -270,6 +271,7 @@ fn pods(clock: &Clock, name: &str, replicas: u32) -> Vec<Arc<Pod>> {
             revision: None,
             unschedulable: None,
             name: format!("{name}-{number}"),
+            node: Some(format!("node-{number}").into()),
             phase: PodPhase::Running,
             terminating: false,
             readiness: Some(Readiness { is_false: false, changed_at: started }),
@@ -314,6 +316,10 @@ impl WorkloadIndex for FakeCluster {
         let replicas = found.seen_replicas.unwrap_or(found.replicas);
         let uid = found.uid.clone();
         WorkloadView::Present { uid, replicas, revision: None, pods: pods(&state.clock, &workload.name, replicas) }
+    }
+
+    fn room(&self, _: &WorkloadRef) -> Room {
+        Room::NotAsked
     }
 
     fn fault(&self) -> Option<String> {

@@ -15,7 +15,8 @@ use ai_storage_orchestrator::actors::snapshot::{AutoscalerRecord, ScaleTotals, S
 use ai_storage_orchestrator::clock::Clock;
 use ai_storage_orchestrator::domain::Timestamp;
 use ai_storage_orchestrator::domain::autoscaler::{
-    Mode, ReplicaBounds, RequestedAutoscaler, RequestedKind, ScalingRules, TargetPercent, Targets, Window, WorkloadRef,
+    Metric, Mode, ReplicaBounds, RequestedAutoscaler, RequestedKind, ScalingRules, TargetPercent, Targets, Window,
+    WorkloadRef,
 };
 use ai_storage_orchestrator::domain::condition::{Condition, ConditionKind};
 use ai_storage_orchestrator::domain::decision_log::LogBounds;

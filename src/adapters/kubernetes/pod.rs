@@ -113,6 +113,7 @@ mod tests {
         };
         let expected = Pod {
             name: "web-1".to_owned(),
+            node: None,
             phase: PodPhase::Running,
             terminating: true,
             readiness: Some(Readiness {

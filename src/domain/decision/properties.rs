@@ -10,6 +10,7 @@ use super::*;
 use crate::domain::arbitrary::{self, BOTH, OURS, Tick};
 use crate::domain::autoscaler::*;
 use crate::domain::fixtures::{amount, at, observe_at, window};
+use crate::domain::gpu::{GpuReading, GpuUsage};
 use crate::domain::limits::ScaleEvent;
 use crate::domain::observation::*;
 use crate::domain::quantity::Amount;
@@ -516,11 +517,10 @@ fn any_span() -> impl Strategy<Value = Duration> {
 fn extreme_devices() -> impl Strategy<Value = Vec<GpuReading>> {
     let percent = select(vec![f64::NAN, f64::INFINITY, f64::MAX, f64::MIN, -0.0, f64::MIN_POSITIVE, 100.0]);
     let device = (any_moment(), percent).prop_map(|(measured_at, percent)| GpuReading {
-        device: "gpu".to_owned(),
-        measured_at,
         utilization_percent: Some(percent),
         memory_used_mib: Some(percent),
-        memory_total_mib: None,
+        memory_total_mib: Some(-percent),
+        ..GpuReading::new("gpu", measured_at)
     });
     prop::collection::vec(device, 0..3)
 }
@@ -540,6 +540,7 @@ prop_compose! {
         let (name, requested) = ("c".to_owned(), ResourceRequests { cpu: request.0, memory: request.1 });
         let pod = Pod {
             name: "extreme".to_owned(),
+            node: None,
             phase: PodPhase::Running,
             terminating: false,
             readiness: readiness.map(|(is_false, changed_at)| Readiness { is_false, changed_at }),
@@ -556,7 +557,8 @@ prop_compose! {
         ObservedPod {
             pod: Arc::new(pod),
             usage: Some(Arc::new(PodUsage { measured_at, window, containers })),
-            gpus: Some(Arc::new(GpuUsage { devices })),
+            gpus: Some(Arc::new(GpuUsage { devices, window })),
+            gpu_gap: None,
         }
     }
 }

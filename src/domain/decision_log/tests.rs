@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -5,7 +7,8 @@ use proptest::sample::select;
 use super::super::autoscaler::ScalingRules;
 use super::super::decision::{State, decide};
 use super::super::fixtures::*;
-use super::super::observation::{GpuUsage, Observation};
+use super::super::gpu::GpuUsage;
+use super::super::observation::Observation;
 use super::*;
 
 const WIDE: LogBounds = LogBounds { entries: 1000, bytes: 1 << 30 };
@@ -204,14 +207,8 @@ fn everything_that_an_entry_holds_is_reckoned() {
     assert_eq!(cost(|seen| seen.pods.push(bare())), bytes_of_bare);
     let whole = pod("bare", 70, 0, at(0));
     assert_eq!(cost(|seen| seen.pods.push(whole.clone())), bytes_of_bare + bytes_of_reading);
-    let device = GpuReading {
-        device: "gpu-0".to_owned(),
-        measured_at: at(0),
-        utilization_percent: None,
-        memory_used_mib: None,
-        memory_total_mib: None,
-    };
-    let gpus = Arc::new(GpuUsage { devices: vec![device; 2] });
+    let device = GpuReading::new("gpu-0", at(0));
+    let gpus = Arc::new(GpuUsage { devices: vec![device; 2], window: Duration::ZERO });
     let with_gpus = ObservedPod { gpus: Some(gpus), ..bare() };
     assert_eq!(cost(|seen| seen.pods.push(with_gpus.clone())), bytes_of_bare + 2 * size_of::<GpuReading>());
     let rescaled = entry_of(decision_by(&Arc::new(prompt()), 0, observe(12, vec![])));

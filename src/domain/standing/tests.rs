@@ -12,15 +12,12 @@ use crate::domain::observation::{Readiness, SourceState};
 /// percentages.
 fn with_gpus(name: &str, requested: u32, devices: &[(i64, Option<f64>)]) -> ObservedPod {
     let device = |(number, (age, utilization_percent)): (usize, &(i64, Option<f64>))| GpuReading {
-        device: format!("gpu-{number}"),
-        measured_at: at(-age),
         utilization_percent: *utilization_percent,
-        memory_used_mib: None,
-        memory_total_mib: None,
+        ..GpuReading::new(format!("gpu-{number}"), at(-age))
     };
     let devices = devices.iter().enumerate().map(device).collect();
     let pod = pod(name, 70, 50, at(0)).with(|pod| pod.requests.gpus = requested);
-    ObservedPod { gpus: Some(Arc::new(GpuUsage { devices })), ..pod }
+    ObservedPod { gpus: Some(Arc::new(GpuUsage { devices, window: Duration::ZERO })), ..pod }
 }
 
 /// A pod with fresh readings of all its devices.

@@ -7,7 +7,8 @@ use super::*;
 use crate::domain::decision::{State, decide};
 use crate::domain::decision_log::Entry;
 use crate::domain::fixtures::{at, observe, pending, pod, pods, rules, targets};
-use crate::domain::observation::{GpuReading, GpuUsage, ObservedPod, SourceState};
+use crate::domain::gpu::{GpuReading, GpuUsage};
+use crate::domain::observation::{ObservedPod, SourceState};
 
 fn shown(body: &DecisionBody) -> Value {
     serde_json::to_value(body).unwrap()
@@ -90,13 +91,11 @@ fn each_pod_has_its_standing_and_its_readings() {
     let stale = pod("stale", 40, 50, at(-91));
     let mut gpu = pod("gpu", 105, 30, at(0)).with(|pod| pod.requests.gpus = 2);
     let device = |device: &str, percent| GpuReading {
-        device: device.to_owned(),
-        measured_at: at(-5),
         utilization_percent: Some(percent),
         memory_used_mib: Some(512.0),
-        memory_total_mib: None,
+        ..GpuReading::new(device, at(-5))
     };
-    gpu.gpus = Some(Arc::new(GpuUsage { devices: vec![device("0", 82.5), device("1", 40.0)] }));
+    gpu.gpus = Some(Arc::new(GpuUsage { devices: vec![device("0", 82.5), device("1", 40.0)], window: Duration::ZERO }));
     let waiting = pending("waiting", at(0)).with(|pod| {
         pod.unschedulable = Some("0/3 nodes are available".into());
         pod.revision = Some("new".into());

@@ -53,6 +53,7 @@ fn what_is_left_out_is_not_there() {
 
     let expected = Pod {
         name: "p".to_owned(),
+        node: None,
         phase: PodPhase::Running,
         terminating: false,
         readiness: None,
@@ -100,6 +101,7 @@ fn a_pod_is_read_with_all_that_it_has() {
     };
     let expected = Pod {
         name: "p".to_owned(),
+        node: None,
         phase: PodPhase::Pending,
         terminating: true,
         readiness: Some(Readiness { is_false: true, changed_at: ago(20) }),
