@@ -11,6 +11,7 @@ use ai_storage_orchestrator::domain::autoscaler::{ReplicaBounds, ScalingRules, T
 use ai_storage_orchestrator::domain::capacity::Room;
 use ai_storage_orchestrator::domain::decision::{State, decide};
 use ai_storage_orchestrator::domain::decision_log::{DecisionLog, Entry, LogBounds};
+use ai_storage_orchestrator::domain::gpu::Fallback;
 use ai_storage_orchestrator::domain::observation::{
     ContainerRequests, ContainerUsage, Observation, ObservedPod, Pod, PodPhase, PodRequests, PodUsage, Readiness,
     ResourceRequests, SourceState,
@@ -71,7 +72,7 @@ fn log(decisions: usize) -> DecisionLog {
             strays: Vec::new(),
             resource_source: SourceState::Read { name: "metrics.k8s.io/v1beta1" },
             gpu_source: SourceState::Unavailable { error: "no GPU metrics are collected".into() },
-            acts_on_simulated: false,
+            fallback: Fallback::None,
             room: Room::NotAsked,
             max_age: Duration::from_secs(90),
         });

@@ -19,6 +19,7 @@ use crate::domain::Timestamp;
 use crate::domain::autoscaler::{Mode, ScalingRules};
 use crate::domain::capacity::Room;
 use crate::domain::decision::{Decision, State, decide};
+use crate::domain::gpu::Fallback;
 use crate::domain::observation::{Observation, ObservedPod, SourceState};
 use crate::ports::{Cluster, ClusterError, PodSelection, Scale, WorkloadView};
 
@@ -153,7 +154,7 @@ impl Evaluation {
                 Err(error) => SourceState::Unavailable { error: error.to_string().into() },
             },
             gpu_source: SourceState::Unavailable { error: "no GPU metrics are collected".into() },
-            acts_on_simulated: false,
+            fallback: Fallback::None,
             room: Room::NotAsked,
             max_age: self.max_age,
         };

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Timestamp;
-use super::autoscaler::{Direction, Metric, Mode, ScalingRules};
+use super::autoscaler::{CapacityRule, Direction, Metric, Mode, ScalingRules};
+use super::capacity::Room;
 use super::condition::{Condition, ConditionKind};
 use super::limits::{self, Limits, ScaleEvents};
 use super::observation::Observation;
@@ -54,6 +55,8 @@ pub enum Rule {
     RateLimit,
     /// `min_replicas` and `max_replicas`.
     Bounds,
+    /// The free places on the nodes.
+    Capacity,
 }
 
 impl Rule {
@@ -65,6 +68,7 @@ impl Rule {
             Self::StepLimit => "step_limit",
             Self::RateLimit => "rate_limit",
             Self::Bounds => "bounds",
+            Self::Capacity => "capacity",
         }
     }
 }
@@ -80,6 +84,17 @@ pub struct Step {
     pub to: u32,
     /// Why.
     pub reason: Reason,
+}
+
+/// More replicas are wanted than can run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocked {
+    /// The replicas that are wanted.
+    pub wanted: u32,
+    /// The replicas that can run: those that have a node, and those for which there is room.
+    pub can_run: u32,
+    /// What the next one would lack, in the scheduler's words.
+    pub by: Arc<str>,
 }
 
 /// What comes of a decision.
@@ -150,6 +165,8 @@ pub struct Decision {
     pub rollout: Option<Rollout>,
     /// Replicas that do not run yet.
     pub in_flight: InFlight,
+    /// Replicas that would find no place.
+    pub blocked: Option<Blocked>,
 }
 
 impl Decision {
@@ -200,6 +217,7 @@ pub fn decide_with(
         trail.recommend(recommended);
         let until = trail.stabilize(rules, state, recommended, now);
         trail.limit(rules, &state.events, recommended, until, now);
+        trail.fit(&survey);
     }
     trail.finish(rules.clone(), observation, metrics, now, rollout, in_flight)
 }
@@ -229,7 +247,10 @@ fn first_unknown(metrics: &[MetricReport]) -> Option<UnknownMetric> {
         let error = report.utilization.as_ref().err()?;
         Some(UnknownMetric {
             reason: Reason::failed_to_get(report.metric),
-            message: format!("{} is unknown: {error}", report.metric),
+            message: match error.advice(report.metric) {
+                Some(advice) => format!("{} is unknown: {error}; {advice}", report.metric),
+                None => format!("{} is unknown: {error}", report.metric),
+            },
         })
     })
 }
@@ -241,6 +262,7 @@ struct Trail {
     recommended: Option<u32>,
     steps: Vec<Step>,
     could_act_after: Option<Duration>,
+    blocked: Option<Blocked>,
     /// Why one of the metrics that are to recommend cannot.
     unknown: Option<Reason>,
     able: Condition,
@@ -256,6 +278,7 @@ impl Trail {
             recommended: None,
             steps: Vec::new(),
             could_act_after: None,
+            blocked: None,
             unknown: None,
             able: Condition::new(
                 ConditionKind::AbleToScale,
@@ -394,6 +417,21 @@ impl Trail {
         }
     }
 
+    /// No more replicas than the nodes can hold, but never fewer than there are: those that wait for a place harm nobody.
+    fn fit(&mut self, survey: &Survey) {
+        let Survey { rules, observation, .. } = survey;
+        let Room::Known { more, blocked_by } = &observation.room else { return };
+        let is_respected = rules.capacity == CapacityRule::Respect && !rules.is_hpa();
+        let can_run = u32::try_from(survey.placed()).unwrap_or(u32::MAX).saturating_add(*more);
+        if !is_respected || self.number <= self.current.max(can_run) {
+            return;
+        }
+        let blocked = Blocked { wanted: self.number, can_run, by: blocked_by.clone() };
+        self.limited(Reason::InsufficientCapacity, blocked.to_string());
+        self.blocked = Some(blocked);
+        self.change(Rule::Capacity, self.current.max(can_run), Reason::InsufficientCapacity);
+    }
+
     fn limit_to(&mut self, rule: Rule, wanted: u32, allowed: u32, who: &str) {
         if let Some(direction) = limits::direction(allowed, self.number) {
             let reason = Reason::limited(direction);
@@ -451,6 +489,7 @@ impl Trail {
             could_act_after: self.could_act_after,
             rollout,
             in_flight,
+            blocked: self.blocked,
         }
     }
 }

@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use super::Timestamp;
 use super::autoscaler::*;
 use super::capacity::Room;
+use super::gpu::Fallback;
 use super::observation::*;
 use super::quantity::Amount;
 
@@ -138,7 +139,7 @@ pub(crate) fn observe_at(at: Timestamp, current_replicas: u32, pods: Vec<Observe
         strays: vec![],
         resource_source: SourceState::Read { name: SOURCE },
         gpu_source: SourceState::Unavailable { error: "no exporter".into() },
-        acts_on_simulated: false,
+        fallback: Fallback::None,
         room: Room::NotAsked,
         max_age: Duration::from_secs(90),
     }

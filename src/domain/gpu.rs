@@ -1,4 +1,4 @@
-//! GPUs: what is measured of a pod's devices.
+//! GPUs: what is measured of a pod's devices, and what is shown when nothing is.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,6 +70,77 @@ impl GpuReading {
             memory_used_mib: None,
             memory_total_mib: None,
             unknown_because: None,
+        }
+    }
+}
+
+/// What becomes of simulated utilisation where none is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Fallback {
+    /// Nothing is simulated.
+    #[default]
+    None,
+    /// It is shown, and marked; nothing follows from it.
+    Shown,
+    /// It counts as if it had been measured.
+    Acted,
+}
+
+impl GpuUsage {
+    /// Made-up readings for a pod that requests so many GPUs: all have the same utilisation of 60 to 90 %, which is
+    /// another one each minute and the same for everybody who asks (guide, "Fallback Behavior").
+    pub fn simulated(pod: &str, requested: u32, at: Timestamp) -> Self {
+        let minute = at.timestamp().div_euclid(60);
+        let device = GpuReading {
+            utilization_percent: Some(60.0 + (hash(pod, minute) % 31) as f64),
+            ..GpuReading::new("simulated", at)
+        };
+        // Shared, so that one stands for all of them, however many a pod says that it requests.
+        Self { devices: vec![GpuReading { shared: requested > 1, ..device }], window: Duration::ZERO }
+    }
+}
+
+/// FNV-1a: a number that looks random and is the same on every machine.
+fn hash(pod: &str, minute: i64) -> u64 {
+    let bytes = pod.bytes().chain(minute.to_le_bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::fixtures::at;
+
+    fn percent(pod: &str, at: Timestamp) -> f64 {
+        GpuUsage::simulated(pod, 1, at).devices[0].utilization_percent.unwrap()
+    }
+
+    #[test]
+    fn simulated_utilization_is_the_same_for_a_minute_and_differs_between_pods() {
+        assert_eq!(percent("web-0", at(0)), percent("web-0", at(59)));
+        let minutes: Vec<_> = (0..60).map(|minute| percent("web-0", at(60 * minute))).collect();
+        assert!(minutes.iter().any(|percent| *percent != minutes[0]), "{minutes:?}");
+        assert!((0..20).any(|number| percent(&format!("web-{number}"), at(0)) != minutes[0]));
+    }
+
+    #[test]
+    fn only_nvidias_resources_are_gpus() {
+        for name in ["nvidia.com/gpu", "nvidia.com/gpu.shared", "nvidia.com/mig-1g.5gb"] {
+            assert!(is_gpu_resource(name), "{name}");
+        }
+        for name in ["amd.com/gpu", "nvidia.com/gpumem", "cpu", "nvidia.com/gpu.product"] {
+            assert!(!is_gpu_resource(name), "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn simulated_utilization_is_that_of_the_guide(pod in ".*", seconds in any::<i32>()) {
+            let percent = percent(&pod, at(0) + TimeDelta::seconds(seconds.into()));
+            prop_assert!((60.0..=90.0).contains(&percent) && percent.fract() == 0.0);
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Decisions in words, for the people who read the log, the API and the dashboard.
 
-use super::decision::{Decision, Rule, Step};
+use std::fmt;
+
+use super::decision::{Blocked, Decision, Rule, Step};
 use super::reason::Reason;
 use super::standing::{InFlight, Rollout};
 use super::utilization::MetricReport;
@@ -15,6 +17,7 @@ impl Decision {
                 .filter(|step| step.rule != Rule::Metrics)
                 .map(|step| format!("{} {} -> {} ({})", step.rule.as_str(), step.from, step.to, step.reason)),
         );
+        parts.extend(self.blocked.as_ref().map(Blocked::to_string));
         parts.extend((self.reason == Reason::ScalingDisabled).then(|| "scaled to zero by hand".to_owned()));
         parts.extend(describe_in_flight(&self.in_flight));
         parts.extend(self.rollout.as_ref().map(describe_rollout));
@@ -26,11 +29,11 @@ impl Decision {
     }
 }
 
-impl Step {
-    /// What the rule did, as a sentence.
-    pub fn sentence(&self) -> String {
-        let Self { from, to, .. } = self;
-        match (self.rule, self.reason) {
+impl Decision {
+    /// What a rule did, as a sentence.
+    pub fn explain(&self, step: &Step) -> String {
+        let Step { from, to, .. } = step;
+        match (step.rule, step.reason) {
             (Rule::Metrics, _) => format!("the metrics ask for {to} replicas instead of {from}"),
             (Rule::Stabilization, Reason::ScaleUpStabilized) if to > from => {
                 format!("the scale-up window makes {to} of {from}: its highest recommendation counts")
@@ -43,6 +46,7 @@ impl Step {
             }
             (Rule::StepLimit, _) => format!("max_scale_change allows {to} instead of {from} in this operation"),
             (Rule::RateLimit, _) => format!("the policies allow {to} instead of {from} at present"),
+            (Rule::Capacity, _) => self.blocked.as_ref().map(Blocked::to_string).unwrap_or_default(),
             (Rule::Bounds, Reason::TooManyReplicas) => format!("max_replicas allows {to} instead of {from}"),
             (Rule::Bounds, _) => format!("min_replicas demands {to} instead of {from}"),
         }
@@ -57,12 +61,29 @@ fn describe_metric(report: &MetricReport) -> Option<String> {
                 effective if effective == utilization.percent => String::new(),
                 effective => format!(", {effective} % with what is missing filled in"),
             };
-            let (metric, percent, replicas) = (report.metric, utilization.percent, proposal.replicas);
+            let (percent, replicas) = (utilization.percent, proposal.replicas);
+            let metric = if report.simulated.is_some() {
+                format!("simulated {}", report.metric)
+            } else {
+                report.metric.to_string()
+            };
             format!("{metric} {percent} % (target {target} %{filled}) proposes {replicas}")
         }
-        (Err(error), _) => format!("{} unknown ({error})", report.metric),
+        (Err(error), _) => {
+            let simulated = report.simulated.as_ref().map(|simulated| {
+                format!("; simulated {} % is shown and not acted on (gpu.act_on_simulated)", simulated.percent)
+            });
+            format!("{} unknown ({error}{})", report.metric, simulated.unwrap_or_default())
+        }
         (Ok(utilization), None) => format!("{} {} %", report.metric, utilization.percent),
     })
+}
+
+impl fmt::Display for Blocked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { wanted, can_run, by } = self;
+        write!(f, "wanted {wanted}, {can_run} can run, {} blocked: {by}", wanted.saturating_sub(*can_run))
+    }
 }
 
 fn describe_in_flight(in_flight: &InFlight) -> Option<String> {

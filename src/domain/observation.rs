@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Timestamp;
 use super::autoscaler::Metric;
 use super::capacity::Room;
-use super::gpu::GpuUsage;
+use super::gpu::{Fallback, GpuUsage};
 use super::quantity::Amount;
 
 /// Everything that one decision looks at.
@@ -28,8 +28,8 @@ pub struct Observation {
     pub resource_source: SourceState,
     /// Whether GPUs could be read at all.
     pub gpu_source: SourceState,
-    /// Whether simulated GPU utilisation is acted on where none is measured.
-    pub acts_on_simulated: bool,
+    /// What becomes of simulated GPU utilisation where none is measured.
+    pub fallback: Fallback,
     /// Room for more pods of the workload.
     pub room: Room,
     /// A reading older than this is unknown.

@@ -134,6 +134,19 @@ impl<'a> Survey<'a> {
         self.reading(metric, pod).ok().map(|reading| (reading.usage, reading.measured_at))
     }
 
+    /// Whether there are pods, and none of those that serve requests a GPU.
+    pub(super) fn serve_without_gpus(&self) -> bool {
+        let mut serving = self.observation.pods.iter().filter(|pod| serves(self.rules, &pod.pod));
+        serving.next().is_some_and(|first| first.pod.requests.gpus == 0)
+            && serving.all(|pod| pod.pod.requests.gpus == 0)
+    }
+
+    /// How many pods have a place on a node.
+    pub fn placed(&self) -> usize {
+        let serving = self.observation.pods.iter().map(|pod| &*pod.pod).filter(|pod| serves(self.rules, pod));
+        serving.filter(|pod| pod.phase != PodPhase::Pending || pod.node.is_some()).count()
+    }
+
     /// The rollout that is in progress, if there is one.
     pub fn rollout(&self) -> Option<Rollout> {
         let revision = self.observation.revision.as_ref().filter(|_| self.is_rolling_out)?;

@@ -8,8 +8,12 @@ use std::sync::Arc;
 
 use super::Timestamp;
 use super::autoscaler::{Direction, Metric, ScalingRules, TargetPercent};
+use super::gpu::{Fallback, GpuUsage};
 use super::observation::{Observation, ObservedPod, SourceState};
 use super::standing::{Standing, Survey, Unready, WHOLE_GPU, counted};
+
+/// The source of simulated utilisation.
+pub const SIMULATED: &str = "simulated";
 
 /// Why a metric is unknown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +29,8 @@ pub enum MetricError {
     NoGpuRequests,
     /// There are pods, but none has a usable reading.
     #[error(
-        "no usable {metric} reading for any of {pods} pods ({unready} starting or unready, {missing} without a fresh reading)"
+        "no usable {metric} reading for any of {pods} pods ({unready} starting or unready, {missing} without a fresh \
+         reading){}", gap_text(.gap)
     )]
     NoReadings {
         /// The metric.
@@ -36,6 +41,8 @@ pub enum MetricError {
         unready: usize,
         /// How many of them are missing.
         missing: usize,
+        /// Why the first of them by name is, when its source says so.
+        gap: Option<Arc<str>>,
     },
     /// A container requests none of the resource, so its use is a percentage of nothing.
     #[error("missing request for {metric} in container {container} of pod {pod}")]
@@ -69,6 +76,22 @@ pub enum MetricError {
         /// The metric.
         metric: Metric,
     },
+}
+
+fn gap_text(gap: &Option<Arc<str>>) -> String {
+    gap.as_ref().map(|gap| format!(": {gap}")).unwrap_or_default()
+}
+
+impl MetricError {
+    /// What a person can do about it (guide, "GPU Metrics Always Zero").
+    pub fn advice(&self, metric: Metric) -> Option<&'static str> {
+        let is_of_the_source = matches!(self, Self::SourceUnavailable(_) | Self::NoReadings { .. });
+        (metric.is_of_gpus() && is_of_the_source).then_some(
+            "check that a DCGM exporter runs on each GPU node (in the namespace gpu-monitoring, unless gpu.namespace says \
+             otherwise), that the GPU nodes have the label nvidia.com/gpu=present, and that the pods that request GPUs are \
+             running; GET /api/v1/sources shows what each exporter says",
+        )
+    }
 }
 
 /// How many of the workload's pods stand behind a number.
@@ -115,6 +138,15 @@ impl Proposal {
     }
 }
 
+/// A made-up number in the place of one that is unknown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Simulated {
+    /// The made-up utilisation.
+    pub percent: i32,
+    /// Why the real one is unknown.
+    pub because: MetricError,
+}
+
 /// One metric of one decision.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MetricReport {
@@ -126,14 +158,53 @@ pub struct MetricReport {
     pub proposal: Option<Proposal>,
     /// The target, if the metric has one.
     pub target: Option<TargetPercent>,
+    /// What is simulated because nothing was measured. It has no effect unless `utilization` is made from it.
+    pub simulated: Option<Simulated>,
 }
 
 /// Evaluates one metric.
 pub fn evaluate(metric: Metric, survey: &Survey) -> MetricReport {
+    let report = measure(metric, survey);
+    match &report.utilization {
+        Err(error) if metric == Metric::Gpu && report.target.is_some() => {
+            fall_back(survey, &report, error).unwrap_or(report)
+        }
+        _ => report,
+    }
+}
+
+/// The report with simulated utilisation, which counts only where the operator wants that. `None` when there is none.
+fn fall_back(survey: &Survey, report: &MetricReport, error: &MetricError) -> Option<MetricReport> {
+    let fallback = survey.observation.fallback;
+    if fallback == Fallback::None
+        || !matches!(error, MetricError::SourceUnavailable(_) | MetricError::NoReadings { .. })
+    {
+        return None;
+    }
+    let observation = simulated(survey.observation);
+    let on_simulated = measure(report.metric, &Survey::new(survey.rules, &observation));
+    let percent = on_simulated.utilization.as_ref().ok()?.percent;
+    let simulated = Some(Simulated { percent, because: error.clone() });
+    let report = if fallback == Fallback::Acted { on_simulated } else { report.clone() };
+    Some(MetricReport { simulated, ..report })
+}
+
+/// The same workload with made-up GPU readings.
+fn simulated(observation: &Observation) -> Observation {
+    let mut observation = observation.clone();
+    observation.gpu_source = SourceState::Read { name: SIMULATED };
+    for ObservedPod { pod, gpus, .. } in &mut observation.pods {
+        *gpus = Some(Arc::new(GpuUsage::simulated(&pod.name, pod.requests.gpus, observation.at)));
+    }
+    observation
+}
+
+fn measure(metric: Metric, survey: &Survey) -> MetricReport {
     let Survey { rules, observation, .. } = survey;
     let target = rules.targets.get(metric);
+    let report = |utilization, proposal| MetricReport { metric, utilization, proposal, target, simulated: None };
     match Sample::take(metric, survey) {
-        Err(error) => MetricReport { metric, utilization: Err(error), proposal: None, target },
+        Err(error) => report(Err(error), None),
         Ok(sample) => {
             let current = observation.current_replicas;
             let proposal = target.map(|target| {
@@ -141,13 +212,8 @@ pub fn evaluate(metric: Metric, survey: &Survey) -> MetricReport {
                 if rules.is_hpa() { question.as_hpa(&sample) } else { Some(question.answer(&sample)) }
             });
             match proposal {
-                Some(None) => {
-                    let error = MetricError::ZeroRequests { metric };
-                    MetricReport { metric, utilization: Err(error), proposal: None, target }
-                }
-                proposal => {
-                    MetricReport { metric, utilization: Ok(sample.utilization), proposal: proposal.flatten(), target }
-                }
+                Some(None) => report(Err(MetricError::ZeroRequests { metric }), None),
+                proposal => report(Ok(sample.utilization), proposal.flatten()),
             }
         }
     }
@@ -199,6 +265,9 @@ struct Sample {
 impl Sample {
     fn take(metric: Metric, survey: &Survey) -> Result<Self, MetricError> {
         let Survey { rules, observation, .. } = survey;
+        if metric.is_of_gpus() && survey.serve_without_gpus() {
+            return Err(MetricError::NoGpuRequests);
+        }
         let source = match observation.source(metric) {
             SourceState::Read { name } => *name,
             SourceState::Unavailable { error } => return Err(MetricError::SourceUnavailable(error.clone())),
@@ -249,9 +318,14 @@ impl Sample {
         let pods = coverage.measured + coverage.unready + coverage.missing;
         let Some(measured_at) = oldest else {
             return Err(match pods {
-                0 if metric.is_of_gpus() && !observation.pods.is_empty() => MetricError::NoGpuRequests,
                 0 => MetricError::NoPods,
-                _ => MetricError::NoReadings { metric, pods, unready: coverage.unready, missing: coverage.missing },
+                _ => MetricError::NoReadings {
+                    metric,
+                    pods,
+                    unready: coverage.unready,
+                    missing: coverage.missing,
+                    gap: first_gap(metric, observation),
+                },
             });
         };
         let percent = if rules.is_hpa() { measured.percent_as_hpa() } else { measured.percent() };
@@ -260,6 +334,12 @@ impl Sample {
         let strays = if rules.is_hpa() { strays(metric, rules, observation) } else { 0 };
         Ok(Self { utilization, measured, unready, missing, new, strays })
     }
+}
+
+/// Why the first pod by name has no GPU reading.
+fn first_gap(metric: Metric, observation: &Observation) -> Option<Arc<str>> {
+    let gaps = observation.pods.iter().filter_map(|pod| Some((&pod.pod.name, pod.gpu_gap.as_ref()?)));
+    gaps.filter(|_| metric.is_of_gpus()).min_by_key(|(name, _)| *name).map(|(_, gap)| gap.clone())
 }
 
 /// The readings of pods that the workload does not have, as far as they hold the metric. The HPA counts them among the

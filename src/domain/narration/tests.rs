@@ -63,6 +63,10 @@ fn the_sentence_of_a_given_number_without_targets_is_the_change_alone() {
     assert_eq!(given(2).sentence(), "stays at 2");
 }
 
+fn explain(step: Step) -> String {
+    decide_once(&rules(1, 10), observe(2, pods(2, 70, 50, at(0)))).explain(&step)
+}
+
 #[rstest]
 #[case::metrics(Rule::Metrics, Reason::ValidMetricFound, "the metrics ask for 4 replicas instead of 9")]
 #[case::up(
@@ -80,7 +84,7 @@ fn the_sentence_of_a_given_number_without_targets_is_the_change_alone() {
 #[case::most(Rule::Bounds, Reason::TooManyReplicas, "max_replicas allows 4 instead of 9")]
 #[case::least(Rule::Bounds, Reason::TooFewReplicas, "min_replicas demands 4 instead of 9")]
 fn each_step_has_a_sentence(#[case] rule: Rule, #[case] reason: Reason, #[case] sentence: &str) {
-    assert_eq!(Step { rule, from: 9, to: 4, reason }.sentence(), sentence);
+    assert_eq!(explain(Step { rule, from: 9, to: 4, reason }), sentence);
 }
 
 #[rstest]
@@ -98,7 +102,7 @@ fn what_is_on_its_way_is_told_as_far_as_there_is_any(#[case] in_flight: InFlight
 #[test]
 fn a_window_up_that_makes_more_of_a_number_says_so() {
     let step = Step { rule: Rule::Stabilization, from: 4, to: 9, reason: Reason::ScaleUpStabilized };
-    assert_eq!(step.sentence(), "the scale-up window makes 9 of 4: its highest recommendation counts");
+    assert_eq!(explain(step), "the scale-up window makes 9 of 4: its highest recommendation counts");
 }
 
 #[test]

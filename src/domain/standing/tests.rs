@@ -105,7 +105,7 @@ fn without_any_gpu_request_or_reading_nothing_is_known() {
     assert_eq!(error(pods(2, 70, 50, at(0))), MetricError::NoGpuRequests);
     assert_eq!(error(vec![]), MetricError::NoPods);
     let missing = error(vec![with_gpus("a", 1, &[]), busy_gpus("b", &[700.0])]);
-    assert_eq!(missing, MetricError::NoReadings { metric: Metric::Gpu, pods: 2, unready: 0, missing: 2 });
+    assert_eq!(missing, MetricError::NoReadings { metric: Metric::Gpu, pods: 2, unready: 0, missing: 2, gap: None });
     let seen = observe(1, vec![busy_gpus("a", &[70.0])]);
     let unavailable = evaluate(Metric::Gpu, &Survey::new(&for_gpus(Compatibility::Default), &seen));
     assert_eq!(unavailable.utilization.unwrap_err().to_string(), "no exporter");

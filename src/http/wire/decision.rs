@@ -106,7 +106,7 @@ impl DecisionBody {
             desired_replicas: Some(decision.desired),
             recommended_replicas: decision.recommended,
             metrics: decision.metrics.iter().map(|report| MetricBody::new(report, decision.at)).collect(),
-            steps: decision.steps.iter().map(StepBody::from).collect(),
+            steps: decision.steps.iter().map(|step| StepBody::new(decision, step)).collect(),
             conditions: decision.conditions.iter().map(ConditionBody::from).collect(),
             earliest_action: at.zip(decision.could_act_after).and_then(|(at, after)| later(at, after)),
             earliest_action_seconds: decision.could_act_after.map(seconds),
@@ -153,14 +153,14 @@ fn later(at: Timestamp, after: Duration) -> Option<String> {
     at.checked_add_signed(TimeDelta::from_std(after).ok()?).map(rfc3339_millis)
 }
 
-impl From<&Step> for StepBody {
-    fn from(step: &Step) -> Self {
+impl StepBody {
+    fn new(decision: &Decision, step: &Step) -> Self {
         Self {
             rule: step.rule.as_str(),
             from: step.from,
             to: step.to,
             reason: step.reason.as_str(),
-            message: step.sentence(),
+            message: decision.explain(step),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::domain::Timestamp;
 use crate::domain::autoscaler::{Direction, ScalingRules};
 use crate::domain::capacity::Room;
 use crate::domain::decision::{State, decide_with};
-use crate::domain::gpu::{GpuReading, GpuUsage, is_gpu_resource};
+use crate::domain::gpu::{Fallback, GpuReading, GpuUsage, is_gpu_resource};
 use crate::domain::limits::ScaleEvent;
 use crate::domain::observation::{
     ContainerRequests, ContainerUsage, Observation, ObservedPod, Pod, PodPhase, PodRequests, PodUsage, Readiness,
@@ -196,7 +196,7 @@ impl EvaluateRequest {
             strays: usage.into_values().collect(),
             resource_source,
             gpu_source,
-            acts_on_simulated: false,
+            fallback: Fallback::None,
             room: Room::NotAsked,
             max_age,
         };
