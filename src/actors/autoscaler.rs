@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::brake::Brake;
 use super::evaluation::{Action, Evaluated, Evaluation};
-use super::messages::{GetUsage, IntentChanged, Settle, Stop};
+use super::messages::{GetGpus, GetUsage, IntentChanged, Settle, Stop};
 use super::snapshot::{AutoscalerRecord, ScaleTotals, Snapshot, Status};
 use super::supervision::DeathNotice;
 use super::timer::Timer;
@@ -19,6 +19,7 @@ use crate::domain::autoscaler::{Direction, ScalingRules};
 use crate::domain::condition::{Condition, ConditionKind};
 use crate::domain::decision::{Decision, Outcome, State};
 use crate::domain::decision_log::{Entry, LogBounds};
+use crate::domain::gpu::Fallback;
 use crate::domain::limits::ScaleEvent;
 use crate::domain::reason::Reason;
 use crate::ports::{Cluster, ClusterError};
@@ -30,6 +31,10 @@ pub struct Shared {
     pub cluster: Cluster,
     /// The collector for CPU and memory.
     pub usage: Recipient<GetUsage>,
+    /// The collector for GPUs.
+    pub gpus: Recipient<GetGpus>,
+    /// What becomes of simulated GPU utilisation.
+    pub fallback: Fallback,
     /// The clock.
     pub clock: Clock,
     /// A reading older than this is unknown.
@@ -129,6 +134,8 @@ impl Autoscaler {
             uid: self.snapshot.uid.clone(),
             cluster: self.shared.cluster.clone(),
             usage: self.shared.usage.clone(),
+            gpus: self.shared.gpus.clone(),
+            fallback: self.shared.fallback,
             clock: self.shared.clock,
             max_age: self.shared.max_age,
             was_forbidden: self.snapshot.forbidden,

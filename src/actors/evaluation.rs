@@ -9,18 +9,20 @@ use std::time::Duration;
 
 use actix::Recipient;
 use chrono::TimeDelta;
+use futures_util::future;
 use tokio_util::sync::CancellationToken;
 
 use super::brake::Brake;
-use super::messages::{GetUsage, UsageResult};
+use super::collectors::gpu_table::{GpuTable, PodGpus};
+use super::messages::{GetGpus, GetUsage, UsageResult};
 use super::snapshot::AutoscalerRecord;
 use crate::clock::Clock;
 use crate::domain::Timestamp;
-use crate::domain::autoscaler::{Mode, ScalingRules};
+use crate::domain::autoscaler::{Direction, Mode, ScalingRules};
 use crate::domain::capacity::Room;
 use crate::domain::decision::{Decision, State, decide};
 use crate::domain::gpu::Fallback;
-use crate::domain::observation::{Observation, ObservedPod, SourceState};
+use crate::domain::observation::{Observation, ObservedPod, Pod, SourceState};
 use crate::ports::{Cluster, ClusterError, PodSelection, Scale, WorkloadView};
 
 /// How often a change is tried when others change the workload at the same time.
@@ -48,6 +50,8 @@ pub(super) struct Evaluation {
     pub uid: Option<Arc<str>>,
     pub cluster: Cluster,
     pub usage: Recipient<GetUsage>,
+    pub gpus: Recipient<GetGpus>,
+    pub fallback: Fallback,
     pub clock: Clock,
     /// A reading older than this is unknown.
     pub max_age: Duration,
@@ -110,7 +114,7 @@ impl Evaluation {
         let mut moved = 0;
         loop {
             // Deciding again starts from the same state: one evaluation leaves one recommendation.
-            let decision = Arc::new(decide(&self.rules, &self.state, observation.clone(), self.clock.steady()));
+            let decision = self.decide(&mut observation);
             let action = match self.act(&decision, &uid).await {
                 Attempt::Cancelled => return Evaluated::Cancelled,
                 Attempt::Ended(action) => action,
@@ -129,23 +133,45 @@ impl Evaluation {
         }
     }
 
+    /// The decision. Whether the nodes have room is looked at only when more replicas are wanted.
+    fn decide(&self, observation: &mut Arc<Observation>) -> Arc<Decision> {
+        let decide = |observation: &Arc<Observation>| {
+            Arc::new(decide(&self.rules, &self.state, observation.clone(), self.clock.steady()))
+        };
+        let decision = decide(observation);
+        if decision.direction() != Some(Direction::Up) || !self.rules.respects_capacity() {
+            return decision;
+        }
+        let room = self.cluster.index.room(&self.record.workload);
+        if room == Room::NotAsked {
+            return decision;
+        }
+        drop(decision);
+        Arc::make_mut(observation).room = room;
+        decide(observation)
+    }
+
     async fn observe(&self) -> Result<(Arc<str>, Observation), Evaluated> {
         let namespace = &self.record.workload.namespace;
         // First what takes long, so that the picture of the workload is the latest.
-        let usage = self.usage().await;
+        let (usage, gpus) = future::join(self.usage(), self.gpus()).await;
         let (uid, current_replicas, revision, pods) = match self.view().await {
             WorkloadView::Present { uid, replicas, revision, pods } => (uid, replicas, revision, pods),
             WorkloadView::Absent => return Err(Evaluated::WorkloadGone),
             WorkloadView::Unknown { error } => return Err(Evaluated::Blind { error }),
         };
         let usage_of = |pod: &str| usage.as_ref().ok().and_then(|table| table.get(namespace, pod)).cloned();
+        let observed = |pod: Arc<Pod>| {
+            let PodGpus { usage: gpus, gap: gpu_gap } = match &gpus {
+                Ok(table) if pod.requests.gpus > 0 => table.find(namespace, &pod.name, pod.node.as_ref()),
+                _ => PodGpus::default(),
+            };
+            ObservedPod { usage: usage_of(&pod.name), pod, gpus, gpu_gap }
+        };
         let observation = Observation {
             at: self.clock.now(),
             current_replicas,
-            pods: pods
-                .into_iter()
-                .map(|pod| ObservedPod { usage: usage_of(&pod.name), pod, gpus: None, gpu_gap: None })
-                .collect(),
+            pods: pods.into_iter().map(observed).collect(),
             revision,
             // Nobody knows whose pods they were.
             strays: Vec::new(),
@@ -153,8 +179,8 @@ impl Evaluation {
                 Ok(table) => SourceState::Read { name: table.source },
                 Err(error) => SourceState::Unavailable { error: error.to_string().into() },
             },
-            gpu_source: SourceState::Unavailable { error: "no GPU metrics are collected".into() },
-            fallback: Fallback::None,
+            gpu_source: gpus.map_or_else(|error| SourceState::Unavailable { error }, |table| table.source()),
+            fallback: self.fallback,
             room: Room::NotAsked,
             max_age: self.max_age,
         };
@@ -186,6 +212,15 @@ impl Evaluation {
                 Err(ClusterError::Unavailable("the metrics collector has ended".into()))
             }
         }
+    }
+
+    /// The exporters' table, or why there is none. Without a target for it nothing is asked.
+    async fn gpus(&self) -> Result<Arc<GpuTable>, Arc<str>> {
+        if !self.rules.targets.need_gpus() {
+            return Err("not collected: neither target_gpu_percent nor target_gpu_memory_percent is set".into());
+        }
+        let asked = self.gpus.send(GetGpus).timeout(USAGE_TIMEOUT).await;
+        asked.map_err(|error| format!("the GPU collector does not answer: {error}").into())
     }
 
     async fn act(&self, decision: &Decision, uid: &Arc<str>) -> Attempt {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix::Message;
 
+use super::collectors::gpu_table::GpuTable;
 use super::snapshot::{AutoscalerRecord, Status};
 use crate::domain::autoscaler::{RequestedAutoscaler, ScalingRules};
 use crate::ports::{ClusterError, ResolveError, UsageTable};
@@ -175,3 +176,8 @@ pub struct GetUsage {
     /// The namespace.
     pub namespace: String,
 }
+
+/// To the GPU collector, from an autoscaler: the GPUs of all nodes.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Arc<GpuTable>")]
+pub struct GetGpus;

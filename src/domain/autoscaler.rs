@@ -597,6 +597,11 @@ impl ScalingRules {
         self.compatibility == Compatibility::Hpa
     }
 
+    /// Whether no more replicas are wanted than can run. (The HPA does not look.)
+    pub fn respects_capacity(&self) -> bool {
+        self.capacity == CapacityRule::Respect && !self.is_hpa()
+    }
+
     /// Whether the recommendations that were made by `other` are those that would have been made by these rules. (The
     /// HPA goes on with whatever was recommended.)
     pub fn recommend_like(&self, other: &Self) -> bool {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Timestamp;
-use super::autoscaler::{CapacityRule, Direction, Metric, Mode, ScalingRules};
+use super::autoscaler::{Direction, Metric, Mode, ScalingRules};
 use super::capacity::Room;
 use super::condition::{Condition, ConditionKind};
 use super::limits::{self, Limits, ScaleEvents};
@@ -421,9 +421,8 @@ impl Trail {
     fn fit(&mut self, survey: &Survey) {
         let Survey { rules, observation, .. } = survey;
         let Room::Known { more, blocked_by } = &observation.room else { return };
-        let is_respected = rules.capacity == CapacityRule::Respect && !rules.is_hpa();
         let can_run = u32::try_from(survey.placed()).unwrap_or(u32::MAX).saturating_add(*more);
-        if !is_respected || self.number <= self.current.max(can_run) {
+        if !rules.respects_capacity() || self.number <= self.current.max(can_run) {
             return;
         }
         let blocked = Blocked { wanted: self.number, can_run, by: blocked_by.clone() };
