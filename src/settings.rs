@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use crate::domain::autoscaler::Mode;
 use crate::domain::decision_log::LogBounds;
+use crate::domain::gpu::{Fallback, Preference};
 use crate::domain::namespaces::NamespaceRules;
 use crate::domain::validation::is_dns_label;
 use crate::simulation::SimulationSettings;
@@ -58,6 +59,8 @@ pub struct Settings {
     pub cluster: Cluster,
     /// The metric sources.
     pub metrics: Metrics,
+    /// The GPUs.
+    pub gpu: Gpu,
     /// Whether anything is scaled.
     pub scaling: Scaling,
     /// What is remembered of decisions.
@@ -241,6 +244,93 @@ impl Metrics {
     }
 }
 
+/// `[gpu]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gpu {
+    /// Where the exporters run.
+    pub namespace: String,
+    /// One of these must match an exporter's labels.
+    pub selectors: Vec<String>,
+    /// The name of their port.
+    pub port_name: String,
+    /// Their port when none has the name.
+    pub default_port: u16,
+    /// The path of their metrics.
+    pub path: String,
+    /// Exporters that are read in the place of those in the cluster.
+    pub urls: Vec<String>,
+    freshness_seconds: u64,
+    timeout_seconds: u64,
+    /// How many exporters are read at the same time.
+    pub concurrency: usize,
+    max_answer_kib: usize,
+    prefer: PreferenceName,
+    collect_interval_seconds: u64,
+    act_on_simulated: bool,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct PreferenceName(Preference);
+
+impl TryFrom<String> for PreferenceName {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse().map(Self).map_err(|()| "it must be one of gpu_util or gr_engine_active")
+    }
+}
+
+impl Gpu {
+    /// What was read so recently serves everyone who asks.
+    pub fn freshness(&self) -> Duration {
+        Duration::from_secs(self.freshness_seconds)
+    }
+
+    /// How long one exporter may take.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout_seconds)
+    }
+
+    /// The longest answer, in bytes.
+    pub fn max_answer(&self) -> usize {
+        self.max_answer_kib * 1024
+    }
+
+    /// Which utilisation counts when a GPU has both.
+    pub fn prefer(&self) -> Preference {
+        self.prefer.0
+    }
+
+    /// How often exporters collect.
+    pub fn collect_interval(&self) -> Duration {
+        Duration::from_secs(self.collect_interval_seconds)
+    }
+
+    /// What becomes of simulated utilisation.
+    pub fn fallback(&self) -> Fallback {
+        if self.act_on_simulated { Fallback::Acted } else { Fallback::Shown }
+    }
+
+    fn check(&self, max_age_seconds: u64) -> Result<(), SettingsError> {
+        let range = |holds: bool, rule| if holds { Ok(()) } else { Err(SettingsError::Range(rule)) };
+        range(is_dns_label(&self.namespace), "gpu.namespace must be the name of a namespace")?;
+        range(!self.selectors.is_empty() || !self.urls.is_empty(), "gpu.selectors must have at least one selector")?;
+        range(self.default_port > 0, "gpu.default_port must be at least 1")?;
+        range(self.path.starts_with('/'), "gpu.path must start with a /")?;
+        range(self.freshness_seconds > 0, "gpu.freshness_seconds must be at least 1")?;
+        range(
+            self.freshness_seconds < max_age_seconds,
+            "gpu.freshness_seconds must be less than metrics.max_age_seconds",
+        )?;
+        range((1..=10).contains(&self.timeout_seconds), "gpu.timeout_seconds must be between 1 and 10")?;
+        range((1..=1024).contains(&self.concurrency), "gpu.concurrency must be between 1 and 1024")?;
+        range((1..=65_536).contains(&self.max_answer_kib), "gpu.max_answer_kib must be between 1 and 65536")?;
+        range(self.collect_interval_seconds <= 3600, "gpu.collect_interval_seconds must be at most 3600")
+    }
+}
+
 /// `[scaling]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -374,6 +464,8 @@ impl Settings {
         for (variable, key) in [
             ("ORCHESTRATOR__NAMESPACES__ALLOW", "namespaces.allow"),
             ("ORCHESTRATOR__NAMESPACES__DENY", "namespaces.deny"),
+            ("ORCHESTRATOR__GPU__SELECTORS", "gpu.selectors"),
+            ("ORCHESTRATOR__GPU__URLS", "gpu.urls"),
         ] {
             builder = builder.set_override_option(key, variables.get(variable).map(|text| list(text)))?;
         }
@@ -404,6 +496,7 @@ impl Settings {
         if self.metrics.freshness_seconds >= self.metrics.max_age_seconds {
             return Err(SettingsError::Range("metrics.freshness_seconds must be less than metrics.max_age_seconds"));
         }
+        self.gpu.check(self.metrics.max_age_seconds)?;
         if self.http.workers > 512 {
             return Err(SettingsError::Range("http.workers must be at most 512"));
         }
@@ -492,6 +585,22 @@ mod tests {
             assert!(refusal("ORCHESTRATOR__SIMULATION__SPEED", speed).contains("simulation.speed"), "{speed}");
         }
         assert!(refusal("ORCHESTRATOR__HTTP__WORKERS", "600").contains("http.workers"));
+        for (key, value) in [
+            ("NAMESPACE", "Monitoring"),
+            ("SELECTORS", ""),
+            ("DEFAULT_PORT", "0"),
+            ("PATH", "metrics"),
+            ("FRESHNESS_SECONDS", "0"),
+            ("FRESHNESS_SECONDS", "90"),
+            ("TIMEOUT_SECONDS", "11"),
+            ("CONCURRENCY", "0"),
+            ("MAX_ANSWER_KIB", "65537"),
+            ("COLLECT_INTERVAL_SECONDS", "3601"),
+        ] {
+            let setting = format!("gpu.{}", key.to_lowercase());
+            assert!(refusal(&format!("ORCHESTRATOR__GPU__{key}"), value).contains(&setting), "{setting} {value}");
+        }
+        assert!(refusal("ORCHESTRATOR__GPU__PREFER", "best").contains("one of gpu_util"));
         assert!(refusal("ORCHESTRATOR__ACTORS__ARBITERS", "5000").contains("actors.arbiters"));
         assert!(refusal("ORCHESTRATOR__HTTP__TOKEN", "  ").contains("blank"));
         assert!(refusal("ORCHESTRATOR__HTTP__TOKEN", "a b").contains("visible"));

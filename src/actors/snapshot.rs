@@ -11,6 +11,7 @@ use crate::domain::autoscaler::{Direction, Metric, ScalingRules, WorkloadRef};
 use crate::domain::condition::Condition;
 use crate::domain::decision::{Decision, State};
 use crate::domain::decision_log::{DecisionLog, Entry, LogBounds};
+use crate::domain::utilization::MetricReport;
 
 /// An autoscaler's status in the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -89,14 +90,17 @@ impl Snapshot {
 
     /// The measured utilisation of a metric in percent; `None` when it is unknown.
     pub fn utilization_percent(&self, metric: Metric) -> Option<u32> {
-        let reports = &self.decision.as_ref()?.metrics;
-        reports
-            .iter()
-            .find(|report| report.metric == metric)?
-            .utilization
-            .as_ref()
-            .ok()
-            .map(|u| u.percent.max(0).unsigned_abs())
+        let report = self.report(metric).filter(|report| report.simulated.is_none())?;
+        report.utilization.as_ref().ok().map(|utilization| whole(utilization.percent))
+    }
+
+    /// The same, or what is simulated in its place.
+    pub fn shown_percent(&self, metric: Metric) -> Option<u32> {
+        self.report(metric)?.shown_percent().map(whole)
+    }
+
+    fn report(&self, metric: Metric) -> Option<&MetricReport> {
+        self.decision.as_ref()?.metrics.iter().find(|report| report.metric == metric)
     }
 
     pub(super) fn count_scale(&mut self, direction: Direction, at: Timestamp) {
@@ -106,6 +110,11 @@ impl Snapshot {
         }
         self.last_scale_time = Some(at);
     }
+}
+
+/// Only the HPA's readings can be negative.
+fn whole(percent: i32) -> u32 {
+    percent.max(0).unsigned_abs()
 }
 
 /// What a client wants of an autoscaler at present.

@@ -97,6 +97,13 @@ pub struct Blocked {
     pub by: Arc<str>,
 }
 
+impl Blocked {
+    /// How many replicas find no place.
+    pub fn count(&self) -> u32 {
+        self.wanted.saturating_sub(self.can_run)
+    }
+}
+
 /// What comes of a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
@@ -421,7 +428,7 @@ impl Trail {
     fn fit(&mut self, survey: &Survey) {
         let Survey { rules, observation, .. } = survey;
         let Room::Known { more, blocked_by } = &observation.room else { return };
-        let can_run = u32::try_from(survey.placed()).unwrap_or(u32::MAX).saturating_add(*more);
+        let can_run = survey.can_run(*more);
         if !rules.respects_capacity() || self.number <= self.current.max(can_run) {
             return;
         }

@@ -1,5 +1,6 @@
 //! GPUs: what is measured of a pod's devices, and what is shown when nothing is.
 
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,6 +75,37 @@ impl GpuReading {
     }
 }
 
+/// Which utilisation counts when a device has both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Preference {
+    /// The share of time in which anything ran on it (`DCGM_FI_DEV_GPU_UTIL`).
+    #[default]
+    GpuUtil,
+    /// How busy its engine was (`DCGM_FI_PROF_GR_ENGINE_ACTIVE`).
+    GrEngineActive,
+}
+
+impl Preference {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::GpuUtil, Self::GrEngineActive];
+
+    /// Its name in the settings.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::GpuUtil => "gpu_util",
+            Self::GrEngineActive => "gr_engine_active",
+        }
+    }
+}
+
+impl FromStr for Preference {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|preference| preference.as_str() == text).ok_or(())
+    }
+}
+
 /// What becomes of simulated utilisation where none is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Fallback {
@@ -86,7 +118,36 @@ pub enum Fallback {
     Acted,
 }
 
+impl GpuReading {
+    /// Used memory in percent; `None` when it is unknown or impossible.
+    pub fn memory_percent(&self) -> Option<f64> {
+        let (used, total) = (self.memory_used_mib?, self.memory_total_mib?);
+        (total > 0.0 && (0.0..=total).contains(&used)).then(|| used / total * 100.0)
+    }
+}
+
 impl GpuUsage {
+    /// The mean utilisation of the devices in percent; `None` unless each is known.
+    pub fn utilization_percent(&self) -> Option<f64> {
+        let sum: f64 = self.devices.iter().map(|device| device.utilization_percent).sum::<Option<f64>>()?;
+        (!self.devices.is_empty()).then(|| sum / self.devices.len() as f64)
+    }
+
+    /// The used share of the memory of all devices in percent; `None` unless each is known.
+    pub fn memory_percent(&self) -> Option<f64> {
+        let used: f64 = self.devices.iter().map(|device| device.memory_used_mib).sum::<Option<f64>>()?;
+        let total: f64 = self.devices.iter().map(|device| device.memory_total_mib).sum::<Option<f64>>()?;
+        (total > 0.0).then(|| used / total * 100.0)
+    }
+
+    /// How far the busiest device is from the idlest, in percentage points; `None` unless each is known.
+    pub fn imbalance_percent(&self) -> Option<f64> {
+        let percents = self.devices.iter().map(|device| device.utilization_percent);
+        let percents: Vec<f64> = percents.collect::<Option<_>>()?;
+        let busiest = percents.iter().copied().reduce(f64::max)?;
+        Some(busiest - percents.iter().copied().reduce(f64::min)?)
+    }
+
     /// Made-up readings for a pod that requests so many GPUs: all have the same utilisation of 60 to 90 %, which is
     /// another one each minute and the same for everybody who asks (guide, "Fallback Behavior").
     pub fn simulated(pod: &str, requested: u32, at: Timestamp) -> Self {

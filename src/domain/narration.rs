@@ -82,7 +82,7 @@ fn describe_metric(report: &MetricReport) -> Option<String> {
 impl fmt::Display for Blocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { wanted, can_run, by } = self;
-        write!(f, "wanted {wanted}, {can_run} can run, {} blocked: {by}", wanted.saturating_sub(*can_run))
+        write!(f, "wanted {wanted}, {can_run} can run, {} blocked: {by}", self.count())
     }
 }
 

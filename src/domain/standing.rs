@@ -141,10 +141,11 @@ impl<'a> Survey<'a> {
             && serving.all(|pod| pod.pod.requests.gpus == 0)
     }
 
-    /// How many pods have a place on a node.
-    pub fn placed(&self) -> usize {
+    /// How many replicas can run when the nodes have room for so many more pods.
+    pub fn can_run(&self, more: u32) -> u32 {
         let serving = self.observation.pods.iter().map(|pod| &*pod.pod).filter(|pod| serves(self.rules, pod));
-        serving.filter(|pod| pod.phase != PodPhase::Pending || pod.node.is_some()).count()
+        let placed = serving.filter(|pod| pod.phase != PodPhase::Pending || pod.node.is_some()).count();
+        u32::try_from(placed).unwrap_or(u32::MAX).saturating_add(more)
     }
 
     /// The rollout that is in progress, if there is one.

@@ -162,6 +162,14 @@ pub struct MetricReport {
     pub simulated: Option<Simulated>,
 }
 
+impl MetricReport {
+    /// The percentage that people are shown: the measured one, or the simulated one in its place.
+    pub fn shown_percent(&self) -> Option<i32> {
+        let measured = self.utilization.as_ref().ok().map(|utilization| utilization.percent);
+        measured.or(self.simulated.as_ref().map(|simulated| simulated.percent))
+    }
+}
+
 /// Evaluates one metric.
 pub fn evaluate(metric: Metric, survey: &Survey) -> MetricReport {
     let report = measure(metric, survey);

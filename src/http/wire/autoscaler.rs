@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::decision::{ConditionBody, DecisionBody};
+use super::gpu::GpuBody;
 use super::metric::MetricSummary;
 use super::mode::shown_mode;
 use super::scalar::rfc3339;
@@ -31,6 +32,7 @@ struct Details {
     current_cpu_percent: i64,
     current_memory_percent: i64,
     current_gpu_percent: i64,
+    current_gpu_memory_percent: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_scale_time: Option<String>,
     scale_up_count: u64,
@@ -51,6 +53,8 @@ struct Details {
     restarts: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     metrics: Option<Vec<MetricSummary>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gpu: Option<GpuBody>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     conditions: Vec<ConditionBody>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,10 +85,11 @@ impl AutoscalerBody {
         Self::at(record, &record.snapshot(), record.status(), newest.as_deref(), service_mode)
     }
 
-    /// An item of the answer to list: without the definition and the last decision, which are most of the text.
+    /// An item of the answer to list: without the definition, the devices and the last decision, which are most of the text.
     fn item(record: &AutoscalerRecord, service_mode: Mode) -> Self {
         let mut item = Self::at(record, &record.snapshot(), record.status(), None, service_mode);
         item.details.spec = None;
+        item.details.gpu = None;
         item
     }
 
@@ -111,7 +116,7 @@ impl AutoscalerBody {
 impl Details {
     fn new(record: &AutoscalerRecord, snapshot: &Snapshot, newest: Option<&Entry>, service_mode: Mode) -> Self {
         // The guide's numbers are always there; `metrics` tells whether a 0 was measured.
-        let percent = |metric| snapshot.utilization_percent(metric).map_or(0, i64::from);
+        let percent = |metric| snapshot.shown_percent(metric).map_or(0, i64::from);
         let workload = &record.workload;
         let rules = record.rules();
         Self {
@@ -122,6 +127,7 @@ impl Details {
             current_cpu_percent: percent(Metric::Cpu),
             current_memory_percent: percent(Metric::Memory),
             current_gpu_percent: percent(Metric::Gpu),
+            current_gpu_memory_percent: percent(Metric::GpuMemory),
             last_scale_time: snapshot.last_scale_time.map(rfc3339),
             scale_up_count: snapshot.scale_up_count,
             scale_down_count: snapshot.scale_down_count,
@@ -135,6 +141,7 @@ impl Details {
             failure: snapshot.failure.clone(),
             restarts: Some(record.restarts()).filter(|&restarts| restarts > 0),
             metrics: metrics(&rules, snapshot),
+            gpu: snapshot.decision.as_ref().and_then(|decision| GpuBody::new(&decision.observation)),
             conditions: snapshot.conditions.iter().map(ConditionBody::from).collect(),
             last_decision: newest.map(DecisionBody::logged),
         }

@@ -10,11 +10,12 @@ use super::inputs::InputsBody;
 use super::metric::MetricBody;
 use super::scalar::{rfc3339_millis, seconds};
 use crate::domain::Timestamp;
+use crate::domain::capacity::Room;
 use crate::domain::condition::Condition;
-use crate::domain::decision::{Decision, Outcome, Step};
+use crate::domain::decision::{Blocked, Decision, Outcome, Step};
 use crate::domain::decision_log::Entry;
 use crate::domain::reason::Reason;
-use crate::domain::standing::{InFlight, Rollout};
+use crate::domain::standing::{InFlight, Rollout, Survey};
 
 /// The version of the shape; it changes when a field changes its meaning or goes.
 const VERSION: u32 = 1;
@@ -40,6 +41,7 @@ pub struct DecisionBody {
     earliest_action_seconds: Option<Number>,
     rollout: Option<RolloutBody>,
     in_flight: Option<InFlightBody>,
+    capacity: Option<CapacityBody>,
     inputs: InputsBody,
 }
 
@@ -64,6 +66,18 @@ struct StepBody {
 struct RolloutBody {
     new_pods: usize,
     old_pods: usize,
+}
+
+/// Whether the nodes have room for what is wanted.
+#[derive(Clone, Debug, Serialize)]
+struct CapacityBody {
+    state: &'static str,
+    /// Replicas that have a node, and those for which there is room.
+    can_run: Option<u32>,
+    /// Replicas that were wanted and would find no room.
+    blocked: Option<u32>,
+    blocked_by: Option<String>,
+    error: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -112,6 +126,7 @@ impl DecisionBody {
             earliest_action_seconds: decision.could_act_after.map(seconds),
             rollout: decision.rollout.map(RolloutBody::from),
             in_flight: InFlightBody::new(&decision.in_flight),
+            capacity: CapacityBody::new(decision),
             inputs: InputsBody::new(decision),
             ..Self::empty()
         };
@@ -140,6 +155,7 @@ impl DecisionBody {
             earliest_action_seconds: None,
             rollout: None,
             in_flight: None,
+            capacity: None,
             inputs: InputsBody::default(),
         }
     }
@@ -168,6 +184,28 @@ impl StepBody {
 impl From<Rollout> for RolloutBody {
     fn from(rollout: Rollout) -> Self {
         Self { new_pods: rollout.new, old_pods: rollout.old }
+    }
+}
+
+impl CapacityBody {
+    /// `None` when it was not looked at.
+    fn new(decision: &Decision) -> Option<Self> {
+        let unknown = Self { state: "unknown", can_run: None, blocked: None, blocked_by: None, error: None };
+        match &decision.observation.room {
+            Room::NotAsked => None,
+            Room::Unknown { error } => Some(Self { error: Some(error.to_string()), ..unknown }),
+            Room::Known { more, blocked_by } => {
+                let survey = Survey::new(&decision.rules, &decision.observation);
+                let blocked = decision.blocked.as_ref();
+                Some(Self {
+                    state: "known",
+                    can_run: Some(survey.can_run(*more)),
+                    blocked: Some(blocked.map_or(0, Blocked::count)),
+                    blocked_by: blocked.map(|_| blocked_by.to_string()),
+                    ..unknown
+                })
+            }
+        }
     }
 }
 

@@ -48,6 +48,7 @@ pub struct EvaluateRequest {
     recommended_replicas: Option<Replicas>,
     history: Option<Vec<Object<RecommendationDocument>>>,
     scale_events: Option<Vec<Object<ScaleEventDocument>>>,
+    room: Option<Object<RoomDocument>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -102,6 +103,14 @@ struct GpuDocument {
     utilization_percent: Option<f64>,
     memory_used_mib: Option<f64>,
     memory_total_mib: Option<f64>,
+}
+
+/// Room on the nodes; without it nothing is limited by that.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RoomDocument {
+    more_pods: Replicas,
+    blocked_by: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -197,7 +206,7 @@ impl EvaluateRequest {
             resource_source,
             gpu_source,
             fallback: Fallback::None,
-            room: Room::NotAsked,
+            room: self.room.map_or(Room::NotAsked, |Object(room)| room.into()),
             max_age,
         };
         Ok(WhatIf { rules: Arc::new(rules), state, observation: Arc::new(observation), recommended })
@@ -284,6 +293,13 @@ impl ScaleEventDocument {
             _ => Direction::Down,
         };
         Some(ScaleEvent { at: self.seconds_ago.before(NOW), direction, change: self.change.unsigned_abs() })
+    }
+}
+
+impl From<RoomDocument> for Room {
+    fn from(room: RoomDocument) -> Self {
+        let blocked_by = room.blocked_by.unwrap_or_else(|| "no more room".to_owned());
+        Self::Known { more: room.more_pods.0, blocked_by: blocked_by.into() }
     }
 }
 

@@ -3,11 +3,10 @@
 use serde::Serialize;
 use serde_json::Number;
 
-use super::scalar::{age, number, phase_name, quantity, seconds};
-use crate::domain::Timestamp;
+use super::gpu::DeviceBody;
+use super::scalar::{age, phase_name, quantity, seconds};
 use crate::domain::autoscaler::{Metric, Mode, ScalingRules};
 use crate::domain::decision::Decision;
-use crate::domain::gpu::GpuReading;
 use crate::domain::observation::{ObservedPod, PodUsage};
 use crate::domain::standing::{Standing, Survey, WHOLE_GPU};
 use crate::domain::utilization::request;
@@ -30,13 +29,17 @@ struct PodBody {
     phase: &'static str,
     revision: Option<String>,
     terminating: bool,
+    node: Option<String>,
     unschedulable: Option<String>,
     cpu: StandingBody,
     memory: StandingBody,
     gpu: StandingBody,
+    gpu_memory: StandingBody,
     usage_age_seconds: Option<Number>,
     window_seconds: Option<Number>,
     devices: Vec<DeviceBody>,
+    /// Why nothing, or nothing new, is known of its GPUs.
+    gpu_error: Option<String>,
 }
 
 /// What a pod contributes to a metric.
@@ -47,15 +50,6 @@ struct StandingBody {
     /// What was measured, whether it counts or not.
     usage: Option<String>,
     request: Option<String>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct DeviceBody {
-    device: String,
-    utilization_percent: Option<Number>,
-    memory_used_mib: Option<Number>,
-    memory_total_mib: Option<Number>,
-    age_seconds: Number,
 }
 
 impl InputsBody {
@@ -84,20 +78,23 @@ impl InputsBody {
 impl PodBody {
     fn new(survey: &Survey, observed: &ObservedPod) -> Self {
         let now = survey.observation.at;
-        let ObservedPod { pod, usage, gpus, .. } = observed;
+        let ObservedPod { pod, usage, gpus, gpu_gap } = observed;
         let standing = |metric| StandingBody::new(metric, survey, observed);
         Self {
             name: pod.name.clone(),
             phase: phase_name(pod.phase),
             revision: pod.revision.as_deref().map(str::to_owned),
             terminating: pod.terminating,
+            node: pod.node.as_deref().map(str::to_owned),
             unschedulable: pod.unschedulable.as_deref().map(str::to_owned),
             cpu: standing(Metric::Cpu),
             memory: standing(Metric::Memory),
             gpu: standing(Metric::Gpu),
+            gpu_memory: standing(Metric::GpuMemory),
             usage_age_seconds: usage.as_ref().map(|usage| age(now, usage.measured_at)),
             window_seconds: usage.as_ref().map(|usage| seconds(usage.window)),
             devices: gpus.iter().flat_map(|gpus| &gpus.devices).map(|device| DeviceBody::new(device, now)).collect(),
+            gpu_error: gpu_gap.as_deref().map(str::to_owned),
         }
     }
 }
@@ -135,16 +132,4 @@ fn is_requested(metric: Metric, observed: &ObservedPod) -> bool {
 /// The sum of what was measured in a pod that does not count; `None` when a part of it is not known or cannot be.
 fn measured(metric: Metric, rules: &ScalingRules, usage: &PodUsage) -> Option<i128> {
     usage.total(metric, rules.container.as_deref())?.map(|amount| amount.thousandths().map(i128::from)).sum()
-}
-
-impl DeviceBody {
-    fn new(reading: &GpuReading, now: Timestamp) -> Self {
-        Self {
-            device: reading.device.to_string(),
-            utilization_percent: reading.utilization_percent.map(number),
-            memory_used_mib: reading.memory_used_mib.map(number),
-            memory_total_mib: reading.memory_total_mib.map(number),
-            age_seconds: age(now, reading.measured_at),
-        }
-    }
 }

@@ -6,7 +6,7 @@ use serde_json::Number;
 use super::scalar::age;
 use crate::domain::Timestamp;
 use crate::domain::autoscaler::{Metric, TargetPercent};
-use crate::domain::utilization::{Coverage, MetricReport};
+use crate::domain::utilization::{Coverage, MetricReport, SIMULATED};
 
 /// A metric in a decision. Every field is always there.
 #[derive(Clone, Debug, Serialize)]
@@ -27,17 +27,23 @@ impl MetricBody {
     /// A metric of a decision that was made at `decided_at`.
     pub fn new(report: &MetricReport, decided_at: Timestamp) -> Self {
         let measured = report.utilization.as_ref().ok();
+        let simulated = report.simulated.as_ref();
+        let unknown = simulated.map(|simulated| &simulated.because).or(report.utilization.as_ref().err());
         Self {
             name: report.metric.as_str(),
-            state: if measured.is_some() { "known" } else { "unknown" },
+            state: match (simulated, measured) {
+                (Some(_), _) => "simulated",
+                (None, Some(_)) => "known",
+                (None, None) => "unknown",
+            },
             target_percent: report.target.map(TargetPercent::get),
-            utilization_percent: measured.map(|utilization| utilization.percent),
+            utilization_percent: report.shown_percent(),
             effective_utilization_percent: report.proposal.as_ref().map(|proposal| proposal.effective_percent),
             proposed_replicas: report.proposal.as_ref().map(|proposal| proposal.replicas),
-            source: measured.map(|utilization| utilization.source),
+            source: measured.map(|utilization| utilization.source).or(simulated.map(|_| SIMULATED)),
             age_seconds: measured.map(|utilization| age(decided_at, utilization.measured_at)),
             coverage: measured.map(|utilization| utilization.coverage.into()),
-            error: report.utilization.as_ref().err().map(ToString::to_string),
+            error: unknown.map(ToString::to_string),
         }
     }
 }

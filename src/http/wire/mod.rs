@@ -5,6 +5,7 @@ mod autoscaler;
 mod decision;
 mod decisions;
 mod evaluate;
+mod gpu;
 mod inputs;
 mod metric;
 mod mode;

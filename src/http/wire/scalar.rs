@@ -33,6 +33,11 @@ pub fn number(number: f64) -> Number {
     Number::from_f64(number).unwrap_or_else(|| 0.into())
 }
 
+/// A number to two decimals.
+pub fn two_decimals(exact: f64) -> Number {
+    number((exact * 100.0).round() / 100.0)
+}
+
 /// A span in seconds.
 pub fn seconds(span: Duration) -> Number {
     if span.subsec_nanos() == 0 { span.as_secs().into() } else { number(span.as_secs_f64()) }
