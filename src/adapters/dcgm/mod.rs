@@ -2,6 +2,8 @@
 
 mod devices;
 mod exposition;
+pub mod fixed;
+pub mod scraper;
 mod values;
 
 pub use devices::read_devices;
