@@ -1,3 +1,8 @@
 //! What stands behind the [`crate::ports`]: the only code that knows how the outside speaks.
 
+mod causes;
+pub mod dcgm;
 pub mod kubernetes;
+
+/// How the service calls itself to whom it asks.
+const AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));

@@ -8,7 +8,8 @@ use http::header::USER_AGENT;
 use kube::config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 
-use super::error::with_sources;
+use crate::adapters::AGENT;
+use crate::adapters::causes::with_sources;
 
 /// The time to establish a connection, and to send a request.
 const CONNECT_AND_WRITE: Duration = Duration::from_secs(5);
@@ -16,8 +17,6 @@ const CONNECT_AND_WRITE: Duration = Duration::from_secs(5);
 /// How long a watch may be silent. The API server ends every watch itself before that, so silence means that the
 /// connection is dead although nobody closed it.
 const WATCH_SILENCE: Duration = Duration::from_secs(super::watch::WATCH_SECONDS as u64 + 15);
-
-const AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
 /// How to reach a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,12 +1,12 @@
 //! Turns what `kube` reports into what the ports report.
 
-use std::error::Error;
 use std::time::Duration;
 
 use kube::core::Status;
 use kube::core::response::reason;
 use kube::runtime::watcher;
 
+use crate::adapters::causes::with_sources;
 use crate::ports::ClusterError;
 
 /// An answer that is no Kubernetes status may be a whole web page of some proxy; this much of it is shown.
@@ -76,20 +76,6 @@ fn means(status: &Status, reason: &str, code: u16) -> bool {
     status.reason == reason || !reason::is_known(&status.reason) && status.code == code
 }
 
-/// An error and what caused it, in one line. Some errors repeat their cause in their own text; it is shown once.
-pub(super) fn with_sources(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -140,18 +126,5 @@ mod tests {
         assert_eq!(answered(plain(409)), ClusterError::Conflict("text".to_owned()));
         let exists = json!({"code": 409, "reason": "AlreadyExists", "message": "text"});
         assert_eq!(answered(exists).to_string(), "the API server answers 409: text");
-    }
-
-    #[test]
-    fn causes_are_named_once() {
-        #[derive(Debug, thiserror::Error)]
-        #[error("outer: {0}")]
-        struct Repeats(#[source] Inner);
-        #[derive(Debug, thiserror::Error)]
-        #[error("inner")]
-        struct Inner(#[source] std::io::Error);
-
-        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-        assert_eq!(with_sources(&Repeats(Inner(refused))), "outer: inner: connection refused");
     }
 }

@@ -1,0 +1,11 @@
+//! What NVIDIA's DCGM exporters say of the GPUs of their nodes.
+
+mod devices;
+mod exposition;
+pub mod fixed;
+pub mod scraper;
+mod values;
+
+pub use devices::read_devices;
+pub use exposition::{Fault, Skipped};
+pub use values::Preference;

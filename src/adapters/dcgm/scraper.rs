@@ -1,0 +1,173 @@
+//! Reads exporters over HTTP.
+
+use std::error::Error;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::StatusCode;
+use tower::util::BoxCloneSyncService;
+use tower::{BoxError, Service, ServiceExt};
+
+use super::{Preference, Skipped, read_devices};
+use crate::adapters::AGENT;
+use crate::adapters::causes::with_sources;
+use crate::clock::Clock;
+use crate::domain::Timestamp;
+use crate::ports::{Exporter, GpuMetrics, PortFuture, Scrape, ScrapeError};
+
+/// The longest text about a failure.
+const SHOWN_OF_ERROR: usize = 300;
+
+/// How much is shown of an answer, or of a line, that makes no sense.
+const SHOWN_OF_ANSWER: usize = 80;
+
+/// What one exporter may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScrapeLimits {
+    /// The time from the first attempt to connect to the end of the answer.
+    pub timeout: Duration,
+    /// The length of an answer in bytes, once unpacked. What is longer is not read to its end.
+    pub max_answer: usize,
+}
+
+/// Why exporters cannot be asked at all.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The process has no TLS provider.
+    #[error("cannot set up connections to GPU exporters: no TLS provider is installed")]
+    NoTlsProvider,
+    /// The client cannot be made.
+    #[error("cannot set up connections to GPU exporters: {}", with_sources(.0))]
+    Client(reqwest::Error),
+}
+
+/// Where requests are answered: by exporters on the network, or by something that plays them.
+type Exchange = BoxCloneSyncService<http::Request<Bytes>, reqwest::Response, BoxError>;
+
+/// Reads exporters, each with one request.
+#[derive(Clone)]
+pub struct Scraper {
+    exchange: Exchange,
+    limits: ScrapeLimits,
+    preference: Preference,
+    clock: Clock,
+}
+
+impl Scraper {
+    /// Asks exporters over the network. The process's TLS provider must be installed.
+    pub fn new(limits: ScrapeLimits, preference: Preference, clock: Clock) -> Result<Self, SetupError> {
+        let client = client()?;
+        let network = tower::service_fn(move |request: http::Request<Bytes>| {
+            let client = client.clone();
+            // Whoever reads the error knows the URL.
+            async move { client.execute(request.try_into()?).await.map_err(reqwest::Error::without_url) }
+        });
+        Ok(Self { exchange: BoxCloneSyncService::new(network.map_err(BoxError::from)), limits, preference, clock })
+    }
+
+    /// Asks `service` in place of the network.
+    pub fn over<S>(service: S, limits: ScrapeLimits, preference: Preference, clock: Clock) -> Self
+    where
+        S: Service<http::Request<Bytes>, Response = http::Response<Bytes>> + Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+        S::Error: Into<BoxError>,
+    {
+        let answering = service.map_response(reqwest::Response::from).map_err(Into::into);
+        Self { exchange: BoxCloneSyncService::new(answering), limits, preference, clock }
+    }
+}
+
+impl GpuMetrics for Scraper {
+    fn scrape(&self, exporter: &Exporter) -> PortFuture<Result<Scrape, ScrapeError>> {
+        let Self { exchange, limits, preference, clock } = self.clone();
+        let url = exporter.url.clone();
+        async move {
+            let sent_at = clock.now();
+            let answer = tokio::select! {
+                answer = fetch(exchange, &url, limits.max_answer) => answer?,
+                () = clock.sleep(limits.timeout) => return Err(ScrapeError::Timeout(limits.timeout)),
+            };
+            read(&answer, sent_at, preference)
+        }
+        .boxed()
+    }
+}
+
+/// The client for exporters on the network. It keeps a connection to each for the next time.
+fn client() -> Result<reqwest::Client, SetupError> {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        return Err(SetupError::NoTlsProvider);
+    }
+    // Exporters are asked at their pods' addresses, which no proxy of the environment is for; and one that sends its
+    // readers elsewhere is none.
+    let builder =
+        || reqwest::Client::builder().user_agent(AGENT).no_proxy().redirect(reqwest::redirect::Policy::none());
+    // Only exporters with https need the system's certificate authorities; a system may have none.
+    builder().build().or_else(|_| builder().tls_certs_only([]).build()).map_err(SetupError::Client)
+}
+
+/// An exporter's answer, unpacked.
+async fn fetch(exchange: Exchange, url: &str, max_answer: usize) -> Result<Vec<u8>, ScrapeError> {
+    let request = http::Request::get(url).body(Bytes::new()).map_err(|error| unreachable(&error))?;
+    let mut response = exchange.oneshot(request).await.map_err(|error| unreachable(&*error))?;
+    if response.status() != StatusCode::OK {
+        return Err(ScrapeError::Status(response.status().as_u16()));
+    }
+    let mut answer = Vec::new();
+    while let Some(part) = response.chunk().await.map_err(|error| unreachable(&error.without_url()))? {
+        if answer.len().saturating_add(part.len()) > max_answer {
+            return Err(ScrapeError::TooLong(max_answer));
+        }
+        answer.extend_from_slice(&part);
+    }
+    Ok(answer)
+}
+
+/// What an answer says.
+fn read(answer: &[u8], sent_at: Timestamp, preference: Preference) -> Result<Scrape, ScrapeError> {
+    let (mut skipped_lines, mut first_skipped) = (0, None);
+    let devices = read_devices(answer, sent_at, preference, |skipped| {
+        skipped_lines += 1;
+        first_skipped.get_or_insert_with(|| describe(&skipped));
+    });
+    if devices.is_empty() && !names_dcgm(answer) {
+        return Err(ScrapeError::Senseless(excerpt(answer)));
+    }
+    // Every line of the format ends with a line feed. What follows the break is unknown, and so is whether the last
+    // number is whole.
+    if !answer.ends_with(b"\n") {
+        return Err(ScrapeError::Unreachable("its answer breaks off in the middle of a line".to_owned()));
+    }
+    Ok(Scrape { devices, skipped_lines, first_skipped, bytes: answer.len() })
+}
+
+/// Whether an answer names a metric of DCGM at all, as that of an exporter on a node without GPUs may do.
+fn names_dcgm(answer: &[u8]) -> bool {
+    let starts = [&b"DCGM_"[..], b"# HELP DCGM_", b"# TYPE DCGM_"];
+    answer.split(|&byte| byte == b'\n').any(|line| starts.iter().any(|start| line.starts_with(start)))
+}
+
+fn describe(skipped: &Skipped<'_>) -> String {
+    format!("line {}: {}: {}", skipped.line, skipped.why, excerpt(skipped.text))
+}
+
+/// The beginning of a text, on one line and printable.
+fn excerpt(text: &[u8]) -> String {
+    // No character takes more than four bytes; blanks are given some room.
+    let beginning = text.get(..8 * SHOWN_OF_ANSWER).unwrap_or(text);
+    let printable: String =
+        String::from_utf8_lossy(beginning).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let words: Vec<_> = printable.split_whitespace().collect();
+    match words.join(" ").chars().take(SHOWN_OF_ANSWER).collect::<String>() {
+        shown if shown.is_empty() => "(nothing)".to_owned(),
+        shown => shown,
+    }
+}
+
+fn unreachable(error: &(dyn Error + 'static)) -> ScrapeError {
+    ScrapeError::Unreachable(with_sources(error).chars().take(SHOWN_OF_ERROR).collect())
+}
+
+#[cfg(test)]
+mod tests;
