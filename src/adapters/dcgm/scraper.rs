@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::StatusCode;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Service, ServiceExt};
 
@@ -107,19 +108,25 @@ fn client() -> Result<reqwest::Client, SetupError> {
     builder().build().or_else(|_| builder().tls_certs_only([]).build()).map_err(SetupError::Client)
 }
 
-/// An exporter's answer, unpacked.
+/// An exporter's whole answer, unpacked.
 async fn fetch(exchange: Exchange, url: &str, max_answer: usize) -> Result<Vec<u8>, ScrapeError> {
     let request = http::Request::get(url).body(Bytes::new()).map_err(|error| unreachable(&error))?;
     let mut response = exchange.oneshot(request).await.map_err(|error| unreachable(&*error))?;
     if response.status() != StatusCode::OK {
         return Err(ScrapeError::Status(response.status().as_u16()));
     }
+    let tells_its_end = [CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| response.headers().contains_key(name));
     let mut answer = Vec::new();
     while let Some(part) = response.chunk().await.map_err(|error| unreachable(&error.without_url()))? {
         if answer.len().saturating_add(part.len()) > max_answer {
             return Err(ScrapeError::TooLong(max_answer));
         }
         answer.extend_from_slice(&part);
+    }
+    // Every line of the format ends with a line feed. Where the connection's end is the answer's, a last line without one
+    // is probably half a line, whose number is not to be trusted.
+    if !tells_its_end && !answer.ends_with(b"\n") {
+        return Err(ScrapeError::Unreachable("its answer breaks off in the middle of a line".to_owned()));
     }
     Ok(answer)
 }
@@ -133,11 +140,6 @@ fn read(answer: &[u8], sent_at: Timestamp, preference: Preference) -> Result<Scr
     });
     if devices.is_empty() && !names_dcgm(answer) {
         return Err(ScrapeError::Senseless(excerpt(answer)));
-    }
-    // Every line of the format ends with a line feed. What follows the break is unknown, and so is whether the last
-    // number is whole.
-    if !answer.ends_with(b"\n") {
-        return Err(ScrapeError::Unreachable("its answer breaks off in the middle of a line".to_owned()));
     }
     Ok(Scrape { devices, skipped_lines, first_skipped, bytes: answer.len() })
 }
