@@ -503,6 +503,8 @@ impl Trail {
 #[cfg(test)]
 mod departures;
 #[cfg(test)]
+mod gpus;
+#[cfg(test)]
 mod hpa;
 #[cfg(test)]
 mod properties;
