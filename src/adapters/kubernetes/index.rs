@@ -7,8 +7,9 @@ use kube::Client;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::exporters::{ExporterDiscovery, Exporters};
 use super::owned::Uid;
-use super::pods::Pods;
+use super::pods::{Kept, Pods};
 use super::replica_sets::ReplicaSets;
 use super::watch::follow;
 use super::watched::{Table, Watched};
@@ -44,6 +45,11 @@ impl Index {
         start(&self.stateful_sets, client, clock, tasks, stop);
     }
 
+    /// The exporters among the pods.
+    pub(super) fn exporters(&self, discovery: ExporterDiscovery) -> Exporters {
+        Exporters::new(self.pods.clone(), discovery)
+    }
+
     /// The workload and its pods, if it exists; an error if one of the tables that tell is not current.
     fn find(&self, workload: &WorkloadRef, selection: PodSelection) -> Result<WorkloadView, String> {
         let (namespace, name) = (&workload.namespace, &workload.name);
@@ -59,10 +65,11 @@ impl Index {
                 with_itself_as_owner(self.replica_sets.read(|table| table.standalone(namespace, name).cloned())?)
             }
         };
+        let pod = |kept: &Kept| kept.pod.clone();
         let selector = found.as_ref().and_then(|workload| workload.selector.as_deref());
         let pods = self.pods.read(|table| match (selection, selector) {
-            (PodSelection::Owned, _) => owners.iter().flat_map(|owner| table.of(owner)).cloned().collect(),
-            (PodSelection::Selected, Some(selector)) => table.selected(namespace, selector).cloned().collect(),
+            (PodSelection::Owned, _) => owners.iter().flat_map(|owner| table.of(owner)).map(pod).collect(),
+            (PodSelection::Selected, Some(selector)) => table.selected(namespace, selector).map(pod).collect(),
             (PodSelection::Selected, None) => Vec::new(),
         })?;
         Ok(match found {

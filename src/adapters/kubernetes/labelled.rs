@@ -33,36 +33,40 @@ impl<T> Default for Labelled<T> {
 }
 
 impl<T> Labelled<T> {
-    /// Adds or replaces an object.
-    pub(super) fn put(&mut self, uid: Uid, namespace: &str, labels: Labels, object: T) {
+    /// Adds or replaces an object. Returns what it was before.
+    pub(super) fn put(&mut self, uid: Uid, namespace: &str, labels: Labels, object: T) -> Option<T> {
         let is_there = |place: &Place| *place.namespace == *namespace && *place.labels == labels;
+        let mut before = None;
         if !self.places.get(&uid).is_some_and(is_there) {
-            self.remove(&uid);
+            before = self.remove(&uid);
             let place = self.place(namespace, labels);
             self.places.insert(uid.clone(), place);
         }
-        let Some(Place { namespace, labels }) = self.places.get(&uid) else { return };
+        let Place { namespace, labels } = self.places.get(&uid)?;
         let group = self.namespaces.entry(namespace.clone()).or_default().entry(labels.clone()).or_default();
         match group.binary_search_by(|(known, _)| known.cmp(&uid)) {
-            Ok(at) => group[at].1 = object,
-            Err(at) => group.insert(at, (uid, object)),
+            Ok(at) => Some(std::mem::replace(&mut group[at].1, object)),
+            Err(at) => {
+                group.insert(at, (uid, object));
+                before
+            }
         }
     }
 
-    /// Removes an object, wherever it is.
-    pub(super) fn remove(&mut self, uid: &str) {
-        let Some(Place { namespace, labels }) = self.places.remove(uid) else { return };
-        let Some(groups) = self.namespaces.get_mut(&namespace) else { return };
-        let Some(group) = groups.get_mut(&labels) else { return };
-        if let Ok(at) = group.binary_search_by(|(known, _)| (**known).cmp(uid)) {
-            group.remove(at);
-        }
+    /// Removes an object, wherever it is, and returns it.
+    pub(super) fn remove(&mut self, uid: &str) -> Option<T> {
+        let Place { namespace, labels } = self.places.remove(uid)?;
+        let groups = self.namespaces.get_mut(&namespace)?;
+        let group = groups.get_mut(&labels)?;
+        let at = group.binary_search_by(|(known, _)| (**known).cmp(uid));
+        let removed = at.ok().map(|at| group.remove(at).1);
         if group.is_empty() {
             groups.remove(&labels);
         }
         if groups.is_empty() {
             self.namespaces.remove(&namespace);
         }
+        removed
     }
 
     /// The objects of a namespace that a selector matches.
@@ -104,8 +108,8 @@ mod tests {
         labelled.put("d".into(), "x", labels("api"), 4);
         assert_eq!((of(&labelled, "x", "web"), of(&labelled, "y", "web")), (vec![1, 2], vec![3]));
 
-        labelled.put("a".into(), "x", labels("api"), 8);
-        labelled.put("b".into(), "x", labels("web"), 9);
+        assert_eq!(labelled.put("a".into(), "x", labels("api"), 8), Some(1));
+        assert_eq!(labelled.put("b".into(), "x", labels("web"), 9), Some(2));
         assert_eq!((of(&labelled, "x", "web"), of(&labelled, "x", "api")), (vec![9], vec![8, 4]));
     }
 
@@ -123,9 +127,8 @@ mod tests {
     fn nothing_is_left_of_what_was_removed() {
         let mut labelled = Labelled::default();
         labelled.put("a".into(), "x", labels("web"), 1);
-        labelled.put("a".into(), "x", labels("api"), 1);
-        labelled.remove("a");
-        labelled.remove("a");
+        labelled.put("a".into(), "x", labels("api"), 2);
+        assert_eq!((labelled.remove("a"), labelled.remove("a")), (Some(2), None));
         assert!(labelled.namespaces.is_empty() && labelled.places.is_empty());
     }
 }

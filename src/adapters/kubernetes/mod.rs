@@ -8,7 +8,9 @@ pub mod client;
 mod container;
 mod duration;
 mod error;
+pub mod exporters;
 mod index;
+mod interned;
 mod labelled;
 mod metrics;
 mod owned;
@@ -20,6 +22,8 @@ mod requests;
 mod resolve;
 mod rivals;
 mod scale;
+pub mod selector;
+mod shape;
 mod watch;
 mod watched;
 mod workloads;
@@ -35,12 +39,13 @@ use tokio_util::task::TaskTracker;
 
 use self::calls::Calls;
 use self::client::Clients;
+use self::exporters::ExporterDiscovery;
 use self::index::Index;
 use self::metrics::Metrics;
 use self::resolve::Resolver;
 use self::scale::Scaler;
 use crate::clock::Clock;
-use crate::ports::Cluster;
+use crate::ports::{Cluster, ExporterDirectory};
 
 /// How long a cluster may take to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +65,7 @@ impl Default for Limits {
 /// A cluster that is being watched, until this is dropped or stopped.
 pub struct KubernetesCluster {
     cluster: Cluster,
+    index: Arc<Index>,
     tasks: TaskTracker,
     stop: DropGuard,
 }
@@ -70,23 +76,28 @@ impl KubernetesCluster {
     pub fn start(clients: Clients, clock: Clock, limits: Limits) -> Self {
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let index = Index::new();
+        let index = Arc::new(Index::new());
         index.start(&clients.watches, clock, &tasks, &stop);
         tasks.close();
 
         let calls = Calls::new(clients.calls.clone(), limits.call);
         let cluster = Cluster {
             resolver: Arc::new(Resolver::new(calls.clone())),
-            index: Arc::new(index),
+            index: index.clone(),
             scaler: Arc::new(Scaler::new(calls)),
             metrics: Arc::new(Metrics::new(Calls::new(clients.calls, limits.metrics))),
         };
-        Self { cluster, tasks, stop: stop.drop_guard() }
+        Self { cluster, index, tasks, stop: stop.drop_guard() }
     }
 
     /// The cluster as the actors see it.
     pub fn cluster(&self) -> Cluster {
         self.cluster.clone()
+    }
+
+    /// Finds the exporters among the pods that are watched anyway.
+    pub fn exporters(&self, discovery: ExporterDiscovery) -> Arc<dyn ExporterDirectory> {
+        Arc::new(self.index.exporters(discovery))
     }
 
     /// Ends the watches, and returns when they have ended. The index then shows what it saw last.

@@ -1,6 +1,7 @@
 //! A pod: what the index keeps of it, which is what a decision looks at and nothing else.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use chrono::DateTime;
@@ -27,6 +28,11 @@ pub(super) fn compact(pod: &KubernetesPod) -> Pod {
         revision: pod.metadata.labels.as_ref().and_then(revision).map(Arc::from),
         unschedulable: condition("PodScheduled").and_then(unschedulable).map(Arc::from),
     }
+}
+
+/// The pod's address, once it has one.
+pub(super) fn ip(pod: &KubernetesPod) -> Option<IpAddr> {
+    pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()
 }
 
 /// The template that the pod was made from, by the label that a Deployment or a StatefulSet puts on its pods.

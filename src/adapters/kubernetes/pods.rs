@@ -1,13 +1,16 @@
 //! The pods of the cluster, by what a workload finds its own by: who controls them, and their labels.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Pod as KubernetesPod;
 use kube::core::Selector;
 
+use super::interned::Interned;
 use super::labelled::Labelled;
 use super::owned::{Owned, Uid};
-use super::pod::compact;
+use super::pod::{compact, ip};
+use super::shape::Shape;
 use super::watched::Table;
 use super::workloads::controller;
 use crate::domain::observation::Pod;
@@ -16,19 +19,30 @@ use crate::domain::observation::Pod;
 #[derive(Default)]
 pub(super) struct Pods {
     /// Those that a ReplicaSet or a StatefulSet controls.
-    controlled: Owned<Arc<Pod>>,
-    labelled: Labelled<Arc<Pod>>,
+    controlled: Owned<Arc<Kept>>,
+    labelled: Labelled<Arc<Kept>>,
+    shapes: Interned<Shape>,
+}
+
+/// What is kept of a pod.
+pub(super) struct Kept {
+    /// What decisions look at.
+    pub(super) pod: Arc<Pod>,
+    /// Its address, once it has one.
+    pub(super) ip: Option<IpAddr>,
+    /// What it has in common with the other pods of its template.
+    pub(super) shape: Arc<Shape>,
 }
 
 impl Pods {
     /// The pods of one controller.
-    pub(super) fn of(&self, controller: &str) -> impl Iterator<Item = &Arc<Pod>> {
-        self.controlled.of(controller).map(|(_, pod)| pod)
+    pub(super) fn of(&self, controller: &str) -> impl Iterator<Item = &Kept> {
+        self.controlled.of(controller).map(|(_, kept)| &**kept)
     }
 
     /// The pods of a namespace that a selector matches, whoever controls them.
-    pub(super) fn selected(&self, namespace: &str, selector: &Selector) -> impl Iterator<Item = &Arc<Pod>> {
-        self.labelled.selected(namespace, selector)
+    pub(super) fn selected(&self, namespace: &str, selector: &Selector) -> impl Iterator<Item = &Kept> {
+        self.labelled.selected(namespace, selector).map(|kept| &**kept)
     }
 }
 
@@ -43,16 +57,17 @@ impl Table for Pods {
         let mut pod = compact(&object);
         // Almost all pods of a controller are of the same revision, whose name is then kept once.
         let sibling = controller.as_deref().and_then(|controller| self.of(controller).next());
-        if let Some(sibling) = sibling.filter(|sibling| sibling.revision == pod.revision) {
+        if let Some(sibling) = sibling.map(|sibling| &sibling.pod).filter(|sibling| sibling.revision == pod.revision) {
             pod.revision.clone_from(&sibling.revision);
         }
-        let pod = Arc::new(pod);
+        let shape = object.spec.as_ref().map(Shape::of).unwrap_or_default();
+        let kept = Arc::new(Kept { pod: Arc::new(pod), ip: ip(&object), shape: self.shapes.share(shape) });
         match controller {
-            Some(controller) => self.controlled.put(uid.clone(), &controller, pod.clone()),
+            Some(controller) => self.controlled.put(uid.clone(), &controller, kept.clone()),
             // Released by its controller, or never a workload's: a DaemonSet's, a Job's, a bare one.
             None => self.controlled.remove(&uid),
         }
-        self.labelled.put(uid, &namespace, object.metadata.labels.unwrap_or_default(), pod);
+        self.labelled.put(uid, &namespace, object.metadata.labels.unwrap_or_default(), kept);
     }
 
     fn remove(&mut self, pod: KubernetesPod) {
@@ -90,7 +105,7 @@ mod tests {
         for (uid, revision) in [("a", "old"), ("b", "old"), ("c", "new")] {
             pods.put(pod(uid, revision));
         }
-        let revisions: Vec<Arc<str>> = pods.of("s").filter_map(|pod| pod.revision.clone()).collect();
+        let revisions: Vec<Arc<str>> = pods.of("s").filter_map(|kept| kept.pod.revision.clone()).collect();
         assert_eq!(revisions, ["old".into(), "old".into(), "new".into()]);
         assert!(Arc::ptr_eq(&revisions[0], &revisions[1]));
     }

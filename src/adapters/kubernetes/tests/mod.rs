@@ -1,5 +1,6 @@
 //! The adapters against an API server whose answers the tests write.
 
+mod exporters;
 mod index;
 mod metrics;
 mod objects;
