@@ -9,17 +9,24 @@ use std::time::Duration;
 use actix::{Actor, Arbiter};
 use actix_web::dev::Server;
 use actix_web::web::Data;
+use arc_swap::ArcSwap;
 
 use crate::actors::autoscaler::Shared;
 use crate::actors::brake::Brake;
+use crate::actors::collectors::gpu::{GpuCollector, GpuCollectorSettings};
 use crate::actors::collectors::resource::{CollectorSettings, ResourceCollector};
 use crate::actors::registry::Registry;
 use crate::actors::registry_handle::RegistryHandle;
+use crate::adapters::dcgm::fixed::{ExporterUrlError, FixedExporters};
+use crate::adapters::dcgm::scraper::{ScrapeLimits, Scraper, SetupError};
 use crate::adapters::kubernetes::client::{AccessError, Clients, ClusterAccess};
+use crate::adapters::kubernetes::exporters::ExporterDiscovery;
+use crate::adapters::kubernetes::selector::MalformedSelector;
 use crate::adapters::kubernetes::{KubernetesCluster, Limits};
 use crate::clock::Clock;
 use crate::domain::autoscaler::Mode;
 use crate::http::{self, HttpServerSettings, HttpState};
+use crate::ports::ExporterDirectory;
 use crate::settings::{ClusterChoice, Settings, SettingsError, Surroundings};
 use crate::simulation::SimulatedCluster;
 
@@ -42,6 +49,15 @@ pub enum StartError {
     /// It is not known how to reach the cluster.
     #[error("{0} (with --simulated the service needs no cluster)")]
     Access(#[from] AccessError),
+    /// The exporters' labels make no sense.
+    #[error("invalid settings: gpu.selectors: {0}")]
+    ExporterSelector(#[from] MalformedSelector),
+    /// A URL of an exporter is none.
+    #[error("invalid settings: gpu.urls: {0}")]
+    ExporterUrl(#[from] ExporterUrlError),
+    /// Exporters cannot be asked.
+    #[error(transparent)]
+    Exporters(#[from] SetupError),
     /// The port cannot be listened on.
     #[error("cannot listen on {address}: {error}; choose another port with --port, or an address with --bind")]
     Listen {
@@ -55,6 +71,8 @@ pub enum StartError {
 /// A cluster that is connected to.
 pub struct ConnectedCluster {
     kubernetes: KubernetesCluster,
+    exporters: Arc<dyn ExporterDirectory>,
+    scraper: Scraper,
     clock: Clock,
     name: String,
 }
@@ -75,7 +93,7 @@ impl ConnectedCluster {
                 let clock = Clock::scaled_from_now(simulation.speed);
                 let simulated = SimulatedCluster::start(simulation, clock);
                 let name = format!("simulated cluster (seed {}, speed {})", simulation.seed, simulation.speed);
-                return Ok(Self::start(Clients::shared(simulated.client()), clock, name, settings));
+                return Self::simulated(&simulated, clock, name, settings);
             }
             ClusterChoice::InCluster => (ClusterAccess::InCluster, "the cluster of this pod".to_owned()),
             ClusterChoice::Kubeconfig { path, context } => {
@@ -86,14 +104,51 @@ impl ConnectedCluster {
         };
         let config = access.config().await?;
         let name = format!("{name} at {}", config.cluster_url);
-        Ok(Self::start(Clients::new(config)?, Clock::wall(), name, settings))
+        let clock = Clock::wall();
+        let scraper = Scraper::new(scrape_limits(settings), settings.gpu.prefer(), clock)?;
+        Self::start(Clients::new(config)?, scraper, clock, name, settings)
     }
 
-    /// Starts the watches of a cluster that is reached by `clients`.
-    pub fn start(clients: Clients, clock: Clock, name: String, settings: &Settings) -> Self {
-        let limits = Limits { call: settings.cluster.request_timeout(), ..Limits::default() };
-        Self { kubernetes: KubernetesCluster::start(clients, clock, limits), clock, name }
+    /// Starts the watches of a simulated cluster, whose exporters are in this process, too.
+    pub fn simulated(
+        simulated: &SimulatedCluster,
+        clock: Clock,
+        name: String,
+        settings: &Settings,
+    ) -> Result<Self, StartError> {
+        let limits = scrape_limits(settings);
+        let scraper = Scraper::over(no_exporters(), limits, settings.gpu.prefer(), clock);
+        Self::start(Clients::shared(simulated.client()), scraper, clock, name, settings)
     }
+
+    fn start(
+        clients: Clients,
+        scraper: Scraper,
+        clock: Clock,
+        name: String,
+        settings: &Settings,
+    ) -> Result<Self, StartError> {
+        let gpu = &settings.gpu;
+        let discovery = ExporterDiscovery {
+            namespace: gpu.namespace.clone(),
+            selectors: gpu.selectors.iter().map(|selector| selector.parse()).collect::<Result<_, _>>()?,
+            port_name: gpu.port_name.clone(),
+            default_port: gpu.default_port,
+            path: gpu.path.clone(),
+        };
+        let fixed = if gpu.urls.is_empty() { None } else { Some(FixedExporters::new(&gpu.urls)?) };
+        let limits = Limits { call: settings.cluster.request_timeout(), ..Limits::default() };
+        let kubernetes = KubernetesCluster::start(clients, clock, limits);
+        let exporters: Arc<dyn ExporterDirectory> = match fixed {
+            Some(fixed) => Arc::new(fixed),
+            None => kubernetes.exporters(discovery),
+        };
+        Ok(Self { kubernetes, exporters, scraper, clock, name })
+    }
+}
+
+fn scrape_limits(settings: &Settings) -> ScrapeLimits {
+    ScrapeLimits { timeout: settings.gpu.timeout(), max_answer: settings.gpu.max_answer() }
 }
 
 /// The service, listening but not yet serving.
@@ -108,7 +163,7 @@ pub struct Application {
 impl Application {
     /// Joins all parts. Must be called within an actix system.
     pub fn build(settings: &Settings, in_pod: bool, connected: ConnectedCluster) -> Result<Self, StartError> {
-        let ConnectedCluster { kubernetes, clock, name } = connected;
+        let ConnectedCluster { kubernetes, exporters, scraper, clock, name } = connected;
         let cluster = kubernetes.cluster();
         let bind = SocketAddr::new(settings.http.bind_address(in_pod)?, settings.http.port);
         let cannot_listen = |error| StartError::Listen { address: bind, error };
@@ -120,11 +175,22 @@ impl Application {
             cluster_scope_from: settings.metrics.cluster_scope_from_namespaces,
         };
         let usage = ResourceCollector::new(cluster.metrics.clone(), clock, collector).start();
+        let gpu_table = Arc::new(ArcSwap::default());
+        let gpu_collector = GpuCollectorSettings {
+            freshness: settings.gpu.freshness(),
+            max_age: settings.metrics.max_age(),
+            concurrency: settings.gpu.concurrency,
+            window: settings.gpu.collect_interval(),
+        };
+        let gpus =
+            GpuCollector::new(exporters.clone(), Arc::new(scraper), clock, gpu_collector, gpu_table.clone()).start();
         let index = cluster.index.clone();
         let brake = Arc::new(Brake::new(settings.scaling.mode()));
         let shared = Shared {
             cluster,
             usage: usage.recipient(),
+            gpus: gpus.recipient(),
+            fallback: settings.gpu.fallback(),
             clock,
             max_age: settings.metrics.max_age(),
             log_bounds: settings.decisions.bounds(),
@@ -141,6 +207,9 @@ impl Application {
             brake,
             max_age: settings.metrics.max_age(),
             index,
+            exporters,
+            gpu_table,
+            clock,
             cluster_name: name,
             on_loopback: bind.ip().is_loopback(),
             token: settings.http.token(),
@@ -194,4 +263,9 @@ fn threads(wanted: usize, spare: usize) -> usize {
         0 => available_parallelism().map_or(1, usize::from).saturating_sub(spare).max(1),
         wanted => wanted,
     }
+}
+
+fn no_exporters()
+-> tower::util::BoxCloneSyncService<::http::Request<bytes::Bytes>, ::http::Response<bytes::Bytes>, std::io::Error> {
+    tower::util::BoxCloneSyncService::new(tower::service_fn(|_| async { Err(std::io::Error::other("none")) }))
 }

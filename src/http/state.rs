@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use secrecy::SecretString;
 
 use crate::actors::brake::Brake;
+use crate::actors::collectors::gpu_table::GpuTable;
 use crate::actors::registry_handle::RegistryHandle;
-use crate::ports::WorkloadIndex;
+use crate::clock::Clock;
+use crate::ports::{ExporterDirectory, WorkloadIndex};
 
 /// What the handlers need.
 pub struct HttpState {
@@ -20,6 +23,12 @@ pub struct HttpState {
     pub max_age: Duration,
     /// Knows whether the cluster is known.
     pub index: Arc<dyn WorkloadIndex>,
+    /// Knows the exporters.
+    pub exporters: Arc<dyn ExporterDirectory>,
+    /// What the exporters showed last.
+    pub gpu_table: Arc<ArcSwap<GpuTable>>,
+    /// The cluster's time.
+    pub clock: Clock,
     /// The cluster's name for people.
     pub cluster_name: String,
     /// Whether only this machine can reach the service.

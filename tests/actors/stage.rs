@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix::Actor as _;
 use ai_storage_orchestrator::actors::autoscaler::Shared;
 use ai_storage_orchestrator::actors::brake::Brake;
+use ai_storage_orchestrator::actors::collectors::gpu::{GpuCollector, GpuCollectorSettings};
 use ai_storage_orchestrator::actors::collectors::resource::{CollectorSettings, ResourceCollector};
 use ai_storage_orchestrator::actors::messages::{CreateError, Created};
 use ai_storage_orchestrator::actors::registry::Registry;
@@ -20,6 +21,7 @@ use ai_storage_orchestrator::domain::autoscaler::{
 };
 use ai_storage_orchestrator::domain::condition::{Condition, ConditionKind};
 use ai_storage_orchestrator::domain::decision_log::LogBounds;
+use ai_storage_orchestrator::domain::gpu::Fallback;
 use ai_storage_orchestrator::domain::namespaces::NamespaceRules;
 use ai_storage_orchestrator::ports::Cluster;
 use chrono::TimeDelta;
@@ -68,10 +70,20 @@ impl Stage {
         let ports = cluster.ports();
         let settings = CollectorSettings { freshness: FRESHNESS, cluster_scope_from: CLUSTER_SCOPE_FROM };
         let collector = ResourceCollector::new(ports.metrics.clone(), clock, settings).start();
+        let settings = GpuCollectorSettings {
+            freshness: FRESHNESS,
+            max_age: Duration::from_secs(90),
+            concurrency: 4,
+            window: Duration::ZERO,
+        };
+        let exporters = cluster.exporters();
+        let gpus = GpuCollector::new(exporters.clone(), exporters, clock, settings, Arc::default()).start();
         let brake = Arc::new(Brake::new(Mode::Active));
         let shared = Shared {
             cluster: ports.clone(),
             usage: collector.recipient(),
+            gpus: gpus.recipient(),
+            fallback: Fallback::Shown,
             clock,
             max_age: Duration::from_secs(90),
             log_bounds: LogBounds { entries: 32, bytes: 64 * 1024 },

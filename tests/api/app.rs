@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use actix_web::rt::task::JoinHandle;
-use ai_storage_orchestrator::adapters::kubernetes::client::Clients;
 use ai_storage_orchestrator::app::{Application, ConnectedCluster};
 use ai_storage_orchestrator::clock::Clock;
 use ai_storage_orchestrator::settings::{Flags, Settings};
@@ -69,7 +68,7 @@ impl TestApp {
         let clock = Clock::scaled_from_now(speed);
         let cluster = SimulatedCluster::start(simulation, clock);
         prepare(&cluster);
-        let connected = ConnectedCluster::start(Clients::shared(cluster.client()), clock, "test".to_owned(), &settings);
+        let connected = ConnectedCluster::simulated(&cluster, clock, "test".to_owned(), &settings).unwrap();
         let application = Application::build(&settings, false, connected).unwrap();
         let base = format!("http://{}", application.address());
         let (stop, stopped) = oneshot::channel();

@@ -1,8 +1,8 @@
 //! From lines to devices.
 
 use super::exposition::Skipped;
-use super::values::Preference;
 use crate::domain::Timestamp;
+use crate::domain::gpu::Preference;
 use crate::ports::Device;
 
 /// Reads an exporter's answer that came at `at`. Never fails: lines that make no sense are given to `skipped`, the rest

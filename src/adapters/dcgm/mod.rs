@@ -8,4 +8,3 @@ mod values;
 
 pub use devices::read_devices;
 pub use exposition::{Fault, Skipped};
-pub use values::Preference;

@@ -10,11 +10,12 @@ use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Service, ServiceExt};
 
-use super::{Preference, Skipped, read_devices};
+use super::{Skipped, read_devices};
 use crate::adapters::AGENT;
 use crate::adapters::causes::with_sources;
 use crate::clock::Clock;
 use crate::domain::Timestamp;
+use crate::domain::gpu::Preference;
 use crate::ports::{Exporter, GpuMetrics, PortFuture, Scrape, ScrapeError};
 
 /// The longest text about a failure.
