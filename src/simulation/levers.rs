@@ -22,6 +22,9 @@ pub enum SimulationError {
     /// There is no such workload.
     #[error("there is no {0} {1}/{2}")]
     NoSuchWorkload(WorkloadKind, String, String),
+    /// No exporter runs on this machine, or none can.
+    #[error("there is no GPU exporter on a node {0}")]
+    NoExporter(String),
 }
 
 impl SimulatedCluster {
@@ -71,6 +74,17 @@ impl SimulatedCluster {
         load: LoadCurve,
     ) -> Result<(), SimulationError> {
         self.change_workload(kind, namespace, name, |world, workload| world.set_load(workload, load))
+    }
+
+    /// Changes what a workload's clients ask of its GPUs, in percent of one GPU. The curve's second 0 is now.
+    pub fn set_gpu_load(
+        &self,
+        kind: WorkloadKind,
+        namespace: &str,
+        name: &str,
+        load: LoadCurve,
+    ) -> Result<(), SimulationError> {
+        self.change_workload(kind, namespace, name, |world, workload| world.set_gpu_load(workload, load))
     }
 
     /// Changes a workload's `spec.replicas`, as somebody else's `kubectl scale` would.
@@ -227,7 +241,7 @@ impl SimulatedCluster {
     }
 
     /// Does something to the cluster at its present time.
-    fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
         let result = {
             let mut state = self.shared.lock();
             state.world.advance(self.shared.clock.now());

@@ -1,8 +1,10 @@
-//! Load curves: how much CPU a workload's clients ask of it, as a function of time.
+//! Load curves: how much a workload's clients ask of it, as a function of time.
 
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-/// What a workload's clients ask for over time, in thousandths of a core for the workload as a whole.
+/// What a workload's clients ask for over time, of the workload as a whole: CPU in thousandths of a core, or GPUs in
+/// percent of one GPU.
 ///
 /// Its ready pods share the load evenly, so scaling out lowers the use of each. Time counts in seconds from the moment
 /// the curve was set; a curve with a period begins again after it.
@@ -12,7 +14,8 @@ pub enum LoadCurve {
     /// Always the same.
     Constant {
         /// The load.
-        millicores: f64,
+        #[serde(rename = "millicores", alias = "percent")]
+        amount: f64,
     },
     /// Holds each point's value until the next point.
     Steps {
@@ -57,14 +60,14 @@ pub enum LoadCurve {
 
 impl LoadCurve {
     /// A load that never changes.
-    pub fn constant(millicores: f64) -> Self {
-        Self::Constant { millicores }
+    pub fn constant(amount: f64) -> Self {
+        Self::Constant { amount }
     }
 
     /// The load `seconds` after the curve was set; never negative.
     pub fn at(&self, seconds: f64) -> f64 {
         let load = match self {
-            Self::Constant { millicores } => *millicores,
+            Self::Constant { amount } => *amount,
             Self::Steps { points, period_seconds } => step(points, within(seconds, *period_seconds)),
             Self::Trace { points, period_seconds } => line(points, within(seconds, *period_seconds)),
             Self::Sine { mean, amplitude, period_seconds, phase_seconds } => {
@@ -88,6 +91,33 @@ impl LoadCurve {
         let width = (to - from) / f64::from(SAMPLES);
         let total: f64 = (0..SAMPLES).map(|sample| self.at(from + width * (f64::from(sample) + 0.5))).sum();
         total / f64::from(SAMPLES)
+    }
+}
+
+/// A curve and the moment since when it has been followed: its second 0.
+#[derive(Clone, Debug)]
+pub(super) struct Load {
+    curve: LoadCurve,
+    since: DateTime<Utc>,
+}
+
+impl Load {
+    pub fn new(curve: LoadCurve, since: DateTime<Utc>) -> Self {
+        Self { curve, since }
+    }
+
+    /// The load at a moment.
+    pub fn at(&self, at: DateTime<Utc>) -> f64 {
+        self.curve.at(self.seconds(at))
+    }
+
+    /// The mean load between two moments.
+    pub fn mean(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> f64 {
+        self.curve.mean(self.seconds(from), self.seconds(to))
+    }
+
+    fn seconds(&self, at: DateTime<Utc>) -> f64 {
+        (at - self.since).as_seconds_f64()
     }
 }
 

@@ -125,9 +125,7 @@ impl World {
         let shares: HashMap<_, _> = serving
             .into_iter()
             .filter_map(|(key, pods)| {
-                let workload = self.workloads.get(key)?;
-                let seconds = |at: DateTime<Utc>| (at - workload.load_since).as_seconds_f64();
-                let load = workload.load.mean(seconds(now - self.metrics.window), seconds(now));
+                let load = self.workloads.get(key)?.load.mean(now - self.metrics.window, now);
                 Some((key.clone(), load / f64::from(pods)))
             })
             .collect();
@@ -160,16 +158,16 @@ impl World {
 /// What a running pod uses when its share of the load is `share` thousandths of a core.
 fn usage(pod: &Pod, share: f64, mut random: fastrand::Rng) -> Usage {
     let settings = &pod.settings;
-    let limits = pod.template.containers.first().map(|container| container.limits).unwrap_or_default();
+    let limits = pod.template.containers.first().map(|container| &container.limits);
     let base = settings.cpu_base.millis as f64;
     let load = if pod.is_serving() { share } else { 0.0 };
     let starting = settings.cpu_starting.filter(|_| pod.ready.is_none());
-    let cpu_limit = limits.cpu.map_or(f64::INFINITY, |cpu| cpu.millis as f64);
+    let cpu_limit = limits.and_then(|limits| limits.cpu).map_or(f64::INFINITY, |cpu| cpu.millis as f64);
     let millicores = starting.map_or(base + load, |cpu| cpu.millis as f64);
     let mut noisy = |amount: f64| amount * (1.0 + settings.noise * (random.f64() * 2.0 - 1.0));
     let millicores = noisy(millicores).clamp(0.0, cpu_limit);
 
-    let memory_limit = limits.memory.map_or(f64::INFINITY, |memory| memory.bytes as f64);
+    let memory_limit = limits.and_then(|limits| limits.memory).map_or(f64::INFINITY, |memory| memory.bytes as f64);
     let served = (millicores - base).max(0.0) / 1000.0;
     // Memory is read exactly; what strays is the CPU that causes it.
     let bytes = settings.memory_base.bytes as f64 + served * settings.memory_per_core.bytes as f64;

@@ -7,10 +7,12 @@
 //!
 //! ```text
 //!   kube::Client ── SimulatedApi ──> api ────────> World ──> store     objects, versions, history
-//!                   (tower service)  routes,        │  ├───> agenda    what happens, and when
-//!                        │           reads, writes, │  ├───> controllers, scheduler
-//!                     faults         watches        │  └───> metrics   what each pod uses
-//!                                                   │
+//!                   (tower service)  routes,        │ │├───> agenda    what happens, and when
+//!                        │           reads, writes, │ │├───> controllers, scheduler
+//!                     faults         watches        │ │└───> metrics   what each pod uses
+//!                                                   │ │
+//!   HTTP client ── SimulatedExporters ──> gpus ─────│─┘      what each GPU does, and for whom
+//!                   (tower service)                 │
 //!                                    background task: lets the time pass
 //! ```
 //!
@@ -21,12 +23,14 @@
 //!
 //! What a client sees is meant to be indistinguishable from a real API server, errors included, for what it serves.
 //! Not simulated: authentication and authorisation (inject a [`Fault`] for a 403), admission, creating and deleting
-//! objects through the API, server-side apply, container failures, and nodes that come and go.
+//! objects through the API, server-side apply, container failures, nodes that come and go, DaemonSets (the GPU
+//! exporters' pods just are there), and the CPU and memory that exporters use.
 
 mod agenda;
 mod api;
 mod controllers;
 mod faults;
+mod gpus;
 mod levers;
 mod load;
 mod manifests;
@@ -51,12 +55,15 @@ use tokio::sync::Notify;
 
 pub use self::api::SimulatedApi;
 pub use self::faults::{Fault, FaultEffect, FaultId};
+pub use self::gpus::{ExporterFault, InvalidMigProfile, MigProfile, SimulatedExporters};
 pub use self::levers::SimulationError;
 pub use self::load::LoadCurve;
 pub use self::metrics::{MetricsApi, MetricsVersion};
 pub use self::quantity::{Cpu, InvalidQuantity, Memory};
 pub use self::requests::RecordedRequest;
-pub use self::settings::{DEFAULTS, NodeSettings, PodManagement, SimulationSettings, WorkloadKind, WorkloadSettings};
+pub use self::settings::{
+    DEFAULTS, MigSettings, NodeSettings, PodManagement, SimulationSettings, WorkloadKind, WorkloadSettings,
+};
 
 use self::faults::Faults;
 use self::requests::RequestLog;
@@ -135,6 +142,11 @@ impl SimulatedCluster {
     /// The service behind the client, to put a layer in between.
     pub fn service(&self) -> SimulatedApi {
         SimulatedApi::new(Arc::clone(&self.shared))
+    }
+
+    /// The GPU exporters, for an HTTP client's place: the host and the port of a request's address say which one.
+    pub fn exporter_service(&self) -> SimulatedExporters {
+        SimulatedExporters::new(Arc::clone(&self.shared))
     }
 
     /// Stops the cluster: time stands still, watches break, and connections are refused.

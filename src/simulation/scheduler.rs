@@ -1,9 +1,11 @@
 //! The scheduler: finds a machine for each pod, by what the pod requests and what is free.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::gpus::{Devices, Owner};
 use super::settings::NodeSettings;
 use super::store::ObjectKey;
 use super::template::Template;
@@ -28,53 +30,84 @@ pub(super) struct Scheduler {
 pub(super) struct Node {
     pub name: String,
     pub address: String,
-    free: Requests,
+    pub devices: Devices,
+    free: Amounts,
 }
 
-/// Amounts of everything that runs out.
+/// Amounts of everything that runs out, but for devices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Requests {
+struct Amounts {
     cpu: u64,
     memory: u64,
-    gpus: u64,
     pods: u64,
 }
 
-impl Requests {
-    fn of(template: &Template) -> Self {
-        let mut sum = Self { pods: 1, ..Self::default() };
+/// What a pod needs of a machine.
+#[derive(Debug, Default)]
+struct Requests<'a> {
+    amounts: Amounts,
+    devices: BTreeMap<&'a str, u64>,
+}
+
+impl<'a> Requests<'a> {
+    fn of(template: &'a Template) -> Self {
+        let mut sum = Self { amounts: Amounts { pods: 1, ..Amounts::default() }, ..Self::default() };
         for container in &template.containers {
-            // A limit without a request is the request, as the API server's defaults have it.
-            let (requests, limits) = (&container.requests, &container.limits);
-            sum.cpu += requests.cpu.or(limits.cpu).unwrap_or_default().millis;
-            sum.memory += requests.memory.or(limits.memory).unwrap_or_default().bytes;
-            sum.gpus += requests.gpus.or(limits.gpus).unwrap_or_default();
+            sum.amounts.cpu += container.requested_cpu().millis;
+            sum.amounts.memory += container.requested_memory().bytes;
+            for (resource, count) in container.requested_devices() {
+                let devices = sum.devices.entry(resource).or_default();
+                *devices = devices.saturating_add(count);
+            }
         }
         sum
     }
+}
 
-    /// What is lacking for `wanted`, in the scheduler's words.
-    fn lacks(&self, wanted: &Self) -> impl Iterator<Item = &'static str> {
-        [
-            (self.pods < wanted.pods, "Too many pods"),
-            (self.cpu < wanted.cpu, "Insufficient cpu"),
-            (self.memory < wanted.memory, "Insufficient memory"),
-            (self.gpus < wanted.gpus, "Insufficient nvidia.com/gpu"),
-        ]
-        .into_iter()
-        .filter_map(|(lacks, reason)| lacks.then_some(reason))
+impl Node {
+    /// What is lacking for a pod, in the scheduler's words.
+    fn lacks(&self, wanted: &Requests<'_>) -> impl Iterator<Item = Cow<'static, str>> {
+        let amounts = [
+            (self.free.pods < wanted.amounts.pods, "Too many pods"),
+            (self.free.cpu < wanted.amounts.cpu, "Insufficient cpu"),
+            (self.free.memory < wanted.amounts.memory, "Insufficient memory"),
+        ];
+        let amounts = amounts.into_iter().filter_map(|(lacks, reason)| lacks.then_some(Cow::Borrowed(reason)));
+        let devices = wanted.devices.iter().filter(|(resource, count)| self.devices.free(resource) < **count);
+        amounts.chain(devices.map(|(resource, _)| Cow::Owned(format!("Insufficient {resource}"))))
+    }
+
+    /// Takes a place and devices for a pod that fits.
+    fn take(&mut self, pod: &ObjectKey, template: &Template) {
+        let Amounts { cpu, memory, pods } = Requests::of(template).amounts;
+        self.free.cpu -= cpu;
+        self.free.memory -= memory;
+        self.free.pods -= pods;
+        for container in &template.containers {
+            let owner = Owner { pod: pod.clone(), container: container.name.clone() };
+            for (resource, count) in container.requested_devices() {
+                self.devices.hand_out(resource, count, &owner);
+            }
+        }
+    }
+
+    /// Gives back what a pod had.
+    fn give_back(&mut self, pod: &ObjectKey, template: &Template) {
+        let Requests { amounts: Amounts { cpu, memory, pods }, devices } = Requests::of(template);
+        self.free.cpu += cpu;
+        self.free.memory += memory;
+        self.free.pods += pods;
+        if !devices.is_empty() {
+            self.devices.take_back(pod);
+        }
     }
 }
 
 impl Scheduler {
     pub fn add_node(&mut self, name: String, address: String, settings: &NodeSettings) {
-        let free = Requests {
-            cpu: settings.cpu.millis,
-            memory: settings.memory.bytes,
-            gpus: settings.gpus.into(),
-            pods: settings.pods.into(),
-        };
-        self.nodes.push(Node { name, address, free });
+        let free =
+            Amounts { cpu: settings.cpu.millis, memory: settings.memory.bytes, pods: settings.pods.into() };
+        self.nodes.push(Node { name, address, devices: Devices::of(settings), free });
     }
 
     pub fn node(&self, node: usize) -> Option<&Node> {
@@ -100,41 +133,47 @@ impl Scheduler {
     /// Takes a place for a pod on the machine that has most left; or says why there is none.
     ///
     /// Machines without GPUs come first for pods that need none, so that GPUs stay free for those that do.
-    pub fn place(&mut self, template: &Template) -> Result<usize, String> {
+    pub fn place(&mut self, pod: &ObjectKey, template: &Template) -> Result<usize, String> {
         let wanted = Requests::of(template);
-        let fits = |node: &Node| node.free.lacks(&wanted).next().is_none();
+        let fits = |node: &Node| node.lacks(&wanted).next().is_none();
         let best = self.nodes.iter().enumerate().filter(|(_, node)| fits(node)).max_by_key(|(index, node)| {
-            let spares_gpus = wanted.gpus > 0 || node.free.gpus == 0;
+            let spares_gpus = !wanted.devices.is_empty() || !node.devices.any_free();
             (spares_gpus, node.free.cpu, node.free.pods, std::cmp::Reverse(*index))
         });
         let Some((index, _)) = best else { return Err(self.refusal(&wanted)) };
         if let Some(node) = self.nodes.get_mut(index) {
-            node.free.cpu -= wanted.cpu;
-            node.free.memory -= wanted.memory;
-            node.free.gpus -= wanted.gpus;
-            node.free.pods -= wanted.pods;
+            node.take(pod, template);
         }
         Ok(index)
     }
 
     /// Gives a pod's place back.
-    pub fn release(&mut self, node: usize, template: &Template) {
-        let wanted = Requests::of(template);
+    pub fn release(&mut self, node: usize, pod: &ObjectKey, template: &Template) {
         if let Some(node) = self.nodes.get_mut(node) {
-            node.free.cpu += wanted.cpu;
-            node.free.memory += wanted.memory;
-            node.free.gpus += wanted.gpus;
-            node.free.pods += wanted.pods;
+            node.give_back(pod, template);
         }
     }
 
-    fn refusal(&self, wanted: &Requests) -> String {
+    /// Takes a place for a pod that requests nothing and belongs on this machine. Tells whether there was one.
+    pub fn reserve_pod(&mut self, node: usize) -> bool {
+        let free = self.nodes.get_mut(node).map(|node| &mut node.free.pods).filter(|free| **free > 0);
+        free.map(|free| *free -= 1).is_some()
+    }
+
+    /// Gives the place of such a pod back.
+    pub fn release_pod(&mut self, node: usize) {
+        if let Some(node) = self.nodes.get_mut(node) {
+            node.free.pods += 1;
+        }
+    }
+
+    fn refusal(&self, wanted: &Requests<'_>) -> String {
         let all = self.nodes.len();
         if all == 0 {
             return "no nodes available to schedule pods".to_owned();
         }
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for reason in self.nodes.iter().flat_map(|node| node.free.lacks(wanted)) {
+        let mut counts: BTreeMap<Cow<'_, str>, usize> = BTreeMap::new();
+        for reason in self.nodes.iter().flat_map(|node| node.lacks(wanted)) {
             *counts.entry(reason).or_default() += 1;
         }
         let mut reasons: Vec<_> = counts.into_iter().map(|(reason, count)| format!("{count} {reason}")).collect();
@@ -169,7 +208,7 @@ impl World {
                 self.scheduler.wait_no_more(created, &key);
                 continue;
             };
-            match self.scheduler.place(&template) {
+            match self.scheduler.place(&key, &template) {
                 Ok(node) => {
                     self.scheduler.wait_no_more(created, &key);
                     self.pod_is_placed(&key, node);

@@ -9,6 +9,7 @@ use std::time::Duration;
 use config::{Config, File, FileFormat};
 use serde::{Deserialize, Deserializer};
 
+use super::gpus::MigProfile;
 use super::load::LoadCurve;
 use super::quantity::{Cpu, Memory};
 
@@ -27,6 +28,10 @@ pub struct SimulationSettings {
     pub age: Duration,
     /// How often the metrics server reads the usage of all pods.
     pub metrics_resolution: Duration,
+    /// Whether a DCGM exporter runs on each machine with GPUs.
+    pub gpu_exporters: bool,
+    /// How often the exporters read what the GPUs do.
+    pub gpu_collect_interval: Duration,
     /// The machines.
     pub nodes: Vec<NodeSettings>,
     /// The workloads that run from the beginning.
@@ -47,11 +52,58 @@ pub struct NodeSettings {
     /// Each one's memory.
     pub memory: Memory,
     /// Each one's GPUs.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "at_most::<1024, _>")]
     pub gpus: u32,
+    /// The GPUs' model.
+    #[serde(default = "usual_gpu_model")]
+    pub gpu_model: String,
+    /// Each GPU's memory.
+    #[serde(default = "usual_gpu_memory")]
+    pub gpu_memory: Memory,
+    /// How the GPUs are cut; they are whole when absent.
+    #[serde(default)]
+    pub mig: Option<MigSettings>,
     /// How many pods fit on each.
     #[serde(default = "usual_pods_per_node")]
     pub pods: u32,
+}
+
+/// How each GPU of a machine is cut into MIG instances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MigSettings {
+    /// The size of all instances.
+    pub profile: MigProfile,
+    /// How many instances each GPU is cut into.
+    #[serde(deserialize_with = "at_most::<7, _>")]
+    pub per_gpu: u32,
+}
+
+impl NodeSettings {
+    /// A group of one machine without GPUs.
+    pub fn new(name: impl Into<String>, cpu: Cpu, memory: Memory) -> Self {
+        Self {
+            name: name.into(),
+            count: 1,
+            cpu,
+            memory,
+            gpus: 0,
+            gpu_model: usual_gpu_model(),
+            gpu_memory: usual_gpu_memory(),
+            mig: None,
+            pods: usual_pods_per_node(),
+        }
+    }
+
+    /// How many devices each machine offers: GPUs, or the instances that they are cut into.
+    pub(super) fn devices(&self) -> u32 {
+        self.gpus.saturating_mul(self.mig.map_or(1, |mig| mig.per_gpu))
+    }
+
+    /// The profile of the MIG instances that it offers instead of GPUs, if it does.
+    pub(super) fn mig_profile(&self) -> Option<MigProfile> {
+        self.mig.map(|mig| mig.profile)
+    }
 }
 
 /// The kinds of workload that own pods.
@@ -107,9 +159,11 @@ pub struct WorkloadSettings {
     pub memory_request: Option<Memory>,
     /// The memory that no pod can exceed.
     pub memory_limit: Option<Memory>,
-    /// The GPUs (`nvidia.com/gpu`) that each pod requests.
+    /// The GPUs (`nvidia.com/gpu`) that each pod requests, or MIG instances if there is a profile.
     #[serde(default)]
     pub gpus: u32,
+    /// The profile of the MIG instances that each pod requests in place of whole GPUs.
+    pub mig: Option<MigProfile>,
 
     /// How long a pod is Pending on its node: pulling the image, creating the container.
     #[serde(rename = "start_seconds", deserialize_with = "seconds", default = "usual_start")]
@@ -135,6 +189,19 @@ pub struct WorkloadSettings {
     /// The memory that a pod uses on top for each core that its load keeps busy.
     #[serde(default)]
     pub memory_per_core: Memory,
+    /// What the clients ask of the GPUs of the workload as a whole, in percent of one GPU (or one MIG instance); its
+    /// ready pods share it, and each pod's devices share what falls to the pod.
+    #[serde(default = "idle")]
+    pub gpu_load: LoadCurve,
+    /// How busy each of a pod's GPUs is from the pod's start until it is ready, in percent: a model that is loaded.
+    #[serde(default)]
+    pub gpu_starting: f64,
+    /// The memory that a running pod uses on each of its GPUs without any load.
+    #[serde(default)]
+    pub gpu_memory_base: Memory,
+    /// The memory that it uses on top for each percent of utilisation.
+    #[serde(default)]
+    pub gpu_memory_per_percent: Memory,
     /// How far a reading strays from the truth at most, as a fraction of it.
     #[serde(default)]
     pub noise: f64,
@@ -164,6 +231,7 @@ impl WorkloadSettings {
             memory_request: Some(Memory::mebibytes(512)),
             memory_limit: None,
             gpus: 0,
+            mig: None,
             start: usual_start(),
             ready_after: usual_readiness(),
             stop: usual_stop(),
@@ -172,6 +240,10 @@ impl WorkloadSettings {
             cpu_starting: None,
             memory_base: Memory::mebibytes(128),
             memory_per_core: Memory::default(),
+            gpu_load: idle(),
+            gpu_starting: 0.0,
+            gpu_memory_base: Memory::default(),
+            gpu_memory_per_percent: Memory::default(),
             noise: 0.0,
         }
     }
@@ -189,13 +261,15 @@ impl Default for SimulationSettings {
 }
 
 impl SimulationSettings {
-    /// A cluster without machines and workloads: the ground to build a particular one on.
+    /// A cluster without machines, exporters and workloads: the ground to build a particular one on.
     pub fn empty() -> Self {
         Self {
             seed: 0,
             speed: 1.0,
             age: Duration::from_secs(3600),
             metrics_resolution: Duration::from_secs(15),
+            gpu_exporters: false,
+            gpu_collect_interval: Duration::from_secs(30),
             nodes: Vec::new(),
             workloads: Vec::new(),
         }
@@ -212,6 +286,9 @@ struct Written {
     age: Option<Duration>,
     #[serde(rename = "metrics_resolution_seconds", deserialize_with = "optional_seconds", default)]
     metrics_resolution: Option<Duration>,
+    gpu_exporters: Option<bool>,
+    #[serde(rename = "gpu_collect_interval_seconds", deserialize_with = "optional_seconds", default)]
+    gpu_collect_interval: Option<Duration>,
     nodes: Option<Vec<NodeSettings>>,
     workloads: Option<Vec<WorkloadSettings>>,
 }
@@ -223,6 +300,8 @@ impl Written {
             speed: self.speed.unwrap_or(base.speed),
             age: self.age.unwrap_or(base.age),
             metrics_resolution: self.metrics_resolution.unwrap_or(base.metrics_resolution),
+            gpu_exporters: self.gpu_exporters.unwrap_or(base.gpu_exporters),
+            gpu_collect_interval: self.gpu_collect_interval.unwrap_or(base.gpu_collect_interval),
             nodes: self.nodes.unwrap_or(base.nodes),
             workloads: self.workloads.unwrap_or(base.workloads),
         }
@@ -243,6 +322,18 @@ fn one() -> u32 {
     1
 }
 
+fn usual_gpu_model() -> String {
+    "NVIDIA A100-SXM4-80GB".to_owned()
+}
+
+fn usual_gpu_memory() -> Memory {
+    Memory::mebibytes(80 << 10)
+}
+
+fn idle() -> LoadCurve {
+    LoadCurve::constant(0.0)
+}
+
 fn usual_pods_per_node() -> u32 {
     110
 }
@@ -257,6 +348,15 @@ fn usual_readiness() -> Duration {
 
 fn usual_stop() -> Duration {
     Duration::from_secs(3)
+}
+
+/// A number that does not exceed what hardware can be like.
+fn at_most<'de, const MOST: u32, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let number = u32::deserialize(deserializer)?;
+    if number > MOST {
+        return Err(serde::de::Error::custom(format_args!("{number} is too many: there can be {MOST} at most")));
+    }
+    Ok(number)
 }
 
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
@@ -280,6 +380,7 @@ mod tests {
         let written = parse(DEFAULTS).unwrap();
         assert!(written.seed.is_some() && written.speed.is_some());
         assert!(written.age.is_some() && written.metrics_resolution.is_some());
+        assert!(written.gpu_exporters == Some(true) && written.gpu_collect_interval.is_some());
         assert!(written.nodes.is_some_and(|nodes| !nodes.is_empty()));
         assert!(written.workloads.is_some_and(|workloads| !workloads.is_empty()));
     }
@@ -296,6 +397,15 @@ mod tests {
             ("sed = 7", "sed"),
             ("age_seconds = -1", "negative"),
             ("[[nodes]]\nname = \"n\"\ncpu = \"much\"\nmemory = \"1Gi\"", "much"),
+            ("[[nodes]]\nname = \"n\"\ncpu = 1\nmemory = \"1Gi\"\ngpus = 5000", "1024 at most"),
+            (
+                "[[nodes]]\nname = \"n\"\ncpu = 1\nmemory = \"1Gi\"\nmig = { profile = \"1g\", per_gpu = 7 }",
+                "no MIG profile",
+            ),
+            (
+                "[[nodes]]\nname = \"n\"\ncpu = 1\nmemory = \"1Gi\"\nmig = { profile = \"1g.10gb\", per_gpu = 8 }",
+                "7 at most",
+            ),
             ("[[workloads]]\nkind = \"Job\"\nnamespace = \"a\"\nname = \"b\"", "Job"),
         ] {
             let error = read(text).unwrap_err().to_string();

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::quantity::{Cpu, Memory};
 use super::random;
 
-/// The resource name of NVIDIA's GPUs.
-pub(super) const GPU: &str = "nvidia.com/gpu";
+/// How the names of NVIDIA's resources begin: whole GPUs and MIG instances.
+const DEVICE_PREFIX: &str = "nvidia.com/";
 
 pub(super) type Labels = BTreeMap<String, String>;
 
@@ -34,11 +34,30 @@ pub(super) struct Container {
 }
 
 /// Amounts of the resources that count when a pod is placed; absent ones are unknown, not zero.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Amounts {
     pub cpu: Option<Cpu>,
     pub memory: Option<Memory>,
-    pub gpus: Option<u64>,
+    /// How many devices of each of NVIDIA's resources.
+    pub devices: BTreeMap<String, u64>,
+}
+
+impl Container {
+    /// The CPU that it requests. A limit without a request is the request, as the API server's defaults have it.
+    pub fn requested_cpu(&self) -> Cpu {
+        self.requests.cpu.or(self.limits.cpu).unwrap_or_default()
+    }
+
+    /// The memory that it requests, by the same rule.
+    pub fn requested_memory(&self) -> Memory {
+        self.requests.memory.or(self.limits.memory).unwrap_or_default()
+    }
+
+    /// The devices that it requests, by the same rule.
+    pub fn requested_devices(&self) -> impl Iterator<Item = (&str, u64)> {
+        let only_limited = self.limits.devices.iter().filter(|(name, _)| !self.requests.devices.contains_key(*name));
+        self.requests.devices.iter().chain(only_limited).map(|(name, count)| (name.as_str(), *count))
+    }
 }
 
 impl Template {
@@ -67,10 +86,12 @@ fn container(value: &Value) -> Container {
 
 fn amounts(value: &Value) -> Amounts {
     let quantity = |name: &str| value.get(name).map(text);
+    let amounts = value.as_object().into_iter().flatten();
+    let devices = amounts.filter(|(name, _)| name.starts_with(DEVICE_PREFIX));
     Amounts {
         cpu: quantity("cpu").and_then(|text| text.parse().ok()),
         memory: quantity("memory").and_then(|text| text.parse().ok()),
-        gpus: quantity(GPU).and_then(|text| text.parse().ok()),
+        devices: devices.filter_map(|(name, count)| Some((name.clone(), text(count).parse().ok()?))).collect(),
     }
 }
 

@@ -11,6 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::agenda::Agenda;
 use super::controllers::{Birth, Deployment, Pod, ReplicaSet, StatefulSet, Workload, WorkloadRef};
+use super::gpus::Gpus;
 use super::manifests;
 use super::metrics::MetricsServer;
 use super::random::Seed;
@@ -43,6 +44,8 @@ pub(super) enum Event {
     PodEnds(ObjectKey, String),
     /// The metrics server reads the usage of all pods.
     Scrape,
+    /// The exporters read what the GPUs do.
+    CollectGpus,
 }
 
 /// Everything there is.
@@ -62,6 +65,7 @@ pub(super) struct World {
     pub pods_made: u64,
     pub scheduler: Scheduler,
     pub metrics: MetricsServer,
+    pub gpus: Gpus,
 }
 
 impl World {
@@ -81,6 +85,7 @@ impl World {
             pods_made: 0,
             scheduler: Scheduler::default(),
             metrics: MetricsServer::new(settings.metrics_resolution),
+            gpus: Gpus::new(settings),
         };
         let born = now - span(settings.age);
         for namespace in ["default", "kube-node-lease", "kube-public", "kube-system"] {
@@ -98,6 +103,7 @@ impl World {
             }
         }
         world.start_scraping();
+        world.start_collecting();
         world
     }
 
@@ -143,12 +149,13 @@ impl World {
         for group in &settings.nodes {
             for number in 1..=group.count {
                 let name = format!("{}-{number}", group.name);
-                let place = self.scheduler.nodes().len() + 1;
-                let address = format!("10.0.{}.{}", place >> 8 & 0xff, place & 0xff);
+                let place = self.scheduler.nodes().len();
+                let address = format!("10.0.{}.{}", place + 1 >> 8 & 0xff, place + 1 & 0xff);
                 let key = ObjectKey::new("", &name);
                 let value = manifests::node(&name, &address, &self.new_uid("Node", &key), group, created);
                 self.store.put(Resource::Node, key, value, self.now);
                 self.scheduler.add_node(name, address, group);
+                self.add_gpu_machine(place, group, created);
             }
         }
     }
@@ -164,6 +171,7 @@ impl World {
             Event::PodIsReady(pod, uid) => self.pod_is_ready(&pod, &uid),
             Event::PodEnds(pod, uid) => self.pod_ends(&pod, &uid),
             Event::Scrape => self.scrape(),
+            Event::CollectGpus => self.collect_gpus(),
         }
     }
 }

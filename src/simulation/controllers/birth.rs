@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::{Counts, Deployment, Holds, ReplicaSet, StatefulSet, Workload, WorkloadRef};
-use crate::simulation::load::LoadCurve;
+use crate::simulation::load::{Load, LoadCurve};
 use crate::simulation::manifests;
 use crate::simulation::resource::Resource;
 use crate::simulation::settings::{WorkloadKind, WorkloadSettings};
@@ -39,9 +39,9 @@ impl World {
         self.ensure_namespace(&settings.namespace, created);
         let settings = Arc::new(settings);
         // A cluster's own workloads follow their curves from its start, not from the hour before.
-        let load_since = self.now;
-        let load = settings.load.clone();
-        self.workloads.insert(workload.clone(), Workload { settings: settings.clone(), load, load_since });
+        let load = Load::new(settings.load.clone(), self.now);
+        let gpu_load = Load::new(settings.gpu_load.clone(), self.now);
+        self.workloads.insert(workload.clone(), Workload { settings: settings.clone(), load, gpu_load });
         let born = match birth {
             Birth::Now => None,
             Birth::Past(born) => Some(born),
@@ -88,10 +88,15 @@ impl World {
 
     /// Changes what a workload's clients ask of it, from now on. Tells whether there is such a workload.
     pub(in crate::simulation) fn set_load(&mut self, workload: &WorkloadRef, load: LoadCurve) -> bool {
-        let now = self.now;
         let Some(workload) = self.workloads.get_mut(workload) else { return false };
-        workload.load = load;
-        workload.load_since = now;
+        workload.load = Load::new(load, self.now);
+        true
+    }
+
+    /// Changes what a workload's clients ask of its GPUs, from now on. Tells whether there is such a workload.
+    pub(in crate::simulation) fn set_gpu_load(&mut self, workload: &WorkloadRef, load: LoadCurve) -> bool {
+        let Some(workload) = self.workloads.get_mut(workload) else { return false };
+        workload.gpu_load = Load::new(load, self.now);
         true
     }
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::load::LoadCurve;
+use super::load::Load;
 use super::resource::Resource;
 use super::settings::{WorkloadKind, WorkloadSettings};
 use super::store::ObjectKey;
@@ -24,6 +24,7 @@ use super::template::{Labels, Template};
 use super::world::World;
 
 pub(super) use birth::Birth;
+pub(super) use pods::pod_ip;
 
 /// Names a workload, or a ReplicaSet that a Deployment owns.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,9 +53,10 @@ impl WorkloadKind {
 #[derive(Debug)]
 pub(super) struct Workload {
     pub settings: Arc<WorkloadSettings>,
-    pub load: LoadCurve,
-    /// When the load curve was set: its second 0.
-    pub load_since: DateTime<Utc>,
+    /// What its clients ask of its CPU.
+    pub load: Load,
+    /// What they ask of its GPUs.
+    pub gpu_load: Load,
 }
 
 /// How many pods there are, without those that are ending.

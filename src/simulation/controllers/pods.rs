@@ -43,7 +43,7 @@ impl World {
     pub(super) fn create_running_pod(&mut self, new: NewPod, born: DateTime<Utc>) -> ObjectKey {
         let mut pod = self.new_pod(new, born);
         let key = pod.key.clone();
-        if let Ok(node) = self.scheduler.place(&pod.template) {
+        if let Ok(node) = self.scheduler.place(&key, &pod.template) {
             let started = born + span(pod.settings.start);
             pod.node = Some(node);
             pod.scheduled = Some(born);
@@ -128,7 +128,7 @@ impl World {
         let Some(pod) = self.pods.remove(key) else { return };
         self.store.delete(Resource::Pod, key, self.now);
         if let Some(node) = pod.node {
-            self.scheduler.release(node, &pod.template);
+            self.scheduler.release(node, key, &pod.template);
             if self.scheduler.anyone_waiting() {
                 self.plan_scheduling();
             }
@@ -149,8 +149,7 @@ impl World {
     }
 
     fn new_pod(&mut self, new: NewPod, created: DateTime<Utc>) -> Pod {
-        self.pods_made += 1;
-        let address = self.pods_made;
+        let number = self.next_pod_number();
         Pod {
             uid: self.seed.uid(&[&new.owner_uid, "pod"], new.number),
             key: ObjectKey::new(&new.owner.key.namespace, new.name),
@@ -161,7 +160,7 @@ impl World {
             template: new.template,
             labels: new.labels,
             ordinal: new.ordinal,
-            ip: format!("10.{}.{}.{}", 128 + (address >> 16 & 0x7f), address >> 8 & 0xff, address & 0xff),
+            ip: pod_ip(number),
             node: None,
             created,
             scheduled: None,
@@ -173,12 +172,23 @@ impl World {
         }
     }
 
+    /// Counts the pods of the whole cluster, so that each gets an address of its own.
+    pub(in crate::simulation) fn next_pod_number(&mut self) -> u64 {
+        self.pods_made += 1;
+        self.pods_made
+    }
+
     fn store_pod(&mut self, key: &ObjectKey) {
         let Some(pod) = self.pods.get(key) else { return };
         let node = pod.node.and_then(|node| self.scheduler.node(node));
         let value = manifests::pod(pod, node.map(|node| (node.name.as_str(), node.address.as_str())));
         self.store.put(Resource::Pod, key.clone(), value, self.now);
     }
+}
+
+/// The address of the pod that was made as the so manieth.
+pub(in crate::simulation) fn pod_ip(number: u64) -> String {
+    format!("10.{}.{}.{}", 128 + (number >> 16 & 0x7f), number >> 8 & 0xff, number & 0xff)
 }
 
 /// A span, give or take a fifth: no two pods start equally fast.

@@ -1,9 +1,11 @@
 //! The objects in Kubernetes' JSON form, as the API server shows them: defaults filled in, without `apiVersion` and
 //! `kind`, which are added where an object is served.
 
+mod exporter;
 mod pod;
 mod workload;
 
+pub(super) use exporter::exporter_pod;
 pub(super) use pod::pod;
 pub(super) use workload::{
     REVISION, deployment, deployment_status, pod_template, replica_set, replica_set_status, stateful_set,
@@ -13,9 +15,9 @@ pub(super) use workload::{
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
+use super::gpus;
 use super::settings::NodeSettings;
 use super::store::ObjectKey;
-use super::template::GPU;
 
 /// Makes an object that scales a workload: of which name, for which kind and name, with which uid, and when.
 pub(super) type ScalerManifest = fn(&ObjectKey, &str, &str, &str, DateTime<Utc>) -> Value;
@@ -53,7 +55,7 @@ pub(super) fn node(name: &str, address: &str, uid: &str, settings: &NodeSettings
     });
     if settings.gpus > 0 {
         labels["nvidia.com/gpu"] = json!("present");
-        capacity[GPU] = json!(settings.gpus.to_string());
+        capacity[gpus::resource(settings.mig_profile())] = json!(settings.devices().to_string());
     }
     json!({
         "metadata": { "name": name, "uid": uid, "creationTimestamp": timestamp(created), "labels": labels },

@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 
 use super::{metadata, timestamp};
 use crate::simulation::controllers::{Counts, Deployment, ReplicaSet, StatefulSet};
+use crate::simulation::gpus;
 use crate::simulation::quantity::{Cpu, Memory};
 use crate::simulation::settings::{PodManagement, WorkloadSettings};
 use crate::simulation::store::ObjectKey;
-use crate::simulation::template::{GPU, Template};
+use crate::simulation::template::Template;
 
 /// The annotation with the number of a Deployment's template.
 pub(crate) const REVISION: &str = "deployment.kubernetes.io/revision";
@@ -24,7 +25,7 @@ pub(crate) fn pod_template(settings: &WorkloadSettings) -> Value {
             amounts.insert("memory".to_owned(), memory.to_string().into());
         }
         if settings.gpus > 0 {
-            amounts.insert(GPU.to_owned(), settings.gpus.to_string().into());
+            amounts.insert(gpus::resource(settings.mig), settings.gpus.to_string().into());
         }
         amounts
     };
