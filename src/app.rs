@@ -117,7 +117,7 @@ impl ConnectedCluster {
         settings: &Settings,
     ) -> Result<Self, StartError> {
         let limits = scrape_limits(settings);
-        let scraper = Scraper::over(no_exporters(), limits, settings.gpu.prefer(), clock);
+        let scraper = Scraper::over(simulated.exporter_service(), limits, settings.gpu.prefer(), clock);
         Self::start(Clients::shared(simulated.client()), scraper, clock, name, settings)
     }
 
@@ -263,9 +263,4 @@ fn threads(wanted: usize, spare: usize) -> usize {
         0 => available_parallelism().map_or(1, usize::from).saturating_sub(spare).max(1),
         wanted => wanted,
     }
-}
-
-fn no_exporters()
--> tower::util::BoxCloneSyncService<::http::Request<bytes::Bytes>, ::http::Response<bytes::Bytes>, std::io::Error> {
-    tower::util::BoxCloneSyncService::new(tower::service_fn(|_| async { Err(std::io::Error::other("none")) }))
 }

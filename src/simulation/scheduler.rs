@@ -105,8 +105,7 @@ impl Node {
 
 impl Scheduler {
     pub fn add_node(&mut self, name: String, address: String, settings: &NodeSettings) {
-        let free =
-            Amounts { cpu: settings.cpu.millis, memory: settings.memory.bytes, pods: settings.pods.into() };
+        let free = Amounts { cpu: settings.cpu.millis, memory: settings.memory.bytes, pods: settings.pods.into() };
         self.nodes.push(Node { name, address, devices: Devices::of(settings), free });
     }
 

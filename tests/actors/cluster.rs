@@ -14,8 +14,9 @@ use ai_storage_orchestrator::domain::observation::{
 };
 use ai_storage_orchestrator::domain::quantity::Amount;
 use ai_storage_orchestrator::ports::{
-    Cluster, ClusterError, PodSelection, PortFuture, ResolveError, ResolvedWorkload, ResourceMetrics, Scale, Scope,
-    UsageTable, WorkloadIndex, WorkloadResolver, WorkloadScaler, WorkloadView,
+    Cluster, ClusterError, Exporter, ExporterDirectory, GpuMetrics, PodSelection, PortFuture, ResolveError,
+    ResolvedWorkload, ResourceMetrics, Scale, Scope, Scrape, ScrapeError, UsageTable, WorkloadIndex, WorkloadResolver,
+    WorkloadScaler, WorkloadView,
 };
 use chrono::TimeDelta;
 use tokio::sync::{Semaphore, watch};
@@ -300,6 +301,26 @@ impl WorkloadResolver for FakeCluster {
             }
         })
     }
+}
+
+/// A cluster without GPUs.
+struct NoExporters;
+
+impl ExporterDirectory for NoExporters {
+    fn exporters(&self) -> Result<Vec<Exporter>, String> {
+        Err("there are no exporters".to_owned())
+    }
+}
+
+impl GpuMetrics for NoExporters {
+    fn scrape(&self, _: &Exporter) -> PortFuture<Result<Scrape, ScrapeError>> {
+        panic!("there is nothing to read")
+    }
+}
+
+/// What a collector for GPUs reads, which is nothing.
+pub fn no_exporters() -> (Arc<dyn ExporterDirectory>, Arc<dyn GpuMetrics>) {
+    (Arc::new(NoExporters), Arc::new(NoExporters))
 }
 
 impl WorkloadIndex for FakeCluster {

@@ -28,7 +28,7 @@ use chrono::TimeDelta;
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
 use tokio::time::timeout;
 
-use super::cluster::{Answer, FakeCluster, Gate, Op, deployment};
+use super::cluster::{Answer, FakeCluster, Gate, Op, deployment, no_exporters};
 
 /// A result of the collector serves everyone for this long: less than half an interval, so that a lone autoscaler
 /// finds a new one at each evaluation.
@@ -76,8 +76,8 @@ impl Stage {
             concurrency: 4,
             window: Duration::ZERO,
         };
-        let exporters = cluster.exporters();
-        let gpus = GpuCollector::new(exporters.clone(), exporters, clock, settings, Arc::default()).start();
+        let (exporters, source) = no_exporters();
+        let gpus = GpuCollector::new(exporters, source, clock, settings, Arc::default()).start();
         let brake = Arc::new(Brake::new(Mode::Active));
         let shared = Shared {
             cluster: ports.clone(),

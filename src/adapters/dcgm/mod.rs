@@ -3,6 +3,8 @@
 mod devices;
 mod exposition;
 pub mod fixed;
+mod labels;
+mod readings;
 pub mod scraper;
 mod values;
 

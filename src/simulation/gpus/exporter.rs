@@ -57,7 +57,12 @@ pub(super) enum Answer {
 
 impl World {
     /// Puts an exporter on a new machine, if it has GPUs and the cluster has exporters.
-    pub(in crate::simulation) fn add_gpu_machine(&mut self, node: usize, settings: &NodeSettings, created: DateTime<Utc>) {
+    pub(in crate::simulation) fn add_gpu_machine(
+        &mut self,
+        node: usize,
+        settings: &NodeSettings,
+        created: DateTime<Utc>,
+    ) {
         let Some(machine) = self.scheduler.node(node).filter(|_| self.gpus.exported && settings.gpus > 0) else {
             return;
         };

@@ -49,7 +49,8 @@ impl FromStr for MigProfile {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parts = text.strip_suffix("gb").and_then(|text| text.split_once("g."));
-        let profile = parts.and_then(|(slices, gigabytes)| Some(Self { slices: number(slices)?, gigabytes: number(gigabytes)? }));
+        let profile =
+            parts.and_then(|(slices, gigabytes)| Some(Self { slices: number(slices)?, gigabytes: number(gigabytes)? }));
         profile.filter(|profile| profile.slices <= SLICES).ok_or_else(|| InvalidMigProfile(text.to_owned()))
     }
 }

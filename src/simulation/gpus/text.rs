@@ -88,11 +88,7 @@ const FAMILIES: [Family; 11] = [
 ];
 
 /// The text for a machine's devices. Those of pods that run bear the pod's name.
-pub(super) fn exposition(
-    machine: &GpuMachine,
-    devices: &[Device],
-    is_running: impl Fn(&ObjectKey) -> bool,
-) -> String {
+pub(super) fn exposition(machine: &GpuMachine, devices: &[Device], is_running: impl Fn(&ObjectKey) -> bool) -> String {
     let rows = rows(machine, devices, is_running);
     let mut text = String::new();
     for family in &FAMILIES {

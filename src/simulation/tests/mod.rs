@@ -22,12 +22,9 @@ use super::*;
 /// A machine that is never full.
 fn large_node() -> NodeSettings {
     NodeSettings {
-        name: "node".to_owned(),
-        count: 1,
-        cpu: Cpu::millis(1_000_000),
-        memory: Memory::mebibytes(10_000_000),
         gpus: 1000,
         pods: 10_000,
+        ..NodeSettings::new("node", Cpu::millis(1_000_000), Memory::mebibytes(10_000_000))
     }
 }
 
