@@ -428,7 +428,8 @@ mod tests {
                 ("Deployment", "ml-workloads", "ai-training-job", 1),
                 ("Deployment", "production", "web-frontend", 0),
                 ("Deployment", "ml", "ai-inference", 1),
-                ("StatefulSet", "research", "model-training", 1),
+                ("Deployment", "ml", "mig-inference", 1),
+                ("StatefulSet", "research", "model-training", 2),
             ]
         );
     }

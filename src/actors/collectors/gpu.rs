@@ -220,3 +220,6 @@ impl Handler<GetGpus> for GpuCollector {
         Box::pin(async move { answered.await.unwrap_or_else(|_| published.load_full()) })
     }
 }
+
+#[cfg(test)]
+mod tests;

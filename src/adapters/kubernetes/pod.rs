@@ -119,7 +119,7 @@ mod tests {
         };
         let expected = Pod {
             name: "web-1".to_owned(),
-            node: None,
+            node: Some("node-7".into()),
             phase: PodPhase::Running,
             terminating: true,
             readiness: Some(Readiness {

@@ -151,7 +151,10 @@ fn beside_an_unknown_metric_the_others_may_not_scale_down() {
     assert_eq!((decision.outcome, decision.reason), (Outcome::Held, Reason::FailedGetGpuMetric));
     assert_eq!((decision.recommended, decision.desired), (None, 3));
     assert_eq!(reason(&decision, ConditionKind::ScalingActive), (false, Reason::FailedGetGpuMetric));
-    assert_eq!(decision.condition(ConditionKind::ScalingActive).message, "gpu is unknown: no exporter");
+    assert_eq!(
+        decision.condition(ConditionKind::ScalingActive).message,
+        "gpu is unknown: none of the pods requests a GPU"
+    );
     assert_eq!(remembered(&decision), NOTHING, "no recommendation is no record");
     rules.compatibility = Compatibility::Hpa;
     let decision = decide_once(&rules, observe(3, pods(3, 40, 50, at(0))));

@@ -13,12 +13,13 @@ mod autoscaling;
 mod decisions;
 mod mode;
 mod service;
+mod sources;
 
 /// Every path of the service.
 pub fn configure(config: &mut web::ServiceConfig) {
     // The decisions before the autoscalers: the first match wins, and `evaluate` would be an id.
     let api = web::scope("/api/v1").configure(decisions::configure).configure(autoscaling::configure);
-    config.configure(service::configure).service(api.configure(mode::configure));
+    config.configure(service::configure).service(api.configure(mode::configure).configure(sources::configure));
 }
 
 /// What is at no path.

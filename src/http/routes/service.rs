@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{get, only};
 use crate::http::error::ApiError;
 use crate::http::state::HttpState;
-use crate::http::wire::shown_mode;
+use crate::http::wire::{GpuSummaryBody, shown_mode};
 
 pub fn configure(config: &mut ServiceConfig) {
     config
@@ -28,6 +28,7 @@ async fn index(state: Data<HttpState>) -> Json<Value> {
             "/api/v1/autoscaling/metrics",
             "/api/v1/autoscaling/evaluate",
             "/api/v1/mode",
+            "/api/v1/sources",
             "/health",
             "/healthz",
             "/readyz",
@@ -69,5 +70,10 @@ async fn readyz(state: Data<HttpState>) -> Result<Json<Value>, ApiError> {
     if let Some(fault) = state.index.fault() {
         return Err(ApiError::not_ready(fault));
     }
-    Ok(Json(with_mode(json!({ "status": "ready", "cluster": state.cluster_name }), &state)))
+    let gpu = GpuSummaryBody::new(&state.exporters.exporters(), &state.gpu_table.load(), state.clock.now());
+    let mut ready = json!({ "status": "ready", "cluster": state.cluster_name, "gpu": gpu });
+    if let Some(fault) = state.index.capacity_fault() {
+        ready["capacity"] = json!({ "error": fault });
+    }
+    Ok(Json(with_mode(ready, &state)))
 }

@@ -11,6 +11,7 @@ mod metric;
 mod mode;
 mod patch;
 mod scalar;
+mod sources;
 mod spec;
 
 pub use aggregate::AggregateBody;
@@ -20,4 +21,5 @@ pub use decisions::{DecisionFilter, DecisionsBody};
 pub use evaluate::{EvaluateError, EvaluateRequest};
 pub use mode::{ModeBody, ModeRequest, shown_mode};
 pub use patch::{MergePatch, PatchError, patched_rules};
+pub use sources::{GpuSummaryBody, SourcesBody};
 pub use spec::CreateRequest;

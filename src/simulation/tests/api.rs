@@ -26,8 +26,9 @@ async fn the_default_cluster_holds_the_guides_workloads_all_ready_and_an_hour_ol
     }
     let training = Api::<StatefulSet>::namespaced(client.clone(), "research").get("model-training").await.unwrap();
     assert_eq!(training.status.unwrap().ready_replicas, Some(2));
-    let pods = pods(&cluster).await;
-    assert_eq!(pods.len(), 10);
+    let (exporters, pods): (Vec<_>, Vec<_>) =
+        pods(&cluster).await.into_iter().partition(|pod| pod.metadata.namespace.as_deref() == Some("gpu-monitoring"));
+    assert_eq!((pods.len(), exporters.len()), (12, 4));
     for pod in &pods {
         assert!(is_ready(pod));
         let started = pod.status.as_ref().unwrap().start_time.as_ref().unwrap().0;
@@ -40,7 +41,7 @@ async fn the_default_cluster_holds_the_guides_workloads_all_ready_and_an_hour_ol
         resources.requests.as_ref().unwrap().contains_key("nvidia.com/gpu")
     });
     assert_eq!(gpus.count(), 8);
-    assert_eq!(Api::<Node>::all(client).list(&ListParams::default()).await.unwrap().items.len(), 5);
+    assert_eq!(Api::<Node>::all(client).list(&ListParams::default()).await.unwrap().items.len(), 6);
 }
 
 #[tokio::test(start_paused = true)]

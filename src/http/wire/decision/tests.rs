@@ -40,7 +40,7 @@ fn a_what_if_has_no_place_in_time() {
     assert_eq!((&body["current_replicas"], &body["desired_replicas"]), (&json!(2), &json!(3)));
     assert_eq!((&body["recommended_replicas"], &body["outcome"]), (&json!(3), &json!("scale_up")));
     let names: Vec<_> = body["metrics"].as_array().unwrap().iter().map(|metric| metric["name"].as_str()).collect();
-    assert_eq!(names, [Some("cpu"), Some("memory"), Some("gpu")]);
+    assert_eq!(names, [Some("cpu"), Some("memory"), Some("gpu"), Some("gpu_memory")]);
     assert_eq!(
         body["metrics"][0],
         json!({
@@ -112,7 +112,9 @@ fn each_pod_has_its_standing_and_its_readings() {
     assert_eq!(pods[0]["gpu"], json!({"state": "measured", "why": null, "usage": "1225m", "request": "2"}));
     assert_eq!((&pods[0]["usage_age_seconds"], &pods[0]["window_seconds"]), (&json!(0), &json!(15)));
     let device = json!({
-        "device": "0", "utilization_percent": 82.5, "memory_used_mib": 512, "memory_total_mib": null, "age_seconds": 5,
+        "device": "0", "uuid": null, "mig_instance": null, "mig_profile": null, "model": null, "container": null,
+        "utilization_percent": 82.5, "memory_used_mib": 512, "memory_total_mib": null, "shared": false, "reason": null,
+        "age_seconds": 5,
     });
     assert_eq!(pods[0]["devices"][0], device);
     let missing = json!({"state": "missing", "why": "stale reading", "usage": "400m", "request": "1"});

@@ -1,0 +1,163 @@
+//! Where the service's knowledge comes from, and what is wrong with it.
+
+use serde::Serialize;
+use serde_json::Number;
+
+use super::device::DeviceBody;
+use super::scalar::{age, rfc3339_millis, seconds};
+use crate::actors::collectors::gpu_table::{ExporterReport, GpuTable};
+use crate::domain::Timestamp;
+use crate::ports::Exporter;
+
+/// The answer to `GET /sources`.
+#[derive(Debug, Serialize)]
+pub struct SourcesBody {
+    cluster: SourceBody,
+    capacity: SourceBody,
+    gpu: GpuSourceBody,
+}
+
+/// A source that is either read or not.
+#[derive(Debug, Serialize)]
+struct SourceBody {
+    state: &'static str,
+    error: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct GpuSourceBody {
+    state: &'static str,
+    /// Why there is no exporter.
+    error: Option<String>,
+    exporters: Vec<ExporterBody>,
+}
+
+/// One exporter. What does not apply is null.
+#[derive(Debug, Serialize)]
+struct ExporterBody {
+    name: String,
+    node: Option<String>,
+    url: String,
+    state: &'static str,
+    error: Option<String>,
+    failing_since: Option<String>,
+    last_success: Option<String>,
+    age_seconds: Option<Number>,
+    took_seconds: Option<Number>,
+    answer_bytes: Option<usize>,
+    skipped_lines: Option<usize>,
+    first_skipped_line: Option<String>,
+    devices_seen: Option<usize>,
+    devices: Vec<DeviceBody>,
+}
+
+impl SourcesBody {
+    /// What is known at `now`: of the cluster, of the room on its nodes, and of the exporters that `listed` names.
+    pub fn new(
+        cluster_fault: Option<String>,
+        capacity_fault: Option<String>,
+        listed: &Result<Vec<Exporter>, String>,
+        table: &GpuTable,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            cluster: cluster_fault.into(),
+            capacity: capacity_fault.into(),
+            gpu: GpuSourceBody::new(listed, table, now),
+        }
+    }
+}
+
+impl From<Option<String>> for SourceBody {
+    fn from(error: Option<String>) -> Self {
+        Self { state: if error.is_none() { "ok" } else { "failing" }, error }
+    }
+}
+
+impl GpuSourceBody {
+    fn new(listed: &Result<Vec<Exporter>, String>, table: &GpuTable, now: Timestamp) -> Self {
+        let reports = table.reports();
+        let is_read = |exporter: &Exporter| reports.iter().any(|report| report.exporter == *exporter);
+        let unread = listed.iter().flatten().filter(|exporter| !is_read(exporter)).map(ExporterBody::unread);
+        let mut exporters: Vec<_> = reports.iter().map(|report| ExporterBody::new(report, now)).chain(unread).collect();
+        exporters.sort_by(|one, other| one.name.cmp(&other.name));
+        let failing = exporters.iter().filter(|exporter| exporter.state == "failing").count();
+        let state = match (listed, failing) {
+            (Err(_), _) => "failing",
+            (Ok(_), _) if reports.is_empty() => "idle",
+            (Ok(_), 0) => "ok",
+            (Ok(_), failing) if failing == exporters.len() => "failing",
+            (Ok(_), _) => "degraded",
+        };
+        Self { state, error: listed.as_ref().err().cloned(), exporters }
+    }
+}
+
+impl ExporterBody {
+    /// One that nobody has asked for yet: nothing is read while no autoscaler has a target for GPUs.
+    fn unread(exporter: &Exporter) -> Self {
+        Self {
+            name: exporter.name.clone(),
+            node: exporter.node.as_deref().map(str::to_owned),
+            url: exporter.url.clone(),
+            state: "unread",
+            error: None,
+            failing_since: None,
+            last_success: None,
+            age_seconds: None,
+            took_seconds: None,
+            answer_bytes: None,
+            skipped_lines: None,
+            first_skipped_line: None,
+            devices_seen: None,
+            devices: Vec::new(),
+        }
+    }
+
+    fn new(report: &ExporterReport, now: Timestamp) -> Self {
+        let reading = report.reading.as_deref();
+        let scrape = reading.map(|reading| &reading.scrape);
+        Self {
+            state: if report.fault.is_some() { "failing" } else { "ok" },
+            error: report.fault.as_ref().map(|fault| fault.error.to_string()),
+            failing_since: report.fault.as_ref().map(|fault| rfc3339_millis(fault.since)),
+            last_success: reading.map(|reading| rfc3339_millis(reading.at)),
+            age_seconds: reading.map(|reading| age(now, reading.at)),
+            took_seconds: reading.map(|reading| seconds(reading.took)),
+            answer_bytes: scrape.map(|scrape| scrape.bytes),
+            skipped_lines: scrape.map(|scrape| scrape.skipped_lines),
+            first_skipped_line: scrape.and_then(|scrape| scrape.first_skipped.clone()),
+            devices_seen: scrape.map(|scrape| scrape.devices.len()),
+            devices: scrape.into_iter().flat_map(|scrape| &scrape.devices).map(DeviceBody::new).collect(),
+            ..Self::unread(&report.exporter)
+        }
+    }
+}
+
+/// The exporters in a few words, for `/readyz`.
+#[derive(Debug, Serialize)]
+pub struct GpuSummaryBody {
+    state: &'static str,
+    exporters: usize,
+    failing_exporters: usize,
+    devices: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+impl GpuSummaryBody {
+    /// What is known at `now`.
+    pub fn new(listed: &Result<Vec<Exporter>, String>, table: &GpuTable, now: Timestamp) -> Self {
+        let GpuSourceBody { state, error, exporters } = GpuSourceBody::new(listed, table, now);
+        let failing = exporters.iter().filter(|exporter| exporter.state == "failing");
+        let first_error =
+            failing.clone().find_map(|exporter| Some(format!("{}: {}", exporter.name, exporter.error.as_ref()?)));
+        Self {
+            state,
+            exporters: exporters.len(),
+            failing_exporters: failing.count(),
+            devices: exporters.iter().filter_map(|exporter| exporter.devices_seen).sum(),
+            error: error.or(first_error),
+        }
+    }
+}
