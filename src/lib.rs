@@ -17,6 +17,7 @@ pub mod adapters;
 pub mod app;
 pub mod clock;
 pub mod domain;
+pub mod gpu_readings;
 pub mod http;
 pub mod ports;
 pub mod settings;

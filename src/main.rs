@@ -1,10 +1,14 @@
 //! The binary: TLS provider, logger, command line, exit code. Everything else is in the library.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::time::Duration;
 
+use ai_storage_orchestrator::adapters::dcgm::scraper::{ScrapeLimits, Scraper};
 use ai_storage_orchestrator::app::{Application, ConnectedCluster};
 use ai_storage_orchestrator::clock::Clock;
+use ai_storage_orchestrator::domain::gpu::Preference;
 use ai_storage_orchestrator::domain::validation::TargetRange;
+use ai_storage_orchestrator::gpu_readings::write_readings;
 use ai_storage_orchestrator::settings::{Flags, Settings, Surroundings};
 use ai_storage_orchestrator::what_if::{Verdict, evaluate_lines};
 use anyhow::Context;
@@ -27,6 +31,22 @@ enum Command {
     Serve(Flags),
     /// Decide without a cluster: documents on standard input, one a line, decisions on standard output
     Evaluate(EvaluateFlags),
+    /// Show what a DCGM exporter says as the service reads it: one line of JSON for each device
+    GpuReadings(GpuReadingsFlags),
+}
+
+#[derive(Args)]
+struct GpuReadingsFlags {
+    /// Ask the exporter at this URL; without it, its answer is read from standard input
+    #[arg(long)]
+    url: Option<String>,
+    /// Which utilisation counts when a device has both: gpu_util or gr_engine_active
+    #[arg(long, value_name = "METRIC", default_value = Preference::GpuUtil.as_str(), value_parser = preference)]
+    prefer: Preference,
+}
+
+fn preference(text: &str) -> Result<Preference, &'static str> {
+    text.parse().map_err(|()| "it must be gpu_util or gr_engine_active")
 }
 
 #[derive(Args)]
@@ -40,6 +60,7 @@ fn main() {
     let CommandLine { command, flags } = CommandLine::parse();
     let flags = match command {
         Some(Command::Evaluate(flags)) => exit(evaluate(&flags)),
+        Some(Command::GpuReadings(flags)) => exit(gpu_readings(&flags)),
         Some(Command::Serve(flags)) => flags,
         None => flags,
     };
@@ -72,11 +93,37 @@ fn evaluate(flags: &EvaluateFlags) -> anyhow::Result<ExitCode> {
     })
 }
 
+fn gpu_readings(flags: &GpuReadingsFlags) -> anyhow::Result<ExitCode> {
+    /// How long an exporter may take, and how much it may say.
+    const LIMITS: ScrapeLimits = ScrapeLimits { timeout: Duration::from_secs(10), max_answer: 64 << 20 };
+    let clock = Clock::wall();
+    let answer = match &flags.url {
+        Some(url) => {
+            install_tls_provider();
+            let scraper = Scraper::new(LIMITS, flags.prefer, clock)?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(scraper.answer(url)).with_context(|| format!("cannot read {url}"))?
+        }
+        None => {
+            let mut answer = Vec::new();
+            std::io::stdin().lock().read_to_end(&mut answer).context("cannot read standard input")?;
+            answer
+        }
+    };
+    write_readings(&answer, clock.now(), flags.prefer, std::io::stdout().lock(), std::io::stderr().lock())
+        .context("cannot write the devices")?;
+    Ok(ExitCode::Well)
+}
+
+fn install_tls_provider() {
+    // Fails only when another provider is installed already, and none is.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 fn serve(system: &actix::SystemRunner, flags: &Flags) -> anyhow::Result<()> {
     let settings = Settings::load(flags)?;
     start_logger(&settings.log.filter);
-    // Fails only when another provider is installed already, and none is.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    install_tls_provider();
     system.block_on(async {
         let surroundings = Surroundings::detect();
         let connected = ConnectedCluster::connect(&settings, &surroundings).await?;

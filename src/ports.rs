@@ -150,6 +150,9 @@ pub trait WorkloadIndex: Send + Sync {
     /// How many more of the workload's pods the nodes can hold.
     fn room(&self, workload: &WorkloadRef) -> Room;
 
+    /// Why that is not known at present, if it is not.
+    fn capacity_fault(&self) -> Option<String>;
+
     /// Why the index is not up to date, if it is not.
     fn fault(&self) -> Option<String>;
 }

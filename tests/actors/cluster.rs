@@ -343,6 +343,10 @@ impl WorkloadIndex for FakeCluster {
         Room::NotAsked
     }
 
+    fn capacity_fault(&self) -> Option<String> {
+        None
+    }
+
     fn fault(&self) -> Option<String> {
         None
     }

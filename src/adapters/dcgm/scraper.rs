@@ -80,17 +80,23 @@ impl Scraper {
     }
 }
 
+impl Scraper {
+    /// What is answered at `url`, whatever it is.
+    pub async fn answer(&self, url: &str) -> Result<Vec<u8>, ScrapeError> {
+        let Self { exchange, limits, clock, .. } = self;
+        tokio::select! {
+            answer = fetch(exchange.clone(), url, limits.max_answer) => answer,
+            () = clock.sleep(limits.timeout) => Err(ScrapeError::Timeout(limits.timeout)),
+        }
+    }
+}
+
 impl GpuMetrics for Scraper {
     fn scrape(&self, exporter: &Exporter) -> PortFuture<Result<Scrape, ScrapeError>> {
-        let Self { exchange, limits, preference, clock } = self.clone();
-        let url = exporter.url.clone();
+        let (scraper, url) = (self.clone(), exporter.url.clone());
         async move {
-            let sent_at = clock.now();
-            let answer = tokio::select! {
-                answer = fetch(exchange, &url, limits.max_answer) => answer?,
-                () = clock.sleep(limits.timeout) => return Err(ScrapeError::Timeout(limits.timeout)),
-            };
-            read(&answer, sent_at, preference)
+            let sent_at = scraper.clock.now();
+            read(&scraper.answer(&url).await?, sent_at, scraper.preference)
         }
         .boxed()
     }

@@ -114,6 +114,10 @@ impl WorkloadIndex for Index {
         Room::NotAsked
     }
 
+    fn capacity_fault(&self) -> Option<String> {
+        None
+    }
+
     fn fault(&self) -> Option<String> {
         let faults =
             [self.deployments.fault(), self.stateful_sets.fault(), self.replica_sets.fault(), self.pods.fault()];

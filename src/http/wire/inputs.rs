@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Number;
 
-use super::gpu::DeviceBody;
+use super::device::AgedReadingBody;
 use super::scalar::{age, phase_name, quantity, seconds};
 use crate::domain::autoscaler::{Metric, Mode, ScalingRules};
 use crate::domain::decision::Decision;
@@ -37,7 +37,7 @@ struct PodBody {
     gpu_memory: StandingBody,
     usage_age_seconds: Option<Number>,
     window_seconds: Option<Number>,
-    devices: Vec<DeviceBody>,
+    devices: Vec<AgedReadingBody>,
     /// Why nothing, or nothing new, is known of its GPUs.
     gpu_error: Option<String>,
 }
@@ -93,7 +93,11 @@ impl PodBody {
             gpu_memory: standing(Metric::GpuMemory),
             usage_age_seconds: usage.as_ref().map(|usage| age(now, usage.measured_at)),
             window_seconds: usage.as_ref().map(|usage| seconds(usage.window)),
-            devices: gpus.iter().flat_map(|gpus| &gpus.devices).map(|device| DeviceBody::new(device, now)).collect(),
+            devices: gpus
+                .iter()
+                .flat_map(|gpus| &gpus.devices)
+                .map(|device| AgedReadingBody::new(device, now))
+                .collect(),
             gpu_error: gpu_gap.as_deref().map(str::to_owned),
         }
     }

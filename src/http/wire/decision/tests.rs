@@ -113,7 +113,8 @@ fn each_pod_has_its_standing_and_its_readings() {
     assert_eq!((&pods[0]["usage_age_seconds"], &pods[0]["window_seconds"]), (&json!(0), &json!(15)));
     let device = json!({
         "device": "0", "uuid": null, "mig_instance": null, "mig_profile": null, "model": null, "container": null,
-        "utilization_percent": 82.5, "memory_used_mib": 512, "memory_total_mib": null, "shared": false, "reason": null,
+        "utilization_percent": 82.5, "memory_used_mib": 512, "memory_total_mib": null, "shared": false, "state": "ok",
+        "reason": null,
         "age_seconds": 5,
     });
     assert_eq!(pods[0]["devices"][0], device);
