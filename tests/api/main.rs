@@ -7,6 +7,7 @@ mod decisions;
 mod evaluate;
 mod faults;
 mod form;
+mod gpu;
 mod guide;
 mod lists;
 mod mode;

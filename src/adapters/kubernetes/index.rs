@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::exporters::{ExporterDiscovery, Exporters};
+use super::nodes::Nodes;
 use super::owned::Uid;
 use super::pods::{Kept, Pods};
 use super::replica_sets::ReplicaSets;
@@ -16,7 +17,7 @@ use super::watched::{Table, Watched};
 use super::workloads::{Workload, Workloads};
 use crate::clock::Clock;
 use crate::domain::autoscaler::{WorkloadKind, WorkloadRef};
-use crate::domain::capacity::Room;
+use crate::domain::capacity::{Amounts, PodDemand, Room, room};
 use crate::ports::{PodSelection, WorkloadIndex, WorkloadView};
 
 /// One table for each resource, each with a watch of its own.
@@ -25,6 +26,7 @@ pub(super) struct Index {
     replica_sets: Arc<Watched<ReplicaSets>>,
     deployments: Arc<Watched<Workloads<Deployment>>>,
     stateful_sets: Arc<Watched<Workloads<StatefulSet>>>,
+    nodes: Arc<Watched<Nodes>>,
 }
 
 impl Index {
@@ -34,20 +36,42 @@ impl Index {
             replica_sets: Arc::new(Watched::new()),
             deployments: Arc::new(Watched::new()),
             stateful_sets: Arc::new(Watched::new()),
+            nodes: Arc::new(Watched::new()),
         }
     }
 
-    /// Starts the four watches. They end with `stop`.
+    /// Starts the watches. They end with `stop`.
     pub(super) fn start(&self, client: &Client, clock: Clock, tasks: &TaskTracker, stop: &CancellationToken) {
         start(&self.pods, client, clock, tasks, stop);
         start(&self.replica_sets, client, clock, tasks, stop);
         start(&self.deployments, client, clock, tasks, stop);
         start(&self.stateful_sets, client, clock, tasks, stop);
+        start(&self.nodes, client, clock, tasks, stop);
     }
 
     /// The exporters among the pods.
     pub(super) fn exporters(&self, discovery: ExporterDiscovery) -> Exporters {
         Exporters::new(self.pods.clone(), discovery)
+    }
+
+    /// What the pods of a workload ask of their nodes, if they request GPUs.
+    fn demand(&self, workload: &WorkloadRef) -> Result<Option<Arc<PodDemand>>, String> {
+        let (namespace, name) = (&workload.namespace, &workload.name);
+        let demand = |found: Option<&Workload>| found.and_then(|workload| workload.demand.clone());
+        match workload.kind {
+            WorkloadKind::Deployment => self.deployments.read(|table| demand(table.get(namespace, name))),
+            WorkloadKind::StatefulSet => self.stateful_sets.read(|table| demand(table.get(namespace, name))),
+            WorkloadKind::ReplicaSet => self.replica_sets.read(|table| demand(table.standalone(namespace, name))),
+        }
+    }
+
+    fn find_room(&self, workload: &WorkloadRef) -> Result<Room, String> {
+        let Some(demand) = self.demand(workload)? else { return Ok(Room::NotAsked) };
+        let nothing = Amounts::new();
+        let on = |nodes: &Nodes, pods: &Pods| {
+            room(&demand, nodes.iter().map(|node| (node, pods.taken(&node.name).unwrap_or(&nothing))))
+        };
+        self.nodes.read(|nodes| self.pods.read(|pods| on(nodes, pods)))?
     }
 
     /// The workload and its pods, if it exists; an error if one of the tables that tell is not current.
@@ -110,12 +134,12 @@ impl WorkloadIndex for Index {
         self.find(workload, selection).unwrap_or_else(|error| WorkloadView::Unknown { error })
     }
 
-    fn room(&self, _workload: &WorkloadRef) -> Room {
-        Room::NotAsked
+    fn room(&self, workload: &WorkloadRef) -> Room {
+        self.find_room(workload).unwrap_or_else(|error| Room::Unknown { error: error.into() })
     }
 
     fn capacity_fault(&self) -> Option<String> {
-        None
+        self.nodes.fault().map(|(resource, fault)| format!("the {resource} of the cluster {fault}"))
     }
 
     fn fault(&self) -> Option<String> {

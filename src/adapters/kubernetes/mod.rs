@@ -1,6 +1,6 @@
 //! A Kubernetes cluster, or what speaks like one: the only code that names `kube` and `k8s_openapi`.
 //!
-//! In steady state it causes four watches and the metrics requests that it is asked for. Every short call has a time
+//! In steady state it causes five watches and the metrics requests that it is asked for. Every short call has a time
 //! limit and is made once; whether to try again is for the caller to decide, who knows whether it still makes sense.
 
 mod calls;
@@ -13,7 +13,9 @@ mod index;
 mod interned;
 mod labelled;
 mod metrics;
+mod nodes;
 mod owned;
+mod placement;
 mod pod;
 mod pod_level;
 mod pods;
@@ -24,6 +26,7 @@ mod rivals;
 mod scale;
 pub mod selector;
 mod shape;
+mod taken;
 mod watch;
 mod watched;
 mod workloads;

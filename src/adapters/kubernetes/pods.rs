@@ -11,9 +11,11 @@ use super::labelled::Labelled;
 use super::owned::{Owned, Uid};
 use super::pod::{compact, ip};
 use super::shape::Shape;
+use super::taken::Taken;
 use super::watched::Table;
 use super::workloads::controller;
-use crate::domain::observation::Pod;
+use crate::domain::capacity::Amounts;
+use crate::domain::observation::{Pod, PodPhase};
 
 /// Each pod is kept once, however it is found.
 #[derive(Default)]
@@ -22,6 +24,7 @@ pub(super) struct Pods {
     controlled: Owned<Arc<Kept>>,
     labelled: Labelled<Arc<Kept>>,
     shapes: Interned<Shape>,
+    taken: Taken,
 }
 
 /// What is kept of a pod.
@@ -38,6 +41,11 @@ impl Pods {
     /// The pods of one controller.
     pub(super) fn of(&self, controller: &str) -> impl Iterator<Item = &Kept> {
         self.controlled.of(controller).map(|(_, kept)| &**kept)
+    }
+
+    /// What the pods of a node request in all.
+    pub(super) fn taken(&self, node: &str) -> Option<&Amounts> {
+        self.taken.of(node)
     }
 
     /// The pods of a namespace that a selector matches, whoever controls them.
@@ -61,7 +69,11 @@ impl Table for Pods {
             pod.revision.clone_from(&sibling.revision);
         }
         let shape = object.spec.as_ref().map(Shape::of).unwrap_or_default();
-        let kept = Arc::new(Kept { pod: Arc::new(pod), ip: ip(&object), shape: self.shapes.share(shape) });
+        let shape = self.shapes.share(shape);
+        // What has ended holds nothing any more; what is still ending does.
+        let has_ended = matches!(pod.phase, PodPhase::Succeeded | PodPhase::Failed);
+        self.taken.put(&uid, pod.node.as_ref().filter(|_| !has_ended), &shape);
+        let kept = Arc::new(Kept { pod: Arc::new(pod), ip: ip(&object), shape });
         match controller {
             Some(controller) => self.controlled.put(uid.clone(), &controller, kept.clone()),
             // Released by its controller, or never a workload's: a DaemonSet's, a Job's, a bare one.
@@ -74,6 +86,7 @@ impl Table for Pods {
         if let Some(uid) = &pod.metadata.uid {
             self.controlled.remove(uid);
             self.labelled.remove(uid);
+            self.taken.remove(uid);
         }
     }
 }

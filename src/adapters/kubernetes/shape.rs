@@ -3,17 +3,26 @@
 use k8s_openapi::api::core::v1::PodSpec;
 
 use super::container::is_sidecar;
+use super::placement::requests;
+use crate::domain::capacity::Amounts;
 
 /// What the index keeps of a pod's spec, beyond what a decision looks at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Shape {
     /// The TCP ports that have names.
     ports: Vec<(String, u16)>,
+    /// What it takes of its node.
+    requests: Amounts,
 }
 
 impl Shape {
     pub(super) fn of(spec: &PodSpec) -> Self {
-        Self { ports: ports(spec) }
+        Self { ports: ports(spec), requests: requests(spec) }
+    }
+
+    /// What a pod takes of its node.
+    pub(super) fn requests(&self) -> &Amounts {
+        &self.requests
     }
 
     /// The TCP port of this name, if a container declares it.

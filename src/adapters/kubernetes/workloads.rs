@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
+use k8s_openapi::api::core::v1::PodSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, OwnerReference};
 use kube::api::ApiResource;
 use kube::core::Selector;
@@ -14,8 +15,10 @@ use kube::{Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
 use super::owned::Uid;
+use super::placement::demand;
 use super::watched::Table;
 use crate::domain::autoscaler::WorkloadKind;
+use crate::domain::capacity::PodDemand;
 
 /// A Kubernetes type that can be under autoscaling.
 pub(super) trait Scalable:
@@ -26,6 +29,9 @@ pub(super) trait Scalable:
 
     /// `spec.selector`.
     fn selector(&self) -> Option<&LabelSelector>;
+
+    /// `spec.template.spec`.
+    fn template(&self) -> Option<&PodSpec>;
 
     /// The revision that its pods are to have, where its status says so.
     fn revision(&self) -> Option<&str> {
@@ -46,6 +52,10 @@ impl Scalable for Deployment {
     fn selector(&self) -> Option<&LabelSelector> {
         Some(&self.spec.as_ref()?.selector)
     }
+
+    fn template(&self) -> Option<&PodSpec> {
+        self.spec.as_ref()?.template.spec.as_ref()
+    }
 }
 
 impl Scalable for StatefulSet {
@@ -55,6 +65,10 @@ impl Scalable for StatefulSet {
 
     fn selector(&self) -> Option<&LabelSelector> {
         Some(&self.spec.as_ref()?.selector)
+    }
+
+    fn template(&self) -> Option<&PodSpec> {
+        self.spec.as_ref()?.template.spec.as_ref()
     }
 
     fn revision(&self) -> Option<&str> {
@@ -69,6 +83,10 @@ impl Scalable for ReplicaSet {
 
     fn selector(&self) -> Option<&LabelSelector> {
         Some(&self.spec.as_ref()?.selector)
+    }
+
+    fn template(&self) -> Option<&PodSpec> {
+        self.spec.as_ref()?.template.as_ref()?.spec.as_ref()
     }
 }
 
@@ -95,6 +113,8 @@ pub(super) struct Workload {
     pub(super) revision: Option<Arc<str>>,
     /// What its pods are selected by; `None` when that would be all pods, or cannot be told.
     pub(super) selector: Option<Arc<Selector>>,
+    /// What its pods ask of their nodes, if they request GPUs.
+    pub(super) demand: Option<Arc<PodDemand>>,
 }
 
 /// A workload's selector. An empty one selects nothing for the HPA, which refuses it.
@@ -142,6 +162,7 @@ impl<K: Scalable> Table for Workloads<K> {
                 replicas: object.replicas(),
                 revision: object.revision().map(Arc::from),
                 selector: selector(&object),
+                demand: object.template().map(demand).filter(PodDemand::has_gpus).map(Arc::new),
             };
             self.namespaces.entry(namespace.clone()).or_default().insert(name.clone(), workload);
         }
