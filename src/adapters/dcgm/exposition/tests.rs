@@ -113,7 +113,7 @@ fn values_of_labels_may_have_escapes_and_anything_else() {
 #[case::unknown_escape(r#"M{gpu="\t"} 5"#, Fault::Labels)]
 #[case::second_block(r#"M{gpu="0"}{pod="x"} 5"#, Fault::Value)]
 #[case::no_value(r#"M{gpu="0"}"#, Fault::Value)]
-#[case::only_a_name("M ", Fault::Name)]
+#[case::only_a_name("M ", Fault::Value)]
 #[case::nothing_but_a_name("M", Fault::Name)]
 #[case::digit_first("9M 5", Fault::Name)]
 #[case::no_name("{gpu=\"0\"} 5", Fault::Name)]
