@@ -150,7 +150,7 @@ impl World {
             for number in 1..=group.count {
                 let name = format!("{}-{number}", group.name);
                 let place = self.scheduler.nodes().len();
-                let address = format!("10.0.{}.{}", place + 1 >> 8 & 0xff, place + 1 & 0xff);
+                let address = format!("10.0.{}.{}", ((place + 1) >> 8) & 0xff, (place + 1) & 0xff);
                 let key = ObjectKey::new("", &name);
                 let value = manifests::node(&name, &address, &self.new_uid("Node", &key), group, created);
                 self.store.put(Resource::Node, key, value, self.now);

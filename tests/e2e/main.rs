@@ -11,6 +11,7 @@ mod cluster;
 mod creation;
 mod deletion;
 mod faults;
+mod gpu;
 mod hpa_arithmetic;
 mod hpa_side_by_side;
 mod manifests;

@@ -29,12 +29,14 @@ pub fn shared_service() -> &'static Service {
 impl Service {
     /// Starts a service on the cluster of `kubeconfig`, and waits until it listens.
     pub fn start(kubeconfig: &Path) -> Self {
-        Self::start_with(&["--kubeconfig", kubeconfig.to_str().unwrap()])
+        Self::start_with(kubeconfig, &[])
     }
 
-    pub fn start_with(arguments: &[&str]) -> Self {
-        let mut process =
-            Command::new(binary()).args(arguments).args(["--port", "0"]).stderr(Stdio::piped()).spawn().unwrap();
+    /// The same with settings in the environment.
+    pub fn start_with(kubeconfig: &Path, settings: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(binary());
+        command.arg("--kubeconfig").arg(kubeconfig).args(["--port", "0"]).envs(settings.iter().copied());
+        let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let log = Arc::new(Mutex::new(Vec::new()));
         let (listening, listens) = std::sync::mpsc::channel();

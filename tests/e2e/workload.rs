@@ -46,20 +46,23 @@ impl Namespace {
         cluster().kubectl(&["annotate", "namespace", &self.name, usage, "--overwrite"]);
     }
 
-    /// Makes a workload of this kind.
+    /// Makes a workload of this kind, whose pods have one container.
     pub async fn create(&self, kind: &str, name: &str, replicas: u32) {
+        let pod = json!({"containers": [{
+            "name": "main",
+            "image": "none",
+            "resources": {"requests": {"cpu": REQUEST, "memory": "128Mi"}},
+        }]});
+        self.create_with(kind, name, replicas, pod).await;
+    }
+
+    /// Makes a workload of this kind, with such pods.
+    pub async fn create_with(&self, kind: &str, name: &str, replicas: u32, pod: Value) {
         let spec = json!({
             "replicas": replicas,
             "selector": {"matchLabels": {"app": name}},
             "serviceName": (kind == "StatefulSet").then_some(name),
-            "template": {
-                "metadata": {"labels": {"app": name}},
-                "spec": {"containers": [{
-                    "name": "main",
-                    "image": "none",
-                    "resources": {"requests": {"cpu": REQUEST, "memory": "128Mi"}},
-                }]},
-            },
+            "template": {"metadata": {"labels": {"app": name}}, "spec": pod},
         });
         let object = json!({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, "spec": spec});
         let parameters = PostParams::default();

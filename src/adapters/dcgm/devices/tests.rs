@@ -169,6 +169,15 @@ fn check(answer: &[u8]) {
     }
 }
 
+#[test]
+fn whatever_was_ever_hard_to_read_holds() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/dcgm/corpus");
+    let inputs: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect();
+    assert!(inputs.len() >= 20);
+    inputs.iter().for_each(|input| check(input));
+}
+
 proptest! {
     #[test]
     fn whatever_is_read_holds(answer in prop::collection::vec(any::<u8>(), 0..300)) {

@@ -6,7 +6,9 @@ use super::*;
 type Labels = Vec<(String, String)>;
 
 /// What a line says: name, labels, value as text, time in milliseconds.
-fn read(line: impl AsRef<[u8]>) -> Result<Option<(String, Labels, String, Option<i64>)>, Fault> {
+type Said = (String, Labels, String, Option<i64>);
+
+fn read(line: impl AsRef<[u8]>) -> Result<Option<Said>, Fault> {
     let mut labels = Vec::new();
     let sample =
         read_line(line.as_ref(), |name, value| labels.push((name.to_owned(), value.unescaped().into_owned())))?;

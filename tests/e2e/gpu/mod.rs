@@ -1,0 +1,11 @@
+//! GPUs: exporters that listen at their pods' addresses, as real ones do, and show the devices of their nodes.
+
+mod capacity;
+mod exporter;
+mod exporters;
+mod faults;
+mod many;
+mod nodes;
+mod scaling;
+mod stage;
+mod text;
