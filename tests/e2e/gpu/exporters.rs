@@ -29,6 +29,7 @@ pub struct Exporters {
     pub namespace: String,
     by_node: BTreeMap<String, Exporter>,
     loads: Arc<Mutex<HashMap<String, Load>>>,
+    pods: Store<Pod>,
     _watching: JoinSet<()>,
 }
 
@@ -54,7 +55,7 @@ impl Exporters {
             (node.clone(), Exporter::start(name, (address, PORT).into(), shown).await)
         };
         let by_node = stream::iter(nodes).map(start).buffer_unordered(AT_ONCE).collect().await;
-        Self { namespace, by_node, loads, _watching: watching }
+        Self { namespace, by_node, loads, pods, _watching: watching }
     }
 
     /// The exporter on a node.
@@ -68,6 +69,11 @@ impl Exporters {
 
     pub fn set_all(&self, behaviour: Behaviour) {
         self.all().for_each(|exporter| exporter.set(behaviour.clone()));
+    }
+
+    /// What the exporter on a node would say now.
+    pub fn says(&self, node: &str) -> Arc<str> {
+        metrics(node, &running(&self.pods, node), &self.loads.lock().unwrap(), true).into()
     }
 
     /// Sets the utilisation of each device of the workload's pods, in percent; the last one's is that of all others.
