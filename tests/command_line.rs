@@ -1,4 +1,4 @@
-//! `evaluate` as a command of its own.
+//! The commands that need no cluster: `evaluate` and `gpu-readings`.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::io::{BufRead, BufReader, Write};
@@ -8,15 +8,24 @@ const GOOD: &str =
     r#"{"spec": {"min_replicas": 1, "max_replicas": 9}, "current_replicas": 2, "recommended_replicas": 3}"#;
 
 fn command() -> Command {
+    subcommand("evaluate")
+}
+
+fn subcommand(name: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ai-storage-orchestrator"));
-    command.arg("evaluate").env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.arg(name).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
 /// Exit code, standard output and standard error.
 fn run(input: &str, arguments: &[&str]) -> (i32, String, String) {
-    let mut child = command().args(arguments).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    finish(command().args(arguments), input.as_bytes())
+}
+
+fn finish(command: &mut Command, input: &[u8]) -> (i32, String, String) {
+    let mut child = command.spawn().unwrap();
+    // It may end, for a wrong argument, before it has read all of this.
+    let _ = child.stdin.take().unwrap().write_all(input);
     let output = child.wait_with_output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
@@ -65,4 +74,63 @@ fn it_ends_quietly_when_nobody_reads_any_more() {
     drop(input);
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
+}
+
+/// A busy GPU: 91 % of the time, and 15.6205 % of its engine. The last line is broken.
+const GPU: &[u8] = b"\
+DCGM_FI_DEV_GPU_UTIL{gpu=\"0\",UUID=\"GPU-1\",device=\"nvidia0\",modelName=\"Tesla T4\",pod=\"p\",namespace=\"n\"} 91
+DCGM_FI_PROF_GR_ENGINE_ACTIVE{gpu=\"0\",UUID=\"GPU-1\",pod=\"p\",namespace=\"n\"} 0.156205
+DCGM_FI_DEV_GPU_UTIL{gpu=\"\xff\"} 1";
+
+fn gpu_readings(input: &[u8], arguments: &[&str]) -> (i32, String, String) {
+    finish(subcommand("gpu-readings").args(arguments), input)
+}
+
+#[test]
+fn gpus_are_shown_line_by_line() {
+    let (code, output, errors) = gpu_readings(GPU, &[]);
+    let expected = concat!(
+        r#"{"namespace":"n","pod":"p","container":null,"device":"nvidia0","uuid":"GPU-1","mig_instance":null,"#,
+        r#""mig_profile":null,"model":"Tesla T4","utilization_percent":91,"memory_used_mib":null,"#,
+        r#""memory_total_mib":null,"shared":false,"state":"ok","reason":null}"#,
+        "\n"
+    );
+    assert_eq!((code, &*output), (0, expected));
+    assert!(errors.starts_with("line 3: it is not UTF-8: "), "{errors}");
+}
+
+#[test]
+fn the_preferred_gpu_utilisation_counts() {
+    let (code, output, _) = gpu_readings(GPU, &["--prefer", "gr_engine_active"]);
+    assert!(code == 0 && output.contains("\"utilization_percent\":15.6205,"), "{output}");
+    let (code, output, errors) = gpu_readings(GPU, &["--prefer", "memory"]);
+    assert_eq!((code, &*output), (2, ""));
+    assert!(errors.contains("it must be gpu_util or gr_engine_active"), "{errors}");
+}
+
+#[test]
+fn text_without_gpus_is_no_failure() {
+    let nothing = "no GPU: this is not what a DCGM exporter shows of a node with GPUs\n".to_owned();
+    assert_eq!(gpu_readings(b"", &[]), (0, String::new(), nothing));
+}
+
+#[test]
+fn an_exporter_can_be_asked() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/metrics", listener.local_addr().unwrap());
+    let exporter = std::thread::spawn(move || {
+        let (connection, _) = listener.accept().unwrap();
+        let head = BufReader::new(&connection).lines().map(Result::unwrap).take_while(|line| !line.is_empty());
+        let request = head.last();
+        write!(&connection, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", GPU.len()).unwrap();
+        (&connection).write_all(GPU).unwrap();
+        request
+    });
+    let asked = gpu_readings(b"", &["--url", &url]);
+    assert!(exporter.join().unwrap().is_some());
+    assert_eq!(asked, gpu_readings(GPU, &[]));
+    // Nobody listens there any more.
+    let (code, output, errors) = gpu_readings(b"", &["--url", &url]);
+    assert_eq!((code, &*output), (1, ""));
+    assert!(errors.starts_with("ai-storage-orchestrator: cannot read http://"), "{errors}");
 }
