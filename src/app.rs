@@ -177,7 +177,7 @@ impl Application {
         let usage = ResourceCollector::new(cluster.metrics.clone(), clock, collector).start();
         let gpu_table = Arc::new(ArcSwap::default());
         let gpu_collector = GpuCollectorSettings {
-            freshness: settings.gpu.freshness(),
+            freshness: settings.gpu.freshness(settings.metrics.max_age()),
             max_age: settings.metrics.max_age(),
             concurrency: settings.gpu.concurrency,
             window: settings.gpu.collect_interval(),

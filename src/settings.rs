@@ -283,9 +283,9 @@ impl TryFrom<String> for PreferenceName {
 }
 
 impl Gpu {
-    /// What was read so recently serves everyone who asks.
-    pub fn freshness(&self) -> Duration {
-        Duration::from_secs(self.freshness_seconds)
+    /// What was read so recently serves everyone who asks, where readings count for `max_age`: half of that at most.
+    pub fn freshness(&self, max_age: Duration) -> Duration {
+        Duration::from_secs(self.freshness_seconds).min(max_age / 2)
     }
 
     /// How long one exporter may take.
@@ -313,17 +313,13 @@ impl Gpu {
         if self.act_on_simulated { Fallback::Acted } else { Fallback::Shown }
     }
 
-    fn check(&self, max_age_seconds: u64) -> Result<(), SettingsError> {
+    fn check(&self) -> Result<(), SettingsError> {
         let range = |holds: bool, rule| if holds { Ok(()) } else { Err(SettingsError::Range(rule)) };
         range(is_dns_label(&self.namespace), "gpu.namespace must be the name of a namespace")?;
         range(!self.selectors.is_empty() || !self.urls.is_empty(), "gpu.selectors must have at least one selector")?;
         range(self.default_port > 0, "gpu.default_port must be at least 1")?;
         range(self.path.starts_with('/'), "gpu.path must start with a /")?;
         range(self.freshness_seconds > 0, "gpu.freshness_seconds must be at least 1")?;
-        range(
-            self.freshness_seconds < max_age_seconds,
-            "gpu.freshness_seconds must be less than metrics.max_age_seconds",
-        )?;
         range((1..=10).contains(&self.timeout_seconds), "gpu.timeout_seconds must be between 1 and 10")?;
         range((1..=1024).contains(&self.concurrency), "gpu.concurrency must be between 1 and 1024")?;
         range((1..=65_536).contains(&self.max_answer_kib), "gpu.max_answer_kib must be between 1 and 65536")?;
@@ -496,7 +492,7 @@ impl Settings {
         if self.metrics.freshness_seconds >= self.metrics.max_age_seconds {
             return Err(SettingsError::Range("metrics.freshness_seconds must be less than metrics.max_age_seconds"));
         }
-        self.gpu.check(self.metrics.max_age_seconds)?;
+        self.gpu.check()?;
         if self.http.workers > 512 {
             return Err(SettingsError::Range("http.workers must be at most 512"));
         }
@@ -545,6 +541,8 @@ mod tests {
         assert_eq!(settings.http.port, 8080);
         assert_eq!(settings.namespaces.deny, ["kube-system"]);
         assert_eq!(settings.metrics.max_age(), Duration::from_secs(90));
+        assert_eq!(settings.gpu.freshness(Duration::from_secs(90)), Duration::from_secs(10));
+        assert_eq!(settings.gpu.freshness(Duration::from_secs(6)), Duration::from_secs(3));
         assert!(settings.http.token().is_none());
     }
 
@@ -591,7 +589,6 @@ mod tests {
             ("DEFAULT_PORT", "0"),
             ("PATH", "metrics"),
             ("FRESHNESS_SECONDS", "0"),
-            ("FRESHNESS_SECONDS", "90"),
             ("TIMEOUT_SECONDS", "11"),
             ("CONCURRENCY", "0"),
             ("MAX_ANSWER_KIB", "65537"),

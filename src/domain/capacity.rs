@@ -249,11 +249,10 @@ impl Reasons {
         *self.0.entry(reason).or_default() += 1;
     }
 
-    /// The most frequent first; `None` when there is none.
+    /// The most frequent one, or several that are equally frequent; `None` when there is none.
     fn text(self) -> Option<String> {
-        let mut reasons: Vec<_> = self.0.into_iter().collect();
-        reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        let names = reasons.into_iter().map(|(reason, _)| reason);
+        let most = self.0.values().max().copied()?;
+        let names = self.0.into_iter().filter(|(_, count)| *count == most).map(|(reason, _)| reason);
         names.reduce(|all, reason| format!("{all}, {reason}"))
     }
 }

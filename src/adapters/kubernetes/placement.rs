@@ -56,13 +56,15 @@ fn of_container(container: &Container, name: &str) -> u64 {
     listed(&resources.requests).or_else(|| listed(&resources.limits)).unwrap_or(0)
 }
 
+/// A request that cannot be is more than any node has.
 fn thousandths(amounts: &BTreeMap<String, Quantity>, name: &str) -> Option<u64> {
-    amount(name, amounts.get(name)?)?.thousandths()
+    Some(amount(name, amounts.get(name)?)?.thousandths().unwrap_or(u64::MAX))
 }
 
 /// What can be requested of a node.
 pub(super) fn allocatable(amounts: &BTreeMap<String, Quantity>) -> Amounts {
-    amounts.keys().filter_map(|name| Some((name.clone(), thousandths(amounts, name)?))).collect()
+    let possible = |name: &String| amount(name, amounts.get(name)?)?.thousandths();
+    amounts.keys().filter_map(|name| Some((name.clone(), possible(name)?))).collect()
 }
 
 /// What the pods of a template ask of their nodes.
@@ -142,6 +144,7 @@ mod tests {
         json!({"containers": [container(json!({"cpu": "1"}))], "resources": {"requests": {"cpu": "5"}}}), 5_000)]
     #[case::overhead(
         json!({"containers": [container(json!({"cpu": "1"}))], "overhead": {"cpu": "250m"}}), 1_250)]
+    #[case::impossible(json!({"containers": [container(json!({"cpu": "-1"}))]}), u64::MAX)]
     #[case::nothing(json!({"containers": [{"name": "c"}]}), 0)]
     fn what_is_requested_is_what_the_scheduler_reckons(#[case] spec: Value, #[case] cpu: u64) {
         let requests = read(spec).requests;

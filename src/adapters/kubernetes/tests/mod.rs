@@ -6,6 +6,7 @@ mod metrics;
 mod objects;
 mod resolve;
 mod revisions;
+mod room;
 mod scale;
 mod scripted;
 mod selected;
