@@ -182,15 +182,19 @@ impl PodDemand {
     }
 
     fn exclusion(&self, node: &Node) -> Option<Exclusion> {
+        // In the scheduler's order: the first reason is the one that it gives.
+        let is_minded = |taint: &&Taint| !self.tolerations.iter().any(|toleration| toleration.tolerates(taint));
+        let mut minded = node.taints.iter().filter(is_minded);
+        if minded.clone().any(|taint| taint.key == Taint::UNSCHEDULABLE) {
+            return Some(Exclusion::Unschedulable);
+        }
+        if minded.next().is_some() {
+            return Some(Exclusion::Taint);
+        }
         let is_selected = self.node_selector.iter().all(|(key, value)| node.labels.get(key) == Some(value));
         let is_wanted = self.affinity.as_ref().is_none_or(|terms| terms.iter().any(|term| term.holds(node)));
         let is_named = self.node_name.as_ref().is_none_or(|name| *name == node.name);
-        if !(is_selected && is_wanted && is_named) {
-            return Some(Exclusion::Affinity);
-        }
-        let is_minded = |taint: &&Taint| !self.tolerations.iter().any(|toleration| toleration.tolerates(taint));
-        let taint = node.taints.iter().find(is_minded)?;
-        Some(if taint.key == Taint::UNSCHEDULABLE { Exclusion::Unschedulable } else { Exclusion::Taint })
+        (!(is_selected && is_wanted && is_named)).then_some(Exclusion::Affinity)
     }
 
     /// How many such pods fit beside what is used of the node.
