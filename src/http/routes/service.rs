@@ -70,7 +70,7 @@ async fn readyz(state: Data<HttpState>) -> Result<Json<Value>, ApiError> {
     if let Some(fault) = state.index.fault() {
         return Err(ApiError::not_ready(fault));
     }
-    let gpu = GpuSummaryBody::new(&state.exporters.exporters(), &state.gpu_table.load(), state.clock.now());
+    let gpu = GpuSummaryBody::new(&state.exporters.exporters(), &state.gpu_table.load());
     let mut ready = json!({ "status": "ready", "cluster": state.cluster_name, "gpu": gpu });
     if let Some(fault) = state.index.capacity_fault() {
         ready["capacity"] = json!({ "error": fault });

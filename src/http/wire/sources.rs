@@ -1,11 +1,13 @@
 //! Where the service's knowledge comes from, and what is wrong with it.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 use serde_json::Number;
 
 use super::device::DeviceBody;
 use super::scalar::{age, rfc3339_millis, seconds};
-use crate::actors::collectors::gpu_table::{ExporterReport, GpuTable};
+use crate::actors::collectors::gpu_table::{ExporterFault, ExporterReport, GpuTable};
 use crate::domain::Timestamp;
 use crate::ports::Exporter;
 
@@ -76,20 +78,34 @@ impl From<Option<String>> for SourceBody {
 
 impl GpuSourceBody {
     fn new(listed: &Result<Vec<Exporter>, String>, table: &GpuTable, now: Timestamp) -> Self {
-        let reports = table.reports();
-        let is_read = |exporter: &Exporter| reports.iter().any(|report| report.exporter == *exporter);
-        let unread = listed.iter().flatten().filter(|exporter| !is_read(exporter)).map(ExporterBody::unread);
-        let mut exporters: Vec<_> = reports.iter().map(|report| ExporterBody::new(report, now)).chain(unread).collect();
+        let read = table.reports().iter().map(|report| ExporterBody::new(report, now));
+        let mut exporters: Vec<_> = read.chain(unread(listed, table).map(ExporterBody::unread)).collect();
         exporters.sort_by(|one, other| one.name.cmp(&other.name));
-        let failing = exporters.iter().filter(|exporter| exporter.state == "failing").count();
-        let state = match (listed, failing) {
-            (Err(_), _) => "failing",
-            (Ok(_), _) if reports.is_empty() => "idle",
-            (Ok(_), 0) => "ok",
-            (Ok(_), failing) if failing == exporters.len() => "failing",
-            (Ok(_), _) => "degraded",
-        };
-        Self { state, error: listed.as_ref().err().cloned(), exporters }
+        Self { state: state(listed, table), error: listed.as_ref().err().cloned(), exporters }
+    }
+}
+
+/// The exporters that nobody has read yet.
+fn unread<'a>(listed: &'a Result<Vec<Exporter>, String>, table: &'a GpuTable) -> impl Iterator<Item = &'a Exporter> {
+    let read: HashSet<_> = table.reports().iter().map(|report| &report.exporter).collect();
+    listed.iter().flatten().filter(move |exporter| !read.contains(exporter))
+}
+
+fn failing(table: &GpuTable) -> impl Iterator<Item = (&ExporterReport, &ExporterFault)> {
+    table.reports().iter().filter_map(|report| Some((&**report, report.fault.as_ref()?)))
+}
+
+/// How the exporters are as a whole.
+fn state(listed: &Result<Vec<Exporter>, String>, table: &GpuTable) -> &'static str {
+    if listed.is_err() {
+        return "failing";
+    }
+    let exporters = table.reports().len() + unread(listed, table).count();
+    match failing(table).count() {
+        _ if table.reports().is_empty() => "idle",
+        0 => "ok",
+        failing if failing == exporters => "failing",
+        _ => "degraded",
     }
 }
 
@@ -146,18 +162,17 @@ pub struct GpuSummaryBody {
 }
 
 impl GpuSummaryBody {
-    /// What is known at `now`.
-    pub fn new(listed: &Result<Vec<Exporter>, String>, table: &GpuTable, now: Timestamp) -> Self {
-        let GpuSourceBody { state, error, exporters } = GpuSourceBody::new(listed, table, now);
-        let failing = exporters.iter().filter(|exporter| exporter.state == "failing");
+    /// What is known at present.
+    pub fn new(listed: &Result<Vec<Exporter>, String>, table: &GpuTable) -> Self {
         let first_error =
-            failing.clone().find_map(|exporter| Some(format!("{}: {}", exporter.name, exporter.error.as_ref()?)));
+            failing(table).next().map(|(report, fault)| format!("{}: {}", report.exporter.name, fault.error));
+        let readings = table.reports().iter().filter_map(|report| report.reading.as_ref());
         Self {
-            state,
-            exporters: exporters.len(),
-            failing_exporters: failing.count(),
-            devices: exporters.iter().filter_map(|exporter| exporter.devices_seen).sum(),
-            error: error.or(first_error),
+            state: state(listed, table),
+            exporters: table.reports().len() + unread(listed, table).count(),
+            failing_exporters: failing(table).count(),
+            devices: readings.map(|reading| reading.scrape.devices.len()).sum(),
+            error: listed.as_ref().err().cloned().or(first_error),
         }
     }
 }
