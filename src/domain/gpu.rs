@@ -118,14 +118,6 @@ pub enum Fallback {
     Acted,
 }
 
-impl GpuReading {
-    /// Used memory in percent; `None` when it is unknown or impossible.
-    pub fn memory_percent(&self) -> Option<f64> {
-        let (used, total) = (self.memory_used_mib?, self.memory_total_mib?);
-        (total > 0.0 && (0.0..=total).contains(&used)).then(|| used / total * 100.0)
-    }
-}
-
 impl GpuUsage {
     /// The mean utilisation of the devices in percent; `None` unless each is known.
     pub fn utilization_percent(&self) -> Option<f64> {

@@ -83,10 +83,14 @@ fn gap_text(gap: &Option<Arc<str>>) -> String {
 }
 
 impl MetricError {
+    /// Whether the workload could be measured, if only its source said something.
+    fn is_of_the_source(&self) -> bool {
+        matches!(self, Self::SourceUnavailable(_) | Self::NoReadings { .. })
+    }
+
     /// What a person can do about it (guide, "GPU Metrics Always Zero").
     pub fn advice(&self, metric: Metric) -> Option<&'static str> {
-        let is_of_the_source = matches!(self, Self::SourceUnavailable(_) | Self::NoReadings { .. });
-        (metric.is_of_gpus() && is_of_the_source).then_some(
+        (metric.is_of_gpus() && self.is_of_the_source()).then_some(
             "check that a DCGM exporter runs on each GPU node (in the namespace gpu-monitoring, unless gpu.namespace says \
              otherwise), that the GPU nodes have the label nvidia.com/gpu=present, and that the pods that request GPUs are \
              running; GET /api/v1/sources shows what each exporter says",
@@ -184,9 +188,7 @@ pub fn evaluate(metric: Metric, survey: &Survey) -> MetricReport {
 /// The report with simulated utilisation, which counts only where the operator wants that. `None` when there is none.
 fn fall_back(survey: &Survey, report: &MetricReport, error: &MetricError) -> Option<MetricReport> {
     let fallback = survey.observation.fallback;
-    if fallback == Fallback::None
-        || !matches!(error, MetricError::SourceUnavailable(_) | MetricError::NoReadings { .. })
-    {
+    if fallback == Fallback::None || !error.is_of_the_source() {
         return None;
     }
     let observation = simulated(survey.observation);

@@ -116,11 +116,6 @@ impl GpuTable {
         &self.reports
     }
 
-    /// Why there are no exporters, when there are none.
-    pub fn no_exporters(&self) -> Option<&str> {
-        self.no_exporters.as_deref()
-    }
-
     /// Whether anything could be read.
     pub fn source(&self) -> SourceState {
         if self.reports.iter().any(|report| report.reading.is_some()) {
