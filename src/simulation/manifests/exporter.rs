@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::timestamp;
+use super::{pod_spec, timestamp};
 use crate::simulation::gpus::{DAEMON_SET, Exporter, PORT};
 
 const IMAGE: &str = "registry.example/dcgm-exporter:4.8.2";
@@ -13,6 +13,14 @@ pub(crate) fn exporter_pod(exporter: &Exporter, node: &str, host: &str, daemon_s
     let since = timestamp(exporter.created);
     let condition =
         |kind: &str| json!({ "type": kind, "status": "True", "lastProbeTime": null, "lastTransitionTime": since });
+    let mut spec = pod_spec(json!({
+        "name": DAEMON_SET,
+        "image": IMAGE,
+        "ports": [{ "name": "metrics", "containerPort": PORT, "protocol": "TCP" }],
+        "env": [{ "name": "DCGM_EXPORTER_KUBERNETES", "value": "true" }],
+        "resources": {},
+    }));
+    spec["nodeName"] = node.into();
     json!({
         "metadata": {
             "name": exporter.key.name,
@@ -34,24 +42,7 @@ pub(crate) fn exporter_pod(exporter: &Exporter, node: &str, host: &str, daemon_s
                 "blockOwnerDeletion": true,
             }],
         },
-        "spec": {
-            "nodeName": node,
-            "containers": [{
-                "name": DAEMON_SET,
-                "image": IMAGE,
-                "imagePullPolicy": "IfNotPresent",
-                "ports": [{ "name": "metrics", "containerPort": PORT, "protocol": "TCP" }],
-                "env": [{ "name": "DCGM_EXPORTER_KUBERNETES", "value": "true" }],
-                "resources": {},
-                "terminationMessagePath": "/dev/termination-log",
-                "terminationMessagePolicy": "File",
-            }],
-            "dnsPolicy": "ClusterFirst",
-            "restartPolicy": "Always",
-            "schedulerName": "default-scheduler",
-            "securityContext": {},
-            "terminationGracePeriodSeconds": 30,
-        },
+        "spec": spec,
         "status": {
             "phase": "Running",
             "qosClass": "BestEffort",

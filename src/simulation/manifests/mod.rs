@@ -117,6 +117,21 @@ pub(super) fn scaled_object(
     })
 }
 
+/// The spec of pods with one container, the API server's defaults filled in.
+fn pod_spec(mut container: Value) -> Value {
+    container["imagePullPolicy"] = "IfNotPresent".into();
+    container["terminationMessagePath"] = "/dev/termination-log".into();
+    container["terminationMessagePolicy"] = "File".into();
+    json!({
+        "containers": [container],
+        "dnsPolicy": "ClusterFirst",
+        "restartPolicy": "Always",
+        "schedulerName": "default-scheduler",
+        "securityContext": {},
+        "terminationGracePeriodSeconds": 30,
+    })
+}
+
 fn metadata(key: &ObjectKey, uid: &str, created: DateTime<Utc>) -> Value {
     json!({
         "name": key.name,

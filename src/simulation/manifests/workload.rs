@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::{metadata, timestamp};
+use super::{metadata, pod_spec, timestamp};
 use crate::simulation::controllers::{Counts, Deployment, ReplicaSet, StatefulSet};
 use crate::simulation::gpus;
 use crate::simulation::quantity::{Cpu, Memory};
@@ -40,21 +40,11 @@ pub(crate) fn pod_template(settings: &WorkloadSettings) -> Value {
     }
     json!({
         "metadata": { "creationTimestamp": null, "labels": { "app": settings.name } },
-        "spec": {
-            "containers": [{
-                "name": settings.name,
-                "image": format!("registry.example/{}:1.0.0", settings.name),
-                "imagePullPolicy": "IfNotPresent",
-                "resources": resources,
-                "terminationMessagePath": "/dev/termination-log",
-                "terminationMessagePolicy": "File",
-            }],
-            "dnsPolicy": "ClusterFirst",
-            "restartPolicy": "Always",
-            "schedulerName": "default-scheduler",
-            "securityContext": {},
-            "terminationGracePeriodSeconds": 30,
-        },
+        "spec": pod_spec(json!({
+            "name": settings.name,
+            "image": format!("registry.example/{}:1.0.0", settings.name),
+            "resources": resources,
+        })),
     })
 }
 
