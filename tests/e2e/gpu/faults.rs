@@ -23,7 +23,7 @@ async fn what_exporters_that_died_do_not_show_is_missing_and_scales_nothing_down
     // Two pods on each node, no more fit.
     let stage = Stage::new("gpu-dying", &[Devices::Whole(2), Devices::Whole(2)]).await;
     stage.workload("StatefulSet", "train", 4, stage.nodes.pod(WHOLE_GPU, 1), &[60.0]).await;
-    let id = stage.api.created(&stage.request("StatefulSet", "train", ("target_gpu_percent", 60), 1, 4)).await;
+    let id = stage.api.created(&stage.request("StatefulSet", "train", ("target_gpu_percent", 60), 2, 4)).await;
     stage.api.wait_for(&id, "all are measured", LIMIT, |a| measured(a, "gpu") == Some(60)).await;
 
     let dead = stage.exporters.on(&stage.nodes.names[0]);

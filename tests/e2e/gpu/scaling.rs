@@ -9,7 +9,7 @@ async fn a_stateful_set_with_two_gpus_a_pod_goes_up_and_down_by_their_mean() {
     stage.workload("StatefulSet", "train", 2, stage.nodes.pod(WHOLE_GPU, 2), &[100.0, 90.0]).await;
     let exporter = stage.exporters.on(&stage.nodes.names[0]);
     assert_eq!(exporter.requests(), 0, "nobody needs it yet");
-    let id = stage.api.created(&stage.request("StatefulSet", "train", ("target_gpu_percent", 60), 1, 4)).await;
+    let id = stage.api.created(&stage.request("StatefulSet", "train", ("target_gpu_percent", 60), 2, 4)).await;
     stage.namespace.wait_for_ready("StatefulSet", "train", 4, LIMIT).await;
     let up = stage.api.wait_for(&id, "all four are measured", LIMIT, |a| measured(a, "gpu") == Some(95)).await;
     let first = pod(&up, "train-0");
