@@ -33,9 +33,20 @@ export function linePath(points, step, value, x, y) {
       }
       return run
         .map((span, index) => `${index === 0 ? "M" : "L"}${rounded(x(span.t + step / 2))} ${rounded(y(span.value))}`)
-        .join("");
+        .join('');
     })
-    .join("");
+    .join('');
+}
+
+/** The area between the line of `linePath` and a level, closed for each run. */
+export function areaPath(points, step, value, level, x, y) {
+  return known(points, step, value)
+    .map((run) => {
+      const middle = (span) => rounded(x(span.t + step / 2));
+      const line = run.map((span) => `L${middle(span)} ${rounded(y(span.value))}`).join('');
+      return run.length === 1 ? '' : `M${middle(run[0])} ${rounded(y(level))}${line}L${middle(run.at(-1))} ${rounded(y(level))}Z`;
+    })
+    .join('');
 }
 
 /** A line of steps. With `edge(before, point)` a step is where that says, for instance at the moment of an action. */
@@ -50,7 +61,7 @@ export function stepPath(points, step, value, x, y, edge) {
       }
       return `${path}H${rounded(x(run.at(-1).end))}`;
     })
-    .join("");
+    .join('');
 }
 
 /** The area between two step lines, closed for each run in which both are known. */
@@ -62,10 +73,10 @@ export function bandPath(points, step, low, high, x, y) {
         `L${rounded(x(span.start))} ${rounded(y(span.value[index]))}L${rounded(x(span.end))} ${rounded(y(span.value[index]))}`;
       const back = ({ start, end, value }) =>
         `L${rounded(x(end))} ${rounded(y(value[0]))}L${rounded(x(start))} ${rounded(y(value[0]))}`;
-      const there = run.map(along(1)).join("");
+      const there = run.map(along(1)).join('');
       return `M${there.slice(1)}${[...run].reverse().map(back).join("")}Z`;
     })
-    .join("");
+    .join('');
 }
 
 /** Where the step between two spans belongs: at the action that made it, if one is near, else where the second begins. */

@@ -1,16 +1,16 @@
 // From a definition to what the form holds, and back; faults; and the smallest merge patch. Pure.
 
-import { FIELDS, GROUPS, MOST_POLICIES, RATE_FIELDS, TARGETS_GROUP } from "./fields.js";
+import { FIELDS, GROUPS, MOST_POLICIES, RATE_FIELDS, TARGETS_GROUP } from './fields.js';
 
 const LABEL = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
 const INT32 = 2 ** 31 - 1;
 
 function read(spec, path) {
-  return path.split(".").reduce((value, key) => value?.[key], spec);
+  return path.split('.').reduce((value, key) => value?.[key], spec);
 }
 
 function write(spec, path, value) {
-  const keys = path.split(".");
+  const keys = path.split('.');
   const last = keys.pop();
   const parent = keys.reduce((object, key) => (object[key] ??= {}), spec);
   parent[last] = value;
@@ -18,16 +18,16 @@ function write(spec, path, value) {
 
 /** What the form holds for `field` when the definition has `value`: texts, or rows of texts for rate limits. */
 function held(field, value) {
-  if (field.kind === "policies") {
-    return (value ?? []).map((policy) => Object.fromEntries(RATE_FIELDS.map(({ path }) => [path, String(policy[path] ?? "")])));
+  if (field.kind === 'policies') {
+    return (value ?? []).map((policy) => Object.fromEntries(RATE_FIELDS.map(({ path }) => [path, String(policy[path] ?? '')])));
   }
-  if (value === undefined || value === null || (field.zeroIsNone && value === 0)) return "";
+  if (value === undefined || value === null || (field.zeroIsNone && value === 0)) return '';
   return String(value);
 }
 
 /** The form of a new autoscaler. */
 export function emptyForm() {
-  return Object.fromEntries(FIELDS.map((field) => [field.path, field.kind === "policies" ? [] : field.initial ?? ""]));
+  return Object.fromEntries(FIELDS.map((field) => [field.path, field.kind === 'policies' ? [] : field.initial ?? '']));
 }
 
 /** The form of an existing definition. */
@@ -37,15 +37,15 @@ export function formOf(spec) {
 
 /** A rate limit as it is when one is added. */
 export function newRateLimit() {
-  return Object.fromEntries(RATE_FIELDS.map(({ path, initial }) => [path, initial ?? ""]));
+  return Object.fromEntries(RATE_FIELDS.map(({ path, initial }) => [path, initial ?? '']));
 }
 
 /** Why `text` is not a value of `field`, or null. */
 function faultOf(field, text) {
-  if (text === "") return field.required ? "is required" : null;
+  if (text === '') return field.required ? 'is required' : null;
   switch (field.kind) {
-    case "integer": {
-      if (!/^-?\d+$/.test(text)) return "must be a whole number";
+    case 'integer': {
+      if (!/^-?\d+$/.test(text)) return 'must be a whole number';
       const value = Number(text);
       if (field.most !== undefined && (value < field.least || value > field.most)) {
         return `must be between ${field.least} and ${field.most}`;
@@ -53,16 +53,16 @@ function faultOf(field, text) {
       if (value < field.least) return `must be at least ${field.least}`;
       return value > INT32 ? `must be at most ${INT32}` : null;
     }
-    case "number": {
+    case 'number': {
       const value = Number(text);
-      if (!Number.isFinite(value)) return "must be a number";
+      if (!Number.isFinite(value)) return 'must be a number';
       return value < field.least ? `must be at least ${field.least}` : null;
     }
-    case "label":
+    case 'label':
       return text.length <= 63 && LABEL.test(text) ? null
         : "must be at most 63 lower case letters, digits or '-', starting and ending with a letter or digit";
-    case "subdomain":
-      return text.length <= 253 && text.split(".").every((part) => LABEL.test(part)) ? null
+    case 'subdomain':
+      return text.length <= 253 && text.split('.').every((part) => LABEL.test(part)) ? null
         : "must be at most 253 lower case letters, digits, '-' or '.', starting and ending with a letter or digit";
     default:
       return null;
@@ -70,7 +70,7 @@ function faultOf(field, text) {
 }
 
 function valueOf(field, text) {
-  return field.kind === "integer" || field.kind === "number" ? Number(text) : text;
+  return field.kind === 'integer' || field.kind === 'number' ? Number(text) : text;
 }
 
 /**
@@ -81,7 +81,7 @@ export function definitionOf(form, { omitDefaults = false } = {}) {
   const spec = {};
   const faults = [];
   for (const field of FIELDS) {
-    if (field.kind === "policies") {
+    if (field.kind === 'policies') {
       const { policies, faults: its } = rateLimits(field.path, form[field.path]);
       faults.push(...its);
       if (policies.length > 0) write(spec, field.path, policies);
@@ -90,16 +90,16 @@ export function definitionOf(form, { omitDefaults = false } = {}) {
     const text = form[field.path].trim();
     const message = faultOf(field, text);
     if (message) faults.push({ path: field.path, message });
-    else if (text !== "" && !(field.zeroIsNone && Number(text) === 0)
+    else if (text !== '' && !(field.zeroIsNone && Number(text) === 0)
       && !(omitDefaults && !field.required && text === field.initial)) write(spec, field.path, valueOf(field, text));
   }
   const at = (path) => faults.some((fault) => fault.path === path);
-  if (!at("min_replicas") && !at("max_replicas") && spec.max_replicas < spec.min_replicas) {
-    faults.push({ path: "max_replicas", message: "must be greater than or equal to min_replicas" });
+  if (!at('min_replicas') && !at('max_replicas') && spec.max_replicas < spec.min_replicas) {
+    faults.push({ path: 'max_replicas', message: 'must be greater than or equal to min_replicas' });
   }
   const targets = GROUPS.find((group) => group.id === TARGETS_GROUP).fields.map(({ path }) => path);
   if (!targets.some((path) => spec[path] > 0) && !targets.some(at)) {
-    faults.push({ path: TARGETS_GROUP, message: "at least one target is required" });
+    faults.push({ path: TARGETS_GROUP, message: 'at least one target is required' });
   }
   return { spec, faults };
 }
@@ -120,7 +120,7 @@ function rateLimits(path, rows) {
   return { policies, faults };
 }
 
-const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+const isObject = (value) => value !== null && typeof value === 'object' && !Array.isArray(value);
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 /** The smallest merge patch (RFC 7396) that makes `after` of `before`; null when they are the same. */
@@ -162,10 +162,10 @@ export function sortFaults(details) {
   const rest = [];
   const paths = new Set(FIELDS.map(({ path }) => path));
   const add = (path, text) => fields.set(path, fields.has(path) ? `${fields.get(path)}; ${text}` : text);
-  for (const text of details.split("; ")) {
-    const path = PATH.exec(text)?.[0] ?? "";
-    if (paths.has(path) || paths.has(path.replace(/\[\d+\].*$/, ""))) add(path, text);
-    else if (text.startsWith("at least one of target_")) add(TARGETS_GROUP, text);
+  for (const text of details.split('; ')) {
+    const path = PATH.exec(text)?.[0] ?? '';
+    if (paths.has(path) || paths.has(path.replace(/\[\d+\].*$/, ''))) add(path, text);
+    else if (text.startsWith('at least one of target_')) add(TARGETS_GROUP, text);
     else rest.push(text);
   }
   return { fields, rest };
