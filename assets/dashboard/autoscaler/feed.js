@@ -3,7 +3,7 @@
 
 import { mergeHistory, readHistory, since } from '../chart/history.js';
 import { milliseconds } from '../format.js';
-import { sighted } from '../server_clock.js';
+import { serverNow, sighted } from '../server_clock.js';
 
 /** However fast evaluations come, they are not read more often than this. */
 const BETWEEN_MS = 1_500;
@@ -27,6 +27,7 @@ export class Feed {
   #again = false;
   #timer = null;
   #whole = true;
+  #lastRead = null;
 
   constructor({ id, api, events, onData, onGone, onFailure }) {
     this.#id = id;
@@ -86,20 +87,19 @@ export class Feed {
     }, this.#lastRead === null ? 0 : Math.max(0, this.#lastRead + BETWEEN_MS - performance.now()));
   }
 
-  #lastRead = null;
-
   async #read() {
     const whole = this.#whole;
     this.#whole = false;
     const { range } = this;
     this.#lastRead = performance.now();
     try {
-      const [autoscaler, decisions, history] = await Promise.all([
-        this.#get(''), this.#get('/decisions', whole ? {} : { since: this.#newestDecision() }), this.#get('/history', this.#historyQuery(whole)),
+      const autoscaler = await this.#get('');
+      if (autoscaler.details.updated_at) sighted(autoscaler.details.updated_at);
+      const [decisions, history] = await Promise.all([
+        this.#get('/decisions', whole ? {} : { since: this.#newestDecision() }), this.#get('/history', this.#historyQuery(whole)),
       ]);
       if (this.#aborter.signal.aborted) return;
       this.#autoscaler = autoscaler;
-      if (autoscaler.details.updated_at) sighted(autoscaler.details.updated_at);
       this.#takeDecisions(decisions.decisions, whole);
       if (range !== this.range || !this.#takeHistory(history, whole)) {
         this.#whole = true;
@@ -130,7 +130,8 @@ export class Feed {
 
   #historyQuery(whole) {
     const step = this.range.step;
-    if (whole || !this.#history) return { step, from: this.#to === null ? null : instant(this.#to - this.range.length) };
+    // The service's time is known by now: that of the newest evaluation, or later.
+    if (whole || !this.#history) return { step, from: instant(Math.max(this.#to ?? 0, serverNow()) - this.range.length) };
     const from = this.#history.points.at(-OVERLAP)?.t ?? this.#to - this.range.length;
     return { step: this.#history.step / 1000, from: instant(from) };
   }

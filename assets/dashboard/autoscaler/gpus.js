@@ -9,7 +9,9 @@ export function gpuCard() {
   const note = element('span', { class: 'badge badge-unknown' }, 'simulated');
   const list = element('div', { class: 'gpu-pods' });
   const root = element('section', { class: 'card gpus', 'aria-label': 'GPUs', hidden: true },
-    element('div', { class: 'card-head' }, element('h2', {}, 'GPUs'), note), list);
+    element('div', { class: 'card-head' }, element('h2', {}, 'GPUs'), note),
+    element('div', { class: 'device device-heads label', 'aria-hidden': 'true' },
+      element('span', {}, 'Device'), element('span', {}, 'Utilisation'), element('span', {}, 'Memory'), element('span', { class: 'device-age' }, 'Read')), list);
   const update = ({ gpu, metrics = [] }) => {
     root.hidden = !gpu;
     if (!gpu) return;
@@ -43,7 +45,7 @@ function deviceRow(device) {
       element('span', { class: 'faint', 'data-tip': device.uuid }, kind)),
     measure('Utilisation', device.utilization_percent, percent(device.utilization_percent)),
     measure('Memory', memory, memory === null ? percent(null) : `${gibibytes(used)} of ${gibibytes(total)} GiB`),
-    element('span', { class: 'device-age faint' }, `${duration(device.age_seconds)} old`),
+    element('span', { class: 'device-age faint' }, `${duration(device.age_seconds)} ago`),
     device.reason && element('p', { class: 'metric-error device-error' }, device.reason));
 }
 

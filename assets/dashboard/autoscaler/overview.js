@@ -15,6 +15,9 @@ export class Overview {
   #metrics = new Map();
   #details = null;
   #earliest = null;
+  #action = null;
+  #interval = 15;
+  #said = ''; // what the messages are, so that they are not said again
 
   /** `actions` are the functions `pause`, `resume`, `copy`, `remove`, `edit`. */
   constructor(actions) {
@@ -26,14 +29,14 @@ export class Overview {
     const button = (label, action, kind = '') => element('button', { type: 'button', class: `button ${kind}`, onclick: () => action() }, label);
     nodes.pause = button('Pause', () => (this.#details.status === 'inactive' ? actions.resume() : actions.pause()));
     nodes.messages = element('div', { class: 'overview-messages' });
-    nodes.current = element('span', { class: 'figure-value' });
-    nodes.recommended = element('span', { class: 'figure-value' });
+    nodes.current = element('span', { class: 'stat-value' });
+    nodes.recommended = element('span', { class: 'stat-value' });
     nodes.bounds = boundsBar();
-    nodes.next = element('span', { class: 'figure-text' });
-    nodes.nextNote = element('span', { class: 'figure-note' });
-    nodes.last = element('span', { class: 'figure-text' });
-    nodes.lastNote = element('span', { class: 'figure-note' });
-    nodes.metrics = element('div', { class: 'figure-metrics' });
+    nodes.next = element('span', { class: 'stat-text' });
+    nodes.nextNote = element('span', { class: 'stat-note' });
+    nodes.last = element('span', { class: 'stat-text' });
+    nodes.lastNote = element('span', { class: 'stat-note' });
+    nodes.metrics = element('div', { class: 'stat-metrics' });
     this.root = element('header', { class: 'overview' },
       element('div', { class: 'overview-head' },
         element('div', { class: 'overview-name' }, nodes.crumb,
@@ -41,15 +44,15 @@ export class Overview {
         element('div', { class: 'overview-actions' },
           nodes.pause, button('Edit', actions.edit), button('Copy as…', actions.copy), button('Delete…', actions.remove, 'button-quiet button-delete'))),
       nodes.messages,
-      element('section', { class: 'card figures', 'aria-label': 'State' },
-        element('div', { class: 'figure figure-replicas' },
-          element('div', { class: 'figure-pair' },
-            figure('Replicas', nodes.current), figure('Recommended', nodes.recommended)),
+      element('section', { class: 'card stats', 'aria-label': 'State' },
+        element('div', { class: 'stat stat-replicas' },
+          element('div', { class: 'stat-pair' },
+            stat('Replicas', nodes.current), stat('Recommended', nodes.recommended)),
           nodes.bounds.root),
         nodes.metrics,
-        element('div', { class: 'figure figure-words' },
+        element('div', { class: 'stat stat-words' },
           element('span', { class: 'label' }, 'Last change'), nodes.last, nodes.lastNote),
-        element('div', { class: 'figure figure-words' },
+        element('div', { class: 'stat stat-words' },
           element('span', { class: 'label' }, 'Next possible change'), nodes.next, nodes.nextNote)));
   }
 
@@ -83,9 +86,6 @@ export class Overview {
     this.#interval = details.spec.interval_seconds;
   }
 
-  #action = null;
-  #interval = 15;
-
   /** Refreshes what depends on the time of day. */
   tick(now) {
     if (!this.#details) return;
@@ -111,8 +111,6 @@ export class Overview {
       element('div', { class: `message message-${tone}`, role: 'status' }, element('strong', {}, title), message && element('span', {}, message),
         todo && element('span', {}, element('strong', {}, 'What to do: '), todo))));
   }
-
-  #said = '';
 
   #showLast(action) {
     const { last, lastNote } = this.#nodes;
@@ -142,8 +140,8 @@ export class Overview {
   }
 }
 
-function figure(label, value) {
-  return element('div', { class: 'figure-one' }, element('span', { class: 'label' }, label), value);
+function stat(label, value) {
+  return element('div', { class: 'stat-one' }, element('span', { class: 'label' }, label), value);
 }
 
 /** Where the count and the recommendation are between the bounds. */
@@ -166,14 +164,14 @@ function boundsBar() {
 
 /** A value against its target. */
 function metricGauge(name) {
-  const value = element('span', { class: 'figure-value' });
-  const against = element('span', { class: 'figure-against' });
+  const value = element('span', { class: 'stat-value' });
+  const against = element('span', { class: 'stat-against' });
   const fill = element('span', { class: 'gauge-fill' });
   const mark = element('span', { class: 'gauge-target' });
   const track = element('div', { class: 'gauge-track', 'aria-hidden': 'true' }, fill, mark);
-  const note = element('span', { class: 'figure-note' });
-  const root = element('div', { class: 'figure figure-metric' }, element('span', { class: 'label' }, metricName(name)),
-    element('div', { class: 'figure-measure' }, value, against), track, note);
+  const note = element('span', { class: 'stat-note' });
+  const root = element('div', { class: 'stat stat-metric' }, element('span', { class: 'label' }, metricName(name)),
+    element('div', { class: 'stat-measure' }, value, against), track, note);
   const update = (metric, target) => {
     const known = metric?.utilization_percent ?? null;
     const state = metric?.state ?? 'unknown';

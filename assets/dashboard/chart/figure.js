@@ -39,6 +39,8 @@ export class Figure {
   #pointer = null; // the pointer's x while it is over the chart
   #cursor = null; // the time of the keyboard's or a finger's cursor; null follows the newest point
   #width = 0;
+  #height = 0;
+  #x = null; // the scale from times to pixels
   #panels = [];
   #frame = null;
   #observer;
@@ -131,23 +133,18 @@ export class Figure {
     this.#layOut();
     const { from, to } = this.#view;
     const x = linear([from, to], [LEFT, this.#width - RIGHT]);
-    this.x = x;
+    this.#x = x;
     setAttribute(svg, 'width', this.#width);
     setAttribute(svg, 'height', this.#height);
     this.#nodes.plot.style.height = `${this.#height}px`;
     const moving = svgElement('g', { class: 'chart-moving' });
-    const axis = this.#drawTimeAxis(x);
-    moving.append(...axis.moving);
-    const still = [];
-    for (const panel of this.#panels) {
-      const drawn = panel.metric ? this.#drawMetric(panel, x) : this.#drawReplicas(panel, x);
-      moving.append(...drawn);
-      still.push(...this.#drawScale(panel));
-    }
+    const drawn = this.#panels.map((panel) => (panel.metric ? this.#drawMetric(panel, x) : this.#drawReplicas(panel, x)));
+    moving.append(...drawn.flatMap(({ ground }) => ground), ...this.#drawTimeAxis(x), ...drawn.flatMap(({ lines }) => lines));
+    const still = this.#panels.flatMap((panel) => this.#drawScale(panel));
     this.#nodes.moving = moving;
     this.#nodes.overlay = svgElement('g', { class: 'chart-overlay' });
-    const clipped = svgElement('g', { 'clip-path': 'url(#chart-clip)' }, moving);
-    replaceChildren(svg, this.#definitions(), ...still, clipped, this.#nodes.overlay);
+    const clip = { 'clip-path': 'url(#chart-clip)' };
+    replaceChildren(svg, this.#definitions(), ...still, svgElement('g', clip, moving), this.#nodes.overlay);
     replaceChildren(heads, ...this.#panels.map((panel) => panel.head));
     this.#drawCursor();
   }
@@ -156,15 +153,15 @@ export class Figure {
     const narrow = this.#width < NARROW;
     const head = 26;
     const sizes = { replicas: narrow ? 120 : 168, withTarget: narrow ? 72 : 92, without: narrow ? 48 : 56 };
-    const last = this.#history.points.findLast(isEvaluated);
-    const metrics = this.#history.metrics.map((name) => ({
-      metric: name, size: this.#history.points.some((point) => point.metrics[name]?.target) ? sizes.withTarget : sizes.without,
-    }));
+    const hasTarget = (name) => this.#history.points.some((point) => point.metrics[name]?.target);
+    const metrics = this.#history.metrics
+      .map((name) => ({ metric: name, aims: hasTarget(name), size: hasTarget(name) ? sizes.withTarget : sizes.without }))
+      .sort((a, b) => b.aims - a.aims);
     let top = 0;
-    this.#panels = [{ metric: null, size: sizes.replicas }, ...metrics].map(({ metric, size }) => {
+    this.#panels = [{ metric: null, size: sizes.replicas }, ...metrics].map(({ metric, aims, size }) => {
       const double = narrow && metric === null ? 20 : 0;
       const panel = { metric, top: top + head + double, bottom: top + head + double + size, values: {} };
-      panel.head = metric ? metricHead(panel, last) : replicasHead(panel);
+      panel.head = metric ? metricHead(panel, aims) : replicasHead(panel);
       panel.head.style.top = `${top}px`;
       top = panel.bottom + GAP;
       return panel;
@@ -186,7 +183,7 @@ export class Figure {
     const most = Math.max(2, Math.floor((this.#width - LEFT - RIGHT) / LABEL_WIDTH));
     const ticks = timeTicks(from, to, most, -new Date(to).getTimezoneOffset());
     const bottom = this.#panels.at(-1).bottom;
-    const moving = ticks.flatMap((tick) => {
+    return ticks.flatMap((tick) => {
       const at = x(tick);
       const label = at > LEFT + 14 && at < this.#width - RIGHT - 14;
       return [
@@ -194,14 +191,13 @@ export class Figure {
         label && svgElement('text', { class: 'chart-tick', x: at, y: bottom + 17, 'text-anchor': 'middle' }, shortTime(tick)),
       ].filter(Boolean);
     });
-    return { moving };
   }
 
   #drawScale(panel) {
     const { y, ticks, unit } = panel;
     return ticks.flatMap((tick) => [
       svgElement('line', { class: tick === 0 ? 'chart-base' : 'chart-grid', x1: LEFT, x2: this.#width - RIGHT, y1: y(tick), y2: y(tick) }),
-      svgElement('text', { class: 'chart-tick', x: LEFT - 6, y: y(tick) + 3.5, 'text-anchor': 'end' }, `${tick}${unit}`),
+      svgElement('text', { class: 'chart-tick', x: LEFT - 6, y: y(tick) + 3.5, 'text-anchor': 'end' }, tick === ticks.at(-1) ? `${tick}${unit}` : tick),
     ]);
   }
 
@@ -214,9 +210,11 @@ export class Figure {
     panel.y = y;
     const edge = edgeAtActions(actions, step);
     const path = (name, d) => svgElement('path', { class: name, d });
-    return [
-      ...this.#unknowns(panel, x, (point) => point.current !== null),
+    const ground = [
       path('chart-band', bandPath(points, step, (point) => point.min, (point) => point.max, x, y)),
+      ...this.#unknowns(panel, x, (point) => point.current !== null),
+    ];
+    const lines = [
       path('chart-bound', stepPath(points, step, (point) => point.max, x, y)),
       path('chart-bound', stepPath(points, step, (point) => point.min, x, y)),
       path('chart-actual', stepPath(points, step, (point) => point.current, x, y, edge)),
@@ -224,6 +222,7 @@ export class Figure {
       ...this.#createdMark(panel, x),
       ...actions.map((action) => this.#mark(action, x, y)),
     ];
+    return { ground, lines };
   }
 
   #mark(action, x, y) {
@@ -235,10 +234,9 @@ export class Figure {
     const { from, to } = this.#view;
     if (this.#created === null || this.#created <= from || this.#created > to) return [];
     const at = x(this.#created);
-    const right = at > this.#width - RIGHT - 60;
     return [
       svgElement('line', { class: 'chart-created', x1: at, x2: at, y1: panel.top, y2: this.#panels.at(-1).bottom }),
-      svgElement('text', { class: 'chart-note', x: right ? at - 5 : at - 5, y: panel.top + 11, 'text-anchor': 'end' }, at - LEFT > 60 ? 'created' : ''),
+      svgElement('text', { class: 'chart-note', x: at - 5, y: panel.top + 11, 'text-anchor': 'end' }, at - LEFT > 60 ? 'created' : ''),
     ];
   }
 
@@ -250,21 +248,24 @@ export class Figure {
     const measured = (point) => (point.metrics[name]?.simulated ? null : value(point));
     const simulated = (point) => (point.metrics[name]?.simulated ? value(point) : null);
     panel.ticks = percentTicks(Math.max(100, ...points.map(value)));
-    panel.unit = '';
+    panel.unit = '%';
     const y = linear([0, panel.ticks.at(-1)], [panel.bottom, panel.top]);
     panel.y = y;
     const clip = `chart-above-${name}`;
     const path = (cls, d, more = {}) => svgElement('path', { class: cls, d, ...more });
     const ceiling = panel.ticks.at(-1);
-    return [
+    const ground = [
       ...this.#unknowns(panel, x, (point) => value(point) !== null),
       ...this.#spans(panel, x, (point) => simulated(point) !== null, 'chart-simulated', 'simulated'),
+    ];
+    const lines = [
       svgElement('clipPath', { id: clip }, path('', bandPath(points, step, target, () => ceiling, x, y))),
       path('chart-over', areaPath(points, step, measured, 0, x, y), { 'clip-path': `url(#${clip})` }),
       path('chart-target', stepPath(points, step, target, x, y)),
       path('chart-value', linePath(points, step, measured, x, y)),
       path('chart-value chart-value-simulated', linePath(points, step, simulated, x, y)),
     ];
+    return { ground, lines };
   }
 
   /** What is unknown is hatched: where nothing was evaluated, and where it was and this is not known. */
@@ -292,7 +293,7 @@ export class Figure {
   /** Lets the chart glide to where it now is; what is asked for less motion does without. */
   #slide(moved) {
     cancelAnimationFrame(this.#frame);
-    const shift = this.x(this.#view.from + moved) - this.x(this.#view.from);
+    const shift = this.#x(this.#view.from + moved) - this.#x(this.#view.from);
     if (shift < 0.5 || shift > this.#width / 3 || matchMedia('(prefers-reduced-motion: reduce)').matches) return;
     const { moving } = this.#nodes;
     let begin = null;
@@ -313,7 +314,7 @@ export class Figure {
   /** The time that the readout shows. */
   #time() {
     const { points } = this.#history;
-    if (this.#pointer !== null) return this.x.invert(this.#pointer);
+    if (this.#pointer !== null) return this.#x.invert(this.#pointer);
     return this.#cursor ?? points.findLast(isEvaluated)?.t ?? this.#view.to;
   }
 
@@ -322,7 +323,7 @@ export class Figure {
   }
 
   #drawCursor() {
-    if (!this.#history || !this.x || !this.#nodes.overlay) return;
+    if (!this.#history || !this.#x || !this.#nodes.overlay) return;
     const { points, step, metrics, actions } = this.#history;
     const index = indexAt(points, step, this.#time());
     const point = points[index];
@@ -330,7 +331,7 @@ export class Figure {
     const drawn = [];
     if (this.#selected !== null) drawn.push(...this.#selection());
     if (point && !this.#isFree) {
-      const at = this.x(point.t + step / 2);
+      const at = this.#x(point.t + step / 2);
       drawn.push(svgElement('line', { class: 'chart-cursor', x1: at, x2: at, y1: this.#panels[0].top, y2: this.#panels.at(-1).bottom }));
       for (const panel of this.#panels) {
         const value = panel.metric ? point.metrics[panel.metric]?.value ?? null : point.current;
@@ -349,7 +350,7 @@ export class Figure {
   #selection() {
     const { from, to } = this.#view;
     if (this.#selected < from || this.#selected > to) return [];
-    const at = this.x(this.#selected);
+    const at = this.#x(this.#selected);
     const { top } = this.#panels[0];
     return [
       svgElement('line', { class: 'chart-selected', x1: at, x2: at, y1: top, y2: this.#panels.at(-1).bottom }),
@@ -400,20 +401,20 @@ export class Figure {
     this.#pointer = Math.min(Math.max(px, LEFT), this.#width - RIGHT);
     const mark = this.#markAt(px, py);
     this.#nodes.surface.classList.toggle('chart-on-mark', mark !== null);
-    if (mark) this.#pointer = this.x(mark.at);
+    if (mark) this.#pointer = this.#x(mark.at);
     this.#drawCursor();
   }
 
   #leave(event) {
     // A finger that is lifted leaves the cursor where it was.
-    if (event.pointerType === 'touch' && this.#pointer !== null) this.#cursor = this.x.invert(this.#pointer);
+    if (event.pointerType === 'touch' && this.#pointer !== null) this.#cursor = this.#x.invert(this.#pointer);
     this.#pointer = null;
     this.#drawCursor();
   }
 
   #markAt(px, py) {
     const { y } = this.#panels[0];
-    return actionAt(this.#history.actions, (action) => markPlace(action, this.x, y), px, py, REACH);
+    return actionAt(this.#history.actions, (action) => markPlace(action, this.#x, y), px, py, REACH);
   }
 
   #click(event) {
@@ -421,7 +422,7 @@ export class Figure {
     const [px, py] = this.#place(event);
     const mark = this.#markAt(px, py);
     if (mark) this.#onSelect(mark.at);
-    else if (px >= LEFT) this.#choose(this.x.invert(px));
+    else if (px >= LEFT) this.#choose(this.#x.invert(px));
   }
 
   #key(event) {
@@ -480,7 +481,7 @@ function replicasHead(panel) {
       value('actual', 'current', 'actual'), value('recommended', 'recommended', 'recommended'), value('band', 'bounds', 'bounds')));
 }
 
-function metricHead(panel) {
+function metricHead(panel, aims) {
   const { values } = panel;
   values.value = element('span', { class: 'chart-number' });
   values.target = element('span', { class: 'chart-number' });
@@ -488,7 +489,7 @@ function metricHead(panel) {
   return element('div', { class: 'chart-panel-head' }, element('h3', {}, metricName(panel.metric)),
     element('span', { class: 'chart-keys' },
       element('span', { class: 'chart-key' }, swatch('value'), values.value),
-      element('span', { class: 'chart-key' }, swatch('target'), element('span', { class: 'chart-label' }, 'target'), values.target),
+      aims && element('span', { class: 'chart-key' }, swatch('target'), element('span', { class: 'chart-label' }, 'target'), values.target),
       values.state));
 }
 

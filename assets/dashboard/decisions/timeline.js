@@ -29,7 +29,7 @@ export class Timeline {
     nodes.filters = FILTERS.map((filter) => element('button', {
       type: 'button', class: 'segment', 'aria-pressed': filter === this.#filter ? 'true' : 'false', onclick: () => this.#narrow(filter),
     }, filter.label));
-    nodes.moment = element('div', { class: 'timeline-moment', role: 'status' });
+    nodes.moment = element('div', { class: 'timeline-moment', role: 'status', hidden: true });
     nodes.list = element('ol', { class: 'timeline-list' });
     nodes.empty = element('p', { class: 'timeline-empty' });
     nodes.more = element('button', { type: 'button', class: 'button button-quiet timeline-more', onclick: () => this.#showMore() }, 'Show older ones');
