@@ -38,8 +38,7 @@ export class Totals {
     }
     setText(this.active.value, number(totals?.active_autoscalers ?? null));
     // The service says 0 when it knows no CPU at all, and unknown is not zero.
-    const average = totals?.average_cpu_utilization || null;
-    setText(this.cpu.value, average === null ? '–' : percent(average, 1));
+    setText(this.cpu.value, totals?.average_cpu_utilization ? percent(totals.average_cpu_utilization, 1) : '–');
     setText(this.ups.value, number(totals?.total_scale_ups ?? null));
     setText(this.downs.value, number(totals?.total_scale_downs ?? null));
   }

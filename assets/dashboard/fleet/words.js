@@ -7,7 +7,7 @@ export const ATTENTION = [
   { name: 'failed', label: 'failed', badge: 'failed' },
   { name: 'wants_more_than_max', label: 'wants more than max', badge: 'limit' },
   { name: 'metric_unknown', label: 'metric unknown', badge: 'unknown' },
-  { name: 'none', label: 'nothing to do', badge: 'ok' },
+  { name: 'none', label: 'in order', badge: 'ok' },
 ];
 
 /** The badge of a row: `{label, kind}`. What needs attention comes before what merely is. */
