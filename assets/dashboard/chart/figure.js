@@ -331,8 +331,9 @@ export class Figure {
     const drawn = [];
     if (this.#selected !== null) drawn.push(...this.#selection());
     if (point && !this.#isFree) {
-      const at = this.#x(point.t + step / 2);
-      drawn.push(svgElement('line', { class: 'chart-cursor', x1: at, x2: at, y1: this.#panels[0].top, y2: this.#panels.at(-1).bottom }));
+      const chosen = this.#selected !== null && indexAt(points, step, this.#selected) === index;
+      const at = this.#x(chosen ? this.#selected : point.t + step / 2);
+      if (!chosen) drawn.push(svgElement('line', { class: 'chart-cursor', x1: at, x2: at, y1: this.#panels[0].top, y2: this.#panels.at(-1).bottom }));
       for (const panel of this.#panels) {
         const value = panel.metric ? point.metrics[panel.metric]?.value ?? null : point.current;
         if (value !== null) drawn.push(svgElement('circle', { class: `chart-dot ${panel.metric ? 'chart-dot-metric' : ''}`, cx: at, cy: panel.y(value), r: 3.5 }));

@@ -62,7 +62,7 @@ function metricRow(metric) {
   const treatment = metric.error && cure(metric.error);
   return element('div', { class: 'metric-row' },
     element('div', { class: 'metric-line' },
-      element('span', { class: 'metric-name' }, metricName(metric.name)),
+      element('span', { class: 'metric-title' }, metricName(metric.name)),
       element('span', {}, percent(value), target !== null && element('span', { class: 'faint' }, ` of ${percent(target)}`)),
       metric.state !== 'known' && element('span', { class: 'badge badge-unknown' }, metric.state),
       element('span', { class: 'metric-proposal' }, metric.proposed_replicas !== null && target !== null ? `asks for ${metric.proposed_replicas}` : target === null && 'no target')),

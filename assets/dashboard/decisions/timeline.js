@@ -176,7 +176,7 @@ class Entry {
   tick(now) {
     const { first, last, count } = this.#decision;
     const { run } = this.#nodes;
-    setText(run, count > 1 ? `${count} times until ${timeOfDay(last)}, ${ago(last, now)}` : ago(last, now));
+    setText(run, count > 1 ? `${count} times until ${timeOfDay(last)} · ${ago(last, now)}` : ago(last, now));
     this.#details?.tick(now);
     setAttribute(run, 'data-tip', count > 1 ? `First at ${timeOfDay(first)}` : null);
   }

@@ -5,6 +5,8 @@ const number = (least) => ({ kind: 'number', least });
 const choice = (...options) => ({ kind: 'choice', options });
 
 const WORKLOAD = [
+  { path: 'workload_namespace', label: 'Namespace', required: true, kind: 'label' },
+  { path: 'workload_name', label: 'Name', required: true, kind: 'subdomain' },
   {
     path: 'workload_type', label: 'Kind', required: true, initial: 'auto',
     ...choice(
@@ -12,8 +14,6 @@ const WORKLOAD = [
       ['ReplicaSet', 'ReplicaSet'],
     ),
   },
-  { path: 'workload_namespace', label: 'Namespace', required: true, kind: 'label' },
-  { path: 'workload_name', label: 'Name', required: true, kind: 'subdomain' },
 ];
 
 const BOUNDS = [
@@ -48,12 +48,12 @@ function policy(direction, window) {
       path: `${prefix}.stabilization`, label: "How the window decides", initial: "default",
       ...choice(
         ['default', 'default'],
-        ['hpa', direction === 'up' ? 'hpa: its least recommendation counts' : 'hpa'],
+        ['hpa', direction === 'up' ? 'hpa: least counts' : 'hpa'],
       ),
     },
     {
       path: `${prefix}.select_policy`, label: "Of several rate limits", initial: "Max",
-      ...choice(['Max', 'Max: the one that allows most'], ['Min', 'Min: the one that allows least'],
+      ...choice(['Max', 'Max: allows most'], ['Min', 'Min: allows least'],
         ["Disabled", `Disabled: never scale ${direction}`]),
     },
     { path: `${prefix}.policies`, label: "Rate limits", kind: "policies" },
@@ -63,16 +63,16 @@ function policy(direction, window) {
 const REST = [
   {
     path: 'mode', label: 'Mode', initial: 'active',
-    ...choice(['active', 'active: decides and scales'], ['observe', 'observe: decides, scales nothing']),
+    ...choice(['active', 'active: scales'], ['observe', 'observe: scales nothing']),
   },
   { path: 'interval_seconds', label: 'Evaluated every', unit: 's', initial: '15', ...whole(1, 3600) },
   {
     path: 'compatibility', label: 'Compatibility', initial: 'default',
-    ...choice(['default', 'default'], ['hpa', 'hpa: counts exactly as the HPA does']),
+    ...choice(['default', 'default'], ['hpa', 'hpa: decides as the HPA']),
   },
   {
     path: 'capacity', label: 'Room for GPU pods', initial: 'respect',
-    ...choice(['respect', 'respect: no more than can run'], ['ignore', 'ignore: for a cluster autoscaler to bring nodes']),
+    ...choice(['respect', 'respect: no more than run'], ['ignore', 'ignore: nodes will come']),
   },
   {
     path: 'container_name', label: 'Container', kind: 'label', placeholder: 'all',
@@ -93,9 +93,9 @@ export const GROUPS = [
   { id: 'workload', title: 'Workload', fields: WORKLOAD },
   { id: 'bounds', title: 'Replicas', fields: BOUNDS },
   { id: 'targets', title: 'Targets', hint: 'At least one. The metric that asks for most replicas decides.', fields: TARGETS },
-  { id: 'up', title: 'Scaling up', fields: policy('up', 0), advanced: true },
-  { id: 'down', title: 'Scaling down', fields: policy('down', 300), advanced: true },
-  { id: 'rest', title: 'Behaviour', fields: REST, advanced: true },
+  { id: 'up', title: 'Scaling up', hint: 'Window, step limit, tolerance, rate limits', fields: policy('up', 0), advanced: true },
+  { id: 'down', title: 'Scaling down', hint: 'Window, step limit, tolerance, rate limits', fields: policy('down', 300), advanced: true },
+  { id: 'rest', title: 'Behaviour', hint: 'Mode, interval, compatibility, warm-up, capacity', fields: REST, advanced: true },
 ];
 
 /** All fields. */
@@ -104,7 +104,7 @@ export const FIELDS = GROUPS.flatMap((group) => group.fields);
 /** The fields of one rate limit. */
 export const RATE_FIELDS = [
   { path: 'type', label: 'Type', required: true, initial: 'Pods', ...choice(['Pods', 'Pods'], ['Percent', 'Percent']) },
-  { path: 'value', label: 'Value', required: true, ...whole(1) },
+  { path: 'value', label: 'Value', required: true, initial: '4', ...whole(1) },
   { path: 'period_seconds', label: 'Period', unit: 's', required: true, initial: '60', ...whole(1, 1800) },
 ];
 

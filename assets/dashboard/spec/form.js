@@ -61,14 +61,14 @@ export class SpecForm {
     const error = element('p', { class: 'field-error', role: 'alert', hidden: true });
     this.#groupErrors.set(id, error);
     const grid = element('div', { class: 'spec-grid' }, fields.map((field) => this.#field(field)));
-    const content = [hint && element('p', { class: 'field-hint' }, hint), error, grid];
+    const content = [!advanced && hint && element('p', { class: 'field-hint' }, hint), error, grid];
     const paths = fields.map(({ path }) => path);
     if (!advanced) {
       this.#groups.set(id, { paths });
       return element('fieldset', { class: 'spec-group' }, element('legend', {}, title), content);
     }
     const count = element('span', { class: 'spec-changed' });
-    const details = element('details', { class: 'spec-group' }, element('summary', {}, title, count), content);
+    const details = element('details', { class: 'spec-group' }, element('summary', {}, title, element('span', { class: 'faint spec-summary' }, hint), count), content);
     this.#groups.set(id, { paths, details, count });
     return details;
   }
@@ -115,7 +115,7 @@ function input(field, text, change, label = field.label, faultPath = field.path)
   const hint = element('span', { class: 'field-hint', id: `${id}-hint` }, field.hint ?? '');
   const error = element('span', { class: 'field-error', id: `${id}-error`, hidden: true });
   setAttribute(control, 'aria-describedby', [field.hint && `${id}-hint`, `${id}-error`].filter(Boolean).join(' '));
-  const root = element('div', { class: `field ${isChoice ? 'field-choice' : ''}` }, element('label', { for: id }, label),
+  const root = element('div', { class: 'field' }, element('label', { for: id }, label),
     field.unit ? element('span', { class: 'with-unit' }, control, element('span', { class: 'unit', 'aria-hidden': 'true' }, field.unit)) : control,
     field.hint && hint, error);
   return {
