@@ -117,7 +117,8 @@ export function mount(root, { query, api, events, navigate }) {
     bar.setNamespaces(answer.namespaces, filters.namespace);
     table.setCount(answer.matching, filters.sort);
     table.changed();
-    if (!seeded) feed.seed(actionsOfRows(answer.autoscalers));
+    // Rows tell what happened before, but not of those that are not here.
+    if (!seeded && answer.autoscalers.length === answer.total) feed.seed(actionsOfRows(answer.autoscalers));
     seeded = true;
     setText(summary, isFiltering(filters) ? `${number(answer.matching)} of ${counted(answer.total, 'autoscaler')}` : counted(answer.total, 'autoscaler'));
     showInstead(answer);
