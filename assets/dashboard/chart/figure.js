@@ -4,7 +4,7 @@ import { element, replaceChildren, setAttribute, setText, svgElement } from '../
 import { ago, metricName, percent, timeOfDay, UNKNOWN } from '../format.js';
 import { serverNow } from '../server_clock.js';
 import { actionAt, actionIn, indexAt, nextAction } from './cursor.js';
-import { isEvaluated, runs } from './history.js';
+import { isKnown, runs } from './history.js';
 import { areaPath, bandPath, edgeAtActions, linePath, stepPath, trianglePath } from './path.js';
 import { countTicks, linear, percentTicks, timeTicks } from './scale.js';
 import { historyTable } from './table.js';
@@ -268,13 +268,10 @@ export class Figure {
     return { ground, lines };
   }
 
-  /** What is unknown is hatched: where nothing was evaluated, and where it was and this is not known. */
-  #unknowns(panel, x, isKnown) {
+  /** What is unknown is hatched, but for the time before the autoscaler existed. */
+  #unknowns(panel, x, isThere) {
     const before = (point) => this.#created !== null && point.t + this.#history.step <= this.#created;
-    return [
-      ...this.#spans(panel, x, (point) => !isKnown(point) && isEvaluated(point), 'chart-unknown', UNKNOWN),
-      ...this.#spans(panel, x, (point) => !isEvaluated(point) && !before(point), 'chart-unknown', panel.metric ? '' : 'not evaluated'),
-    ];
+    return this.#spans(panel, x, (point) => !isThere(point) && !before(point), 'chart-unknown', UNKNOWN);
   }
 
   #spans(panel, x, holds, pattern, label) {
@@ -315,7 +312,7 @@ export class Figure {
   #time() {
     const { points } = this.#history;
     if (this.#pointer !== null) return this.#x.invert(this.#pointer);
-    return this.#cursor ?? points.findLast(isEvaluated)?.t ?? this.#view.to;
+    return this.#cursor ?? points.findLast(isKnown)?.t ?? this.#view.to;
   }
 
   get #isFree() {

@@ -1,7 +1,7 @@
 // The chart in words: its summary for those who do not see it. Pure.
 
 import { metricName, UNKNOWN } from '../format.js';
-import { isEvaluated } from './history.js';
+import { isKnown } from './history.js';
 
 /** A number, or the word for none. */
 export function orUnknown(value, unit = '') {
@@ -20,7 +20,7 @@ function between([low, high], unit) {
 /** What the chart shows, in sentences. `clock` formats a time. */
 export function summarize(history, clock) {
   const { points, actions, metrics } = history;
-  if (points.length === 0 || !points.some(isEvaluated)) return 'Nothing has been recorded in this time yet.';
+  if (points.length === 0 || !points.some(isKnown)) return 'Nothing has been recorded in this time yet.';
   const sentences = [`From ${clock(points[0].t)} to ${clock(points.at(-1).t + history.step)}.`];
   const replicas = extent(points.map((point) => point.current));
   sentences.push(replicas ? `Replicas ${between(replicas, '')}.` : 'The number of replicas is unknown.');
