@@ -78,9 +78,7 @@ export class Figure {
   /** Marks a chosen moment, or none. */
   select(time) {
     this.#selected = time;
-    if (time !== null) this.#cursor = time;
-    else this.#cursor = null;
-    this.#drawCursor();
+    this.#follow();
   }
 
   destroy() {
@@ -110,6 +108,7 @@ export class Figure {
       onpointercancel: (event) => this.#leave(event),
       onclick: (event) => this.#click(event),
       onkeydown: (event) => this.#key(event),
+      onblur: () => this.#follow(),
     });
     nodes.plot = element('div', { class: 'chart-plot' }, nodes.svg, nodes.heads, nodes.surface);
     nodes.keys = element('p', { class: 'chart-hint', id: 'chart-keys' },
@@ -387,6 +386,12 @@ export class Figure {
     this.#onSelect(action ? action.at : time);
   }
 
+  /** Back to the chosen moment, or the newest point. */
+  #follow() {
+    this.#cursor = this.#selected;
+    this.#drawCursor();
+  }
+
   // Pointer and keyboard
 
   #place(event) {
@@ -433,7 +438,7 @@ export class Figure {
     const inView = actions.filter((action) => action.at >= points[0].t);
     const jump = (direction) => nextAction(inView, points[at].t + (direction > 0 ? step - 1 : 0), direction)?.at ?? points[at].t;
     const moves = {
-      ArrowLeft: () => to(at - by), ArrowRight: () => to(at + by), Home: () => to(0), End: () => to(points.length - 1),
+      ArrowLeft: () => to(at - by), ArrowRight: () => to(at + by), Home: () => to(0), End: () => null,
       ArrowUp: () => jump(1), ArrowDown: () => jump(-1), PageUp: () => to(at + 10), PageDown: () => to(at - 10),
     };
     if (event.key === 'Enter' || event.key === ' ') this.#choose(this.#time());
