@@ -54,7 +54,8 @@ impl Api {
     /// A client; the service is not asked yet. `token` is that of the environment.
     pub fn new(connection: &Connection, token: Option<SecretString>) -> Result<Self, Failure> {
         let wrong = |why: String| Failure::Usage(format!("--server {}: {why}", plain(&connection.server)));
-        let mut base = Url::parse(&connection.server).map_err(|error| wrong(format!("{error}; it must be a URL as http://127.0.0.1:8080")))?;
+        let mut base = Url::parse(&connection.server)
+            .map_err(|error| wrong(format!("{error}; it must be a URL as http://127.0.0.1:8080")))?;
         if !matches!(base.scheme(), "http" | "https") {
             return Err(wrong("it must begin with http:// or https://".to_owned()));
         }
@@ -81,11 +82,6 @@ impl Api {
         self.base.as_str().trim_end_matches('/')
     }
 
-    /// The path of an autoscaler, or of what is under it.
-    pub fn autoscaler<'a>(id: &'a str, more: &'a [&'a str]) -> Vec<&'a str> {
-        [&["autoscaling", id], more].concat()
-    }
-
     /// `GET`
     pub async fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Value, Failure> {
         self.json(self.request(Method::GET, path, query)?.timeout(LIMIT)).await
@@ -97,7 +93,12 @@ impl Api {
     }
 
     /// The same with the answer's status.
-    pub async fn sent(&self, method: Method, path: &[&str], body: Option<&Value>) -> Result<(StatusCode, Value), Failure> {
+    pub async fn sent(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<&Value>,
+    ) -> Result<(StatusCode, Value), Failure> {
         let mut request = self.request(method, path, &[])?.timeout(LIMIT);
         if let Some(body) = body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
@@ -106,7 +107,12 @@ impl Api {
     }
 
     /// `GET` of something that does not end; `last_event_id` is the last one that was seen.
-    pub async fn stream(&self, path: &[&str], query: &[(&str, &str)], last_event_id: Option<&str>) -> Result<Response, Failure> {
+    pub async fn stream(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        last_event_id: Option<&str>,
+    ) -> Result<Response, Failure> {
         let mut request = self.request(Method::GET, path, query)?;
         if let Some(id) = last_event_id {
             request = request.header("Last-Event-ID", id);

@@ -24,7 +24,7 @@ pub struct Which {
 
 impl Which {
     /// Its id.
-    pub async fn id(&self, session: &Session) -> Result<String, Failure> {
+    pub(super) async fn id(&self, session: &Session) -> Result<String, Failure> {
         names::find(&session.api, &self.autoscaler, self.namespace.as_deref()).await
     }
 }
@@ -99,7 +99,8 @@ fn done(session: &Session, answer: &Value, words: &str) -> Result<(), Failure> {
 /// An autoscaler with its workload.
 pub fn name(autoscaler: &Value) -> String {
     let details = &autoscaler["details"];
-    let [kind, namespace, name] = ["workload_type", "workload_namespace", "workload_name"].map(|field| text(&details[field]));
+    let [kind, namespace, name] =
+        ["workload_type", "workload_namespace", "workload_name"].map(|field| text(&details[field]));
     plain(&format!("{} ({kind} {namespace}/{name})", text(&autoscaler["autoscaling_id"])))
 }
 

@@ -55,13 +55,20 @@ impl Create {
             for file in &self.files {
                 all.append(&mut documents::read(file)?);
             }
-            return if all.is_empty() { Err(Failure::Usage("the files have no create request".to_owned())) } else { Ok(all) };
+            return if all.is_empty() {
+                Err(Failure::Usage("the files have no create request".to_owned()))
+            } else {
+                Ok(all)
+            };
         };
         let (kind, name) = match workload.split_once('/') {
             None => ("auto", workload.as_str()),
             Some((kind, name)) => (
                 names::kind(kind).ok_or_else(|| {
-                    Failure::Usage(format!("{} is no kind of workload; it must be deployment, statefulset or replicaset", plain(kind)))
+                    Failure::Usage(format!(
+                        "{} is no kind of workload; it must be deployment, statefulset or replicaset",
+                        plain(kind)
+                    ))
                 })?,
                 name,
             ),

@@ -6,13 +6,13 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use serde_json::Value;
 
+use super::Session;
 use super::failure::Failure;
 use super::get::text;
 use super::moment::{shown, span, time};
 use super::names;
 use super::output::{say, say_data};
 use super::terminal::{Screen, Tone};
-use super::Session;
 
 /// What to show.
 #[derive(Args)]
@@ -57,9 +57,14 @@ impl Page<'_> {
             self.toned("Failure", failure, Tone::Bad);
         }
         self.field("Mode", &mode(details));
-        self.field("Replicas", &format!("{} current, {} desired", details["current_replicas"], details["desired_replicas"]));
+        self.field(
+            "Replicas",
+            &format!("{} current, {} desired", details["current_replicas"], details["desired_replicas"]),
+        );
         self.field("Changes", &format!("{} up, {} down", details["scale_up_count"], details["scale_down_count"]));
-        for (title, field) in [("Created", "created_at"), ("Evaluated", "updated_at"), ("Last scaled", "last_scale_time")] {
+        for (title, field) in
+            [("Created", "created_at"), ("Evaluated", "updated_at"), ("Last scaled", "last_scale_time")]
+        {
             self.field(title, &at(field).unwrap_or_else(|| "never".to_owned()));
         }
         self.spec(&details["spec"]);
@@ -102,7 +107,8 @@ impl Page<'_> {
         for metric in metrics.as_array().into_iter().flatten() {
             let (name, target) = (text(&metric["name"]), metric["target_percent"].as_u64());
             let of = target.map_or_else(String::new, |target| format!(" of {target} %"));
-            let proposes = metric["proposed_replicas"].as_i64().map_or_else(String::new, |count| format!(", proposes {count}"));
+            let proposes =
+                metric["proposed_replicas"].as_i64().map_or_else(String::new, |count| format!(", proposes {count}"));
             let source = metric["source"].as_str().map_or_else(String::new, |source| {
                 let age = metric["age_seconds"].as_f64().map_or_else(String::new, |age| format!(", {age}s old"));
                 format!(" ({source}{age})")
@@ -111,7 +117,9 @@ impl Page<'_> {
             let value = metric["utilization_percent"].as_i64().map(|percent| format!("{percent} %"));
             let (line, tone) = match (text(&metric["state"]).as_str(), value) {
                 ("known", Some(value)) => (format!("{name}: {value}{of}{proposes}{source}"), Tone::Plain),
-                ("simulated", Some(value)) => (format!("{name}: simulated {value}{of}{proposes}{source}{error}"), Tone::Warning),
+                ("simulated", Some(value)) => {
+                    (format!("{name}: simulated {value}{of}{proposes}{source}{error}"), Tone::Warning)
+                }
                 // Without a target it does not matter why.
                 _ if target.is_none() => continue,
                 _ => (format!("{name}: unknown{of}{error}"), Tone::Bad),
@@ -127,7 +135,8 @@ impl Page<'_> {
     fn conditions(&mut self, conditions: &Value) {
         self.section("Conditions");
         for condition in conditions.as_array().into_iter().flatten() {
-            let [kind, status, reason, message] = ["type", "status", "reason", "message"].map(|field| text(&condition[field]));
+            let [kind, status, reason, message] =
+                ["type", "status", "reason", "message"].map(|field| text(&condition[field]));
             let is_well = (kind == "ScalingLimited") != (status == "True");
             let tone = if is_well { Tone::Plain } else { Tone::Warning };
             self.line(&format!("{kind:<15} {status:<6} {reason}: {message}"), tone);
@@ -149,7 +158,8 @@ impl Page<'_> {
             }
             for device in devices {
                 let number = |field: &str| device[field].as_f64();
-                let utilization = number("utilization_percent").map_or_else(|| "unknown".to_owned(), |percent| format!("{percent} %"));
+                let utilization = number("utilization_percent")
+                    .map_or_else(|| "unknown".to_owned(), |percent| format!("{percent} %"));
                 let memory = number("memory_used_mib").zip(number("memory_total_mib"));
                 let memory = memory.map_or_else(String::new, |(used, total)| format!(", memory {used} of {total} MiB"));
                 let age = number("age_seconds").map_or_else(String::new, |age| format!(", {age:.0}s old"));
@@ -163,7 +173,9 @@ impl Page<'_> {
         for decision in decisions.as_array().into_iter().flatten() {
             let ago = |field: &str| time(&decision[field]).map_or_else(|| "?".to_owned(), |at| span(now - at));
             let times = match decision["count"].as_u64() {
-                Some(count) if count > 1 => format!("{} ago, {count} times since {} ago", ago("last_at"), ago("first_at")),
+                Some(count) if count > 1 => {
+                    format!("{} ago, {count} times since {} ago", ago("last_at"), ago("first_at"))
+                }
                 _ => format!("{} ago", ago("last_at")),
             };
             let tone = match text(&decision["outcome"]).as_str() {

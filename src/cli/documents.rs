@@ -64,8 +64,14 @@ mod tests {
     #[test]
     fn documents_are_yaml_or_json_one_or_several() {
         let both = vec![json!({"a": 1}), json!({"a": "2"})];
-        for text in ["a: 1\n---\na: \"2\"\n", "{\"a\": 1} {\"a\": \"2\"}", "[{\"a\": 1}, {\"a\": \"2\"}]", "- a: 1\n- a: '2'", "---\na: 1\n---\n---\na: '2'\n",
-            "kind: List\nitems: [{a: 1}, {a: '2'}]"] {
+        for text in [
+            "a: 1\n---\na: \"2\"\n",
+            "{\"a\": 1} {\"a\": \"2\"}",
+            "[{\"a\": 1}, {\"a\": \"2\"}]",
+            "- a: 1\n- a: '2'",
+            "---\na: 1\n---\n---\na: '2'\n",
+            "kind: List\nitems: [{a: 1}, {a: '2'}]",
+        ] {
             assert_eq!(parse(text).unwrap(), both, "{text}");
         }
         assert_eq!(parse("").unwrap(), Vec::<Value>::new());

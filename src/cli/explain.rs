@@ -4,13 +4,13 @@ use chrono::{DateTime, Local, TimeDelta, Utc};
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::Session;
 use super::change::Which;
 use super::failure::Failure;
 use super::get::text;
 use super::moment::{self, shown, span, time};
 use super::output::{say, say_data};
 use super::terminal::plain;
-use super::Session;
 
 /// What to explain.
 #[derive(Args)]
@@ -125,13 +125,17 @@ fn remembered(point: &Value, kept: &str) -> [String; 5] {
     let count = |field: &str| point[field].as_u64().map_or_else(|| "unknown".to_owned(), |count| count.to_string());
     let metrics = point["metrics"].as_array().into_iter().flatten().filter_map(|metric| {
         let target = metric["target_percent"].as_u64()?;
-        let value = metric["utilization_percent"].as_i64().map_or_else(|| "unknown".to_owned(), |percent| format!("{percent} %"));
+        let value = metric["utilization_percent"]
+            .as_i64()
+            .map_or_else(|| "unknown".to_owned(), |percent| format!("{percent} %"));
         Some(format!("{} {value} of {target} %", text(&metric["name"])))
     });
     let metrics: Vec<_> = metrics.collect();
     let actions = point["actions"].as_array().into_iter().flatten();
     let actions: Vec<_> = actions
-        .map(|action| format!("{} -> {} at {}: {}", action["from"], action["to"], text(&action["at"]), text(&action["because"])))
+        .map(|action| {
+            format!("{} -> {} at {}: {}", action["from"], action["to"], text(&action["at"]), text(&action["because"]))
+        })
         .collect();
     [
         format!(
@@ -143,7 +147,10 @@ fn remembered(point: &Value, kept: &str) -> [String; 5] {
             count("max_replicas")
         ),
         format!("Metrics: {}", if metrics.is_empty() { "unknown".to_owned() } else { metrics.join(", ") }),
-        format!("Action:  {}", if actions.is_empty() { "none within a minute of it".to_owned() } else { actions.join("; ") }),
+        format!(
+            "Action:  {}",
+            if actions.is_empty() { "none within a minute of it".to_owned() } else { actions.join("; ") }
+        ),
         "Rules:   not kept for so long: only the counts and the metrics are".to_owned(),
         format!("Kept:    {kept}"),
     ]
@@ -163,8 +170,10 @@ fn lines(decision: &Value, spec: &Value, at: DateTime<Utc>) -> [String; 5] {
 fn situation(decision: &Value, at: DateTime<Utc>) -> String {
     let last = time(&decision["last_at"]).unwrap_or(at);
     let count = |field: &str| decision[field].as_u64();
-    let had = count("current_replicas").map_or_else(|| "an unknown number of replicas".to_owned(), |n| format!("{n} replicas"));
-    let wanted = count("recommended_replicas").map_or_else(|| "could not tell what it wanted".to_owned(), |n| format!("wanted {n}"));
+    let had = count("current_replicas")
+        .map_or_else(|| "an unknown number of replicas".to_owned(), |n| format!("{n} replicas"));
+    let wanted = count("recommended_replicas")
+        .map_or_else(|| "could not tell what it wanted".to_owned(), |n| format!("wanted {n}"));
     let desired = count("desired_replicas").map_or_else(|| "?".to_owned(), |n| n.to_string());
     let became = match text(&decision["outcome"]).as_str() {
         "scale_up" | "scale_down" => format!("went to {desired}"),
@@ -182,19 +191,27 @@ fn situation(decision: &Value, at: DateTime<Utc>) -> String {
 
 /// The metric that asked for most, or those that were not known.
 fn metric(decision: &Value) -> String {
-    let with_target = || decision["metrics"].as_array().into_iter().flatten().filter(|metric| !metric["target_percent"].is_null());
+    let with_target =
+        || decision["metrics"].as_array().into_iter().flatten().filter(|metric| !metric["target_percent"].is_null());
     let unknown: Vec<_> = with_target()
         .filter(|metric| metric["proposed_replicas"].is_null() && metric["state"] != "known")
         .map(|metric| format!("{} unknown ({})", text(&metric["name"]), text(&metric["error"])))
         .collect();
-    let decided = with_target().filter_map(|metric| Some((metric["proposed_replicas"].as_i64()?, metric))).max_by_key(|(count, _)| *count);
+    let decided = with_target()
+        .filter_map(|metric| Some((metric["proposed_replicas"].as_i64()?, metric)))
+        .max_by_key(|(count, _)| *count);
     let mut parts = Vec::new();
     if let Some((count, metric)) = decided {
-        let value = metric["utilization_percent"].as_i64().map_or_else(|| "?".to_owned(), |percent| percent.to_string());
+        let value =
+            metric["utilization_percent"].as_i64().map_or_else(|| "?".to_owned(), |percent| percent.to_string());
         let others = with_target().count() - 1;
         let greatest = if others > 0 { ", the greatest proposal" } else { "" };
         let age = metric["age_seconds"].as_f64().map_or_else(String::new, |age| format!(", measured {age:.0}s before"));
-        parts.push(format!("{} {value} % of {} % asked for {count}{greatest}{age}", text(&metric["name"]), metric["target_percent"]));
+        parts.push(format!(
+            "{} {value} % of {} % asked for {count}{greatest}{age}",
+            text(&metric["name"]),
+            metric["target_percent"]
+        ));
     }
     parts.extend(unknown);
     if parts.is_empty() { "none had a value".to_owned() } else { parts.join("; ") }
@@ -236,8 +253,12 @@ fn needs(decision: &Value, spec: &Value) -> String {
         "ScaleUpLimit" => format!("time, or wider scale_up_policy limits, to reach {wanted}"),
         "ScaleDownLimit" => format!("time, or wider scale_down_policy limits, to reach {wanted}"),
         "InsufficientCapacity" => format!("room on the nodes: {}", text(&decision["capacity"]["blocked_by"])),
-        "FailedGetResourceMetric" | "FailedGetGpuMetric" => "the unknown metric to be known again; GET /api/v1/sources says what is wrong".to_owned(),
-        "FailedGetPods" | "FailedGetScale" | "FailedUpdateScale" => "the cause to be removed; it tries again by itself".to_owned(),
+        "FailedGetResourceMetric" | "FailedGetGpuMetric" => {
+            "the unknown metric to be known again; GET /api/v1/sources says what is wrong".to_owned()
+        }
+        "FailedGetPods" | "FailedGetScale" | "FailedUpdateScale" => {
+            "the cause to be removed; it tries again by itself".to_owned()
+        }
         "ScalingDisabled" => "at least one replica, given by hand".to_owned(),
         "Paused" => "to be resumed".to_owned(),
         "ObserveOnly" => "mode active".to_owned(),
@@ -250,10 +271,15 @@ fn thresholds(decision: &Value, spec: &Value) -> String {
     let tolerance = |policy: &str| spec[policy]["tolerance_percent"].as_f64().unwrap_or(10.0) / 100.0;
     let (up, down) = (tolerance("scale_up_policy"), tolerance("scale_down_policy"));
     let targets = || {
-        decision["metrics"].as_array().into_iter().flatten().filter_map(|metric| Some((text(&metric["name"]), metric["target_percent"].as_f64()?)))
+        decision["metrics"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|metric| Some((text(&metric["name"]), metric["target_percent"].as_f64()?)))
     };
     let above: Vec<_> = targets().map(|(name, target)| format!("{name} above {:.0} %", target * (1.0 + up))).collect();
-    let below: Vec<_> = targets().map(|(name, target)| format!("{name} below {:.0} %", target * (1.0 - down))).collect();
+    let below: Vec<_> =
+        targets().map(|(name, target)| format!("{name} below {:.0} %", target * (1.0 - down))).collect();
     if above.is_empty() {
         return "a target".to_owned();
     }
@@ -262,7 +288,9 @@ fn thresholds(decision: &Value, spec: &Value) -> String {
 
 fn next(decision: &Value, at: DateTime<Utc>) -> String {
     match (time(&decision["earliest_action"]), text(&decision["outcome"]).as_str()) {
-        (Some(then), _) if then > at => format!("at {} (in {}), if all else stays as it is", shown(then), span(then - at)),
+        (Some(then), _) if then > at => {
+            format!("at {} (in {}), if all else stays as it is", shown(then), span(then - at))
+        }
         (Some(then), _) => format!("from {} on, if all else had stayed as it was", shown(then)),
         (None, "held") => "no window or limit had to pass: as soon as that is so, at the next evaluation".to_owned(),
         (None, _) => "at the next evaluation".to_owned(),

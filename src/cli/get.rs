@@ -53,7 +53,8 @@ pub async fn run(session: &Session, wanted: &Get) -> Result<(), Failure> {
 }
 
 fn table(session: &Session, autoscalers: &[Value], rows: &[Value]) -> String {
-    let rows: HashMap<&str, &Value> = rows.iter().filter_map(|row| Some((row["autoscaling_id"].as_str()?, row))).collect();
+    let rows: HashMap<&str, &Value> =
+        rows.iter().filter_map(|row| Some((row["autoscaling_id"].as_str()?, row))).collect();
     let now = session.now(autoscalers);
     let is_wide = session.format == Format::Wide;
     let mut header = vec!["NAMESPACE", "KIND", "NAME", "REPLICAS", "METRICS", "STATUS", "LAST ACTION", "AGE"];
@@ -162,8 +163,14 @@ mod tests {
         });
         let texts: Vec<_> = line(&autoscaler, &row, now, false).into_iter().map(|(text, _)| text).collect();
         let expected = [
-            "ml", "Deployment", "inference", "4/6 in 2..10", "memory ?/80 %, gpu 91/75 %, gpu_memory ~60/70 %", "active",
-            "2 -> 4, 38s ago: GPU 91 % of 75 %", "1h",
+            "ml",
+            "Deployment",
+            "inference",
+            "4/6 in 2..10",
+            "memory ?/80 %, gpu 91/75 %, gpu_memory ~60/70 %",
+            "active",
+            "2 -> 4, 38s ago: GPU 91 % of 75 %",
+            "1h",
         ];
         assert_eq!(texts, expected);
     }

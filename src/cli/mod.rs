@@ -35,7 +35,7 @@ use self::output::Format;
 use self::terminal::{ColorChoice, Screen, plain};
 use self::watch::Watch;
 use crate::clock::Clock;
-use crate::settings::ClientEnvironment;
+use crate::settings::{ClientEnvironment, Surroundings};
 
 /// A subcommand for people, with what is common to them.
 #[derive(Args)]
@@ -81,6 +81,7 @@ pub enum Command {
     Explain(Client<Explain>),
     /// Turn other autoscalers into those of this service
     Import {
+        /// What to import
         #[command(subcommand)]
         from: ImportFrom,
     },
@@ -103,12 +104,15 @@ struct Session {
     api: Api,
     screen: Screen,
     format: Format,
+    /// Where the user's clusters are.
+    surroundings: Surroundings,
 }
 
 impl Session {
     fn new(common: &Common, environment: ClientEnvironment) -> Result<Self, Failure> {
         let screen = Screen::detect(common.color, environment.no_color);
-        Ok(Self { api: Api::new(&common.connection, environment.token)?, screen, format: common.output })
+        let api = Api::new(&common.connection, environment.token)?;
+        Ok(Self { api, screen, format: common.output, surroundings: environment.surroundings })
     }
 
     /// What time it is where the service is: a simulated cluster's clock may run ahead, so the newest time in an answer

@@ -47,7 +47,12 @@ fn one_of(autoscalers: &[Value], name: &str) -> Result<String, Failure> {
             let shown = several.iter().take(5).map(|autoscaler| {
                 let text = |field: &str| autoscaler["details"][field].as_str().unwrap_or_default();
                 let id = autoscaler["autoscaling_id"].as_str().unwrap_or_default();
-                plain(&format!("{id} ({} {}/{})", text("workload_type"), text("workload_namespace"), text("workload_name")))
+                plain(&format!(
+                    "{id} ({} {}/{})",
+                    text("workload_type"),
+                    text("workload_namespace"),
+                    text("workload_name")
+                ))
             });
             let more = if several.len() > 5 { ", ..." } else { "" };
             let shown = shown.collect::<Vec<_>>().join(", ");

@@ -44,7 +44,9 @@ pub fn say_data(format: Format, value: &impl Serialize) -> Result<(), Failure> {
     let text = match format {
         Format::Yaml => match serde_saphyr::to_string(value) {
             // JSON is YAML as well, and has an escape for everything.
-            Ok(text) if text.chars().any(|c| c != '\n' && is_obeyed(c)) => json().map_err(|e| unwritable(e.to_string()))?,
+            Ok(text) if text.chars().any(|c| c != '\n' && is_obeyed(c)) => {
+                json().map_err(|e| unwritable(e.to_string()))?
+            }
             Ok(text) => text.trim_end().to_owned(),
             Err(error) => return Err(unwritable(error.to_string())),
         },

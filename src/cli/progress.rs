@@ -12,10 +12,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Waits for `work`; after a second says what is waited for.
 pub async fn patiently<T>(what: &str, work: impl Future<Output = T>) -> T {
     tokio::pin!(work);
+    let clock = Clock::wall();
     tokio::select! {
         biased;
         done = &mut work => return done,
-        () = Clock::wall().sleep(PATIENCE) => {}
+        () = clock.sleep(PATIENCE) => {}
     }
     // Draws nothing where standard error is no terminal.
     let spinner = ProgressBar::new_spinner();

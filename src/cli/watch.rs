@@ -120,7 +120,8 @@ fn action(data: &Value) -> (String, Tone) {
 
 fn row(data: &Value) -> (String, Tone) {
     let metrics = data["metrics"].as_array().into_iter().flatten().map(|metric| {
-        let value = metric["utilization_percent"].as_i64().map_or_else(|| "?".to_owned(), |percent| percent.to_string());
+        let value =
+            metric["utilization_percent"].as_i64().map_or_else(|| "?".to_owned(), |percent| percent.to_string());
         format!("{} {value}/{} %", text(&metric["name"]), metric["target_percent"])
     });
     let metrics = metrics.collect::<Vec<_>>().join(", ");

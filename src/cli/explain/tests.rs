@@ -57,7 +57,10 @@ fn a_count_that_fits_says_what_would_change_it() {
     let lines = lines(&decision, &spec(), utc("2026-11-27T14:03:00Z"));
     assert_eq!(lines[1], "Metric:  cpu 71 % of 70 % asked for 4, the greatest proposal, measured 3s before");
     assert_eq!(lines[2], "Rule:    none changed the number");
-    assert_eq!(lines[3], "Needs:   cpu above 77 % or gpu above 88 % to go up, cpu below 66 % and gpu below 76 % to go down");
+    assert_eq!(
+        lines[3],
+        "Needs:   cpu above 77 % or gpu above 88 % to go up, cpu below 66 % and gpu below 76 % to go down"
+    );
 }
 
 #[test]
@@ -87,10 +90,7 @@ fn the_decision_that_held_at_a_time_is_the_last_one_by_then() {
     assert_eq!(first("2026-11-27T14:05:00Z").as_deref(), Some("2026-11-27T14:05:00.5Z"), "that second included");
     assert_eq!(first("2026-11-27T14:04:59Z").as_deref(), Some("2026-11-27T14:02:00Z"));
     assert_eq!(first("2026-11-27T14:01:58Z"), None);
-    assert_eq!(
-        kept(&decisions, &Value::Null),
-        "decisions are kept of 2026-11-27T14:02:00Z to 2026-11-27T14:06:00Z"
-    );
+    assert_eq!(kept(&decisions, &Value::Null), "decisions are kept of 2026-11-27T14:02:00Z to 2026-11-27T14:06:00Z");
 }
 
 #[test]

@@ -107,7 +107,10 @@ pub fn name(manifest: &Value, namespace: &str) -> String {
 pub fn convert(manifest: &Value, namespace: &str) -> Result<Converted, Reasons> {
     let (kind, version) = (manifest["kind"].as_str(), manifest["apiVersion"].as_str().unwrap_or_default());
     if kind != Some("HorizontalPodAutoscaler") {
-        return Err(vec![format!("it is no HorizontalPodAutoscaler but {}; leave it out", kind.unwrap_or("nothing that names its kind"))]);
+        return Err(vec![format!(
+            "it is no HorizontalPodAutoscaler but {}; leave it out",
+            kind.unwrap_or("nothing that names its kind")
+        )]);
     }
     if !matches!(version, "autoscaling/v2" | "autoscaling/v1") {
         return Err(vec![format!(
@@ -168,7 +171,8 @@ fn request(spec: &Spec, version: &str, namespace: &str, mut reasons: Reasons) ->
     match &spec.behavior {
         Some(behavior) => {
             let defaults = Rules::default();
-            let up = policy(behavior.scale_up.as_ref().unwrap_or(&defaults), "scaleUp", 0, &[("Pods", 4), ("Percent", 100)]);
+            let up =
+                policy(behavior.scale_up.as_ref().unwrap_or(&defaults), "scaleUp", 0, &[("Pods", 4), ("Percent", 100)]);
             let down = policy(behavior.scale_down.as_ref().unwrap_or(&defaults), "scaleDown", 300, &[("Percent", 100)]);
             for (field, policy) in [("scale_up_policy", up), ("scale_down_policy", down)] {
                 match policy {
@@ -182,9 +186,15 @@ fn request(spec: &Spec, version: &str, namespace: &str, mut reasons: Reasons) ->
             let mut policies = vec![rate("Percent", 100, 15)];
             if min == 1 && spec.max_replicas > 4 {
                 policies.push(rate("Pods", 3, 15));
-                notes.push("from 2 replicas it may go to 5 at once, where the HPA, which has no behavior, goes to 4 at most".to_owned());
+                notes.push(
+                    "from 2 replicas it may go to 5 at once, where the HPA, which has no behavior, goes to 4 at most"
+                        .to_owned(),
+                );
             }
-            set("scale_up_policy", json!({"stabilization_window_seconds": 0, "policies": policies, "select_policy": "Max"}));
+            set(
+                "scale_up_policy",
+                json!({"stabilization_window_seconds": 0, "policies": policies, "select_policy": "Max"}),
+            );
             set("scale_down_policy", json!({"stabilization_window_seconds": 300}));
         }
     }
@@ -192,7 +202,8 @@ fn request(spec: &Spec, version: &str, namespace: &str, mut reasons: Reasons) ->
 }
 
 fn workload_type(target: &Target) -> Result<&'static str, String> {
-    let group = target.api_version.as_deref().and_then(|version| version.split_once('/')).map_or("apps", |(group, _)| group);
+    let group =
+        target.api_version.as_deref().and_then(|version| version.split_once('/')).map_or("apps", |(group, _)| group);
     let kind = names::kind(&target.kind).filter(|_| matches!(group, "apps" | "extensions"));
     kind.ok_or_else(|| {
         format!(
@@ -220,7 +231,9 @@ fn targets(spec: &Spec, version: &str) -> Result<(Targets, Option<String>), Reas
         match target(metric) {
             Err(reason) => reasons.push(reason),
             Ok(((field, _), _)) if targets.iter().any(|(known, _)| *known == field) => {
-                reasons.push(format!("{field} would have two targets; there is one of each metric here: leave one of them out"));
+                reasons.push(format!(
+                    "{field} would have two targets; there is one of each metric here: leave one of them out"
+                ));
             }
             Ok((target, container)) => {
                 targets.push(target);
@@ -256,14 +269,20 @@ fn target(metric: &Metric) -> Result<((&'static str, i32), Option<String>), Stri
         return Err(format!("a metric of type {kind} has parts of another type; take them out"));
     }
     let name = resource.name.as_str();
-    if resource.target.r#type != "Utilization" || resource.target.average_value.is_some() || resource.target.value.is_some() {
+    if resource.target.r#type != "Utilization"
+        || resource.target.average_value.is_some()
+        || resource.target.value.is_some()
+    {
         return Err(format!(
             "its target for {name} is an amount ({}); targets are percentages of what is requested here: use \
              averageUtilization",
             resource.target.r#type
         ));
     }
-    let wanted = resource.target.average_utilization.ok_or_else(|| format!("its target for {name} has no averageUtilization"))?;
+    let wanted = resource
+        .target
+        .average_utilization
+        .ok_or_else(|| format!("its target for {name} has no averageUtilization"))?;
     let container = match (kind, &resource.container) {
         ("ContainerResource", None) => return Err(format!("its metric of {name} names no container")),
         ("Resource", Some(_)) => return Err(format!("its metric of {name} is of type Resource and names a container")),
@@ -290,7 +309,9 @@ fn percent(resource: &str, percent: i32) -> Result<(&'static str, i32), String> 
 /// A direction's rules, with the HPA's own defaults where it has none.
 fn policy(rules: &Rules, direction: &str, window: i32, defaults: &[(&str, i32)]) -> Result<Value, String> {
     let policies: Vec<Value> = match &rules.policies {
-        Some(policies) => policies.iter().map(|policy| rate(&policy.r#type, policy.value, policy.period_seconds)).collect(),
+        Some(policies) => {
+            policies.iter().map(|policy| rate(&policy.r#type, policy.value, policy.period_seconds)).collect()
+        }
         None => defaults.iter().map(|(kind, value)| rate(kind, *value, 15)).collect(),
     };
     let mut policy = json!({

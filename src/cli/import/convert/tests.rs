@@ -8,7 +8,8 @@ use crate::http::wire::CreateRequest;
 
 /// A manifest whose `spec` has more than the least.
 fn hpa(more: Value) -> Value {
-    let mut spec = json!({"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}, "maxReplicas": 10});
+    let mut spec =
+        json!({"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}, "maxReplicas": 10});
     json_patch::merge(&mut spec, &more);
     json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web-hpa", "namespace": "shop"}, "spec": spec})
 }
