@@ -90,7 +90,10 @@ fn line(autoscaler: &Value, row: &Value, now: DateTime<Utc>, is_wide: bool) -> V
         line.push((text(&autoscaler["autoscaling_id"]), Tone::Plain));
         line.push((text(&details["mode"]), Tone::Plain));
         line.push((time(&details["updated_at"]).map_or_else(|| "-".to_owned(), shown), Tone::Plain));
-        line.push((row["attention_message"].as_str().unwrap_or("-").to_owned(), Tone::Warning));
+        line.push(match row["attention_message"].as_str() {
+            Some(message) => (message.to_owned(), Tone::Warning),
+            None => ("-".to_owned(), Tone::Plain),
+        });
     }
     line
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::io::IsTerminal;
 
 use clap::ValueEnum;
-use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, presets};
 
 /// When to use colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -106,7 +106,22 @@ impl Screen {
         for column in table.column_iter_mut() {
             column.set_padding((0, 2));
         }
+        if let Some(width) = self.width {
+            keep_whole(&mut table, width);
+        }
         table.trim_fmt()
+    }
+}
+
+/// Names are not broken, as long as they leave room for the other columns.
+fn keep_whole(table: &mut Table, width: u16) {
+    let mut left = width / 10 * 7;
+    for (index, content) in table.column_max_content_widths().into_iter().enumerate() {
+        let Some(rest) = left.checked_sub(content.saturating_add(2)) else { return };
+        left = rest;
+        if let Some(column) = table.column_mut(index) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
     }
 }
 

@@ -42,6 +42,9 @@ pub async fn run(session: &Session, wanted: &Watch) -> Result<(), Failure> {
     loop {
         match session.api.stream(&["events"], &query, last_id.as_deref()).await {
             Ok(mut response) => {
+                if !was_connected {
+                    eprintln!("watching {} until interrupted", session.api.server());
+                }
                 (was_connected, wait) = (true, FIRST_WAIT);
                 let mut events = Events::default();
                 while let Ok(Ok(Some(chunk))) = tokio::time::timeout(LONGEST_SILENCE, response.chunk()).await {
@@ -109,13 +112,9 @@ fn action(data: &Value) -> (String, Tone) {
         "scaled" | "recovered" => Tone::Good,
         _ => Tone::Plain,
     };
-    let change = match (data["from"].as_u64(), data["to"].as_u64()) {
-        (Some(from), Some(to)) => format!(" {from} -> {to}"),
-        _ => String::new(),
-    };
     let [at, workload_kind, namespace, name, message] =
         ["at", "workload_type", "workload_namespace", "workload_name", "message"].map(|field| text(&data[field]));
-    (format!("{at} {workload_kind} {namespace}/{name} {kind}{change}: {message}"), tone)
+    (format!("{at} {workload_kind} {namespace}/{name} {kind}: {message}"), tone)
 }
 
 fn row(data: &Value) -> (String, Tone) {
@@ -207,9 +206,9 @@ mod tests {
     fn an_action_is_a_line() {
         let data = json!({
             "kind": "scaled", "at": "2026-11-27T02:00:00Z", "autoscaling_id": "autoscaler-1", "workload_name": "web",
-            "workload_namespace": "shop", "workload_type": "Deployment", "from": 2, "to": 4, "message": "cpu 123 % (target 70 %) proposes 4",
+            "workload_namespace": "shop", "workload_type": "Deployment", "from": 2, "to": 4, "message": "2 -> 4: cpu 123 % (target 70 %) proposes 4",
         });
-        let line = "2026-11-27T02:00:00Z Deployment shop/web scaled 2 -> 4: cpu 123 % (target 70 %) proposes 4";
+        let line = "2026-11-27T02:00:00Z Deployment shop/web scaled: 2 -> 4: cpu 123 % (target 70 %) proposes 4";
         assert_eq!(action(&data), (line.to_owned(), Tone::Good));
     }
 }
