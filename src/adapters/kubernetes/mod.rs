@@ -9,6 +9,7 @@ mod container;
 mod duration;
 mod error;
 pub mod exporters;
+pub mod hpas;
 mod index;
 mod interned;
 mod labelled;
