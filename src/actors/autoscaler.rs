@@ -13,7 +13,7 @@ use super::messages::{GetGpus, GetUsage, IntentChanged, Settle, Stop};
 use super::snapshot::{AutoscalerRecord, ScaleTotals, Snapshot, Status};
 use super::supervision::DeathNotice;
 use super::timer::Timer;
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopwatch};
 use crate::domain::Timestamp;
 use crate::domain::autoscaler::{Direction, ScalingRules};
 use crate::domain::condition::{Condition, ConditionKind};
@@ -22,6 +22,7 @@ use crate::domain::decision_log::{Entry, LogBounds};
 use crate::domain::gpu::Fallback;
 use crate::domain::limits::ScaleEvent;
 use crate::domain::reason::Reason;
+use crate::instruments::{Instruments, LivingActor};
 use crate::ports::{Cluster, ClusterError};
 
 /// What all autoscalers share.
@@ -45,6 +46,8 @@ pub struct Shared {
     pub brake: Arc<Brake>,
     /// Counts every scale operation.
     pub totals: Arc<ScaleTotals>,
+    /// Counts and times what happens.
+    pub instruments: Arc<Instruments>,
 }
 
 /// The actor.
@@ -74,6 +77,7 @@ pub(super) struct Autoscaler {
     waiting: Vec<oneshot::Sender<()>>,
     /// Dropped with the actor.
     _notice: DeathNotice,
+    _alive: LivingActor,
 }
 
 impl Autoscaler {
@@ -85,6 +89,7 @@ impl Autoscaler {
         let rules = by_last.unwrap_or_else(|| record.rules());
         let crashed = record.restarts() > 0;
         let due = shared.clock.steady();
+        let alive = shared.instruments.actor();
         Self {
             record,
             shared,
@@ -100,11 +105,13 @@ impl Autoscaler {
             stopping: false,
             waiting: Vec::new(),
             _notice: notice,
+            _alive: alive,
         }
     }
 
     fn tick(&mut self, due: Timestamp, context: &mut Context<Self>) {
         let now = self.shared.clock.steady();
+        self.shared.instruments.ticked(self.shared.clock.real((now - due).to_std().unwrap_or_default()));
         let wait = self.timer.next_after(now);
         let next = now + wait;
         let next_tick =
@@ -113,6 +120,7 @@ impl Autoscaler {
             context.cancel_future(superseded);
         }
         if self.evaluating.is_some() {
+            self.shared.instruments.left_out();
             log::warn!("{}: the last evaluation is still under way, so this one is left out", self.record.id);
             return;
         }
@@ -139,8 +147,13 @@ impl Autoscaler {
             clock: self.shared.clock,
             max_age: self.shared.max_age,
             was_forbidden: self.snapshot.forbidden,
+            instruments: self.shared.instruments.clone(),
         };
-        context.spawn(evaluation.run().into_actor(self).map(Self::finish));
+        let begun = Stopwatch::start();
+        context.spawn(evaluation.run().into_actor(self).map(move |evaluated, autoscaler, context| {
+            autoscaler.shared.instruments.evaluated(begun.elapsed());
+            Self::finish(evaluated, autoscaler, context);
+        }));
     }
 
     /// Evaluates now, and by the timer from then on; or not at all while paused.
@@ -236,7 +249,12 @@ impl Autoscaler {
             Condition::new(ConditionKind::AbleToScale, false, reason, message.clone()),
             Condition::new(ConditionKind::ScalingActive, false, reason, message.clone()),
         ];
-        self.record.decided(Entry::undecided(now, reason, message));
+        self.remember(Entry::undecided(now, reason, message));
+    }
+
+    fn remember(&self, entry: Entry) {
+        self.shared.instruments.decided(entry.outcome, entry.reason);
+        self.record.decided(entry);
     }
 
     fn decided(&mut self, decision: Arc<Decision>, state: State, action: Action, now: Timestamp) {
@@ -259,7 +277,7 @@ impl Autoscaler {
             Action::ReadFailed(error) => self.could_not_scale(Reason::FailedGetScale, &error),
             Action::ChangeFailed(error) => self.could_not_scale(Reason::FailedUpdateScale, &error),
         };
-        self.record.decided(Entry::new(decision.clone(), verdict, reason, message));
+        self.remember(Entry::new(decision.clone(), verdict, reason, message));
         self.snapshot.decision = Some(decision);
     }
 

@@ -10,7 +10,7 @@ use actix_web::{App, HttpServer};
 
 use super::error::ApiError;
 use super::state::HttpState;
-use super::{gate, routes};
+use super::{counted, gate, routes};
 
 /// How the server serves.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +34,7 @@ pub fn serve(listener: TcpListener, state: Data<HttpState>, settings: HttpServer
             .app_data(state.clone())
             .app_data(PathConfig::default().error_handler(|_, request| ApiError::no_such_path(request.path()).into()))
             .wrap(from_fn(gate::check))
+            .wrap(from_fn(counted::count))
             .wrap(Compress::default())
             .wrap(NormalizePath::trim())
             .wrap(Logger::new("%a \"%r\" %s %b %Dms").log_target("http").log_level(log::Level::Debug))

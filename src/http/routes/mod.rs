@@ -11,6 +11,7 @@ use crate::actors::snapshot::AutoscalerRecord;
 
 mod autoscaling;
 mod decisions;
+mod metrics;
 mod mode;
 mod service;
 mod sources;
@@ -19,7 +20,10 @@ mod sources;
 pub fn configure(config: &mut web::ServiceConfig) {
     // The decisions before the autoscalers: the first match wins, and `evaluate` would be an id.
     let api = web::scope("/api/v1").configure(decisions::configure).configure(autoscaling::configure);
-    config.configure(service::configure).service(api.configure(mode::configure).configure(sources::configure));
+    config
+        .configure(service::configure)
+        .configure(metrics::configure)
+        .service(api.configure(mode::configure).configure(sources::configure));
 }
 
 /// What is at no path.

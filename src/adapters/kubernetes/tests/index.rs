@@ -219,7 +219,7 @@ async fn a_watch_that_panics_does_not_pass_for_current() {
     let (client, _) = objects.client();
     let clock = Clock::scaled(chrono::DateTime::UNIX_EPOCH, 1.0);
     let watched = Arc::new(Watched::<Brittle>::new());
-    let following = tokio::spawn(follow(watched.clone(), client, clock));
+    let following = tokio::spawn(follow(watched.clone(), Watcher { client, clock, instruments: Arc::default() }));
     clock.sleep(Duration::from_millis(1)).await;
     assert_eq!(watched.fault(), None);
     objects.put("pods", pod("brittle"));
