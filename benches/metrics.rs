@@ -14,7 +14,7 @@ use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use ai_storage_orchestrator::actors::messages::List;
-use ai_storage_orchestrator::telemetry::{Fleet, Format, SeriesLimits, Telemetry};
+use ai_storage_orchestrator::telemetry::{Format, Registered, SeriesLimits, Telemetry};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -49,7 +49,7 @@ async fn measure(stage: &Stage) {
     for format in [Format::OpenMetrics, Format::Prometheus] {
         let mut text = String::new();
         let write = fastest(async || {
-            text = telemetry.write(Fleet { autoscalers: autoscalers.clone(), waiting: 0 }, format).unwrap();
+            text = telemetry.write(Registered { autoscalers: autoscalers.clone(), waiting: 0 }, format).unwrap();
         });
         let write = write.await;
         let mut packed = Vec::new();

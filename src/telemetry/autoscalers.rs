@@ -8,6 +8,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, LabelSetEncoder};
 
 use super::families::{About, about, gauges, infos, states};
+use crate::actors::fleet::Attention;
 use crate::actors::snapshot::{AutoscalerRecord, Snapshot, Status};
 use crate::domain::Timestamp;
 use crate::domain::autoscaler::{Metric, ScalingRules};
@@ -35,7 +36,7 @@ const RECOMMENDED: About = about(
 );
 const WANTS_MORE: About = about(
     "autoscaler_status_wants_more_than_max",
-    "Whether the metrics ask for more replicas than max_replicas allows; being at max and content is 0",
+    "Whether a workload has max_replicas and its metrics ask for more; being there and content is 0",
 );
 const UTILIZATION: About =
     about("autoscaler_status_utilization", "The measured utilization of what is requested, 0.7 for 70 %")
@@ -101,28 +102,6 @@ impl Seen {
     }
 }
 
-/// What needs somebody's attention, the gravest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Attention {
-    Failed,
-    WantsMoreThanMax,
-    MetricUnknown,
-    None,
-}
-
-impl Attention {
-    const ALL: [Self; 4] = [Self::Failed, Self::WantsMoreThanMax, Self::MetricUnknown, Self::None];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Failed => "failed",
-            Self::WantsMoreThanMax => "wants_more_than_max",
-            Self::MetricUnknown => "metric_unknown",
-            Self::None => "none",
-        }
-    }
-}
-
 impl View {
     fn new(record: Arc<AutoscalerRecord>, now: Timestamp) -> Self {
         let (rules, status, snapshot) = (record.rules(), record.status(), record.snapshot());
@@ -147,7 +126,7 @@ impl View {
     }
 
     fn wants_more_than_max(&self) -> Option<bool> {
-        self.recommended().map(|recommended| recommended > self.rules.bounds.max())
+        self.recommended().map(|_| self.snapshot.wants_more_than_max().is_some())
     }
 
     fn reports(&self) -> impl Iterator<Item = &MetricReport> {
@@ -165,18 +144,6 @@ impl View {
                 Some((metric, report.and_then(measured).is_none()))
             }
         })
-    }
-
-    fn attention(&self) -> Attention {
-        if self.status == Status::Failed {
-            Attention::Failed
-        } else if self.wants_more_than_max() == Some(true) {
-            Attention::WantsMoreThanMax
-        } else if self.unknown().any(|(_, unknown)| unknown) {
-            Attention::MetricUnknown
-        } else {
-            Attention::None
-        }
     }
 
     fn labels(&self) -> WorkloadLabels<'_> {
@@ -237,7 +204,7 @@ impl AutoscalerFamilies {
     fn attention(&self, from: usize) -> impl Iterator<Item = ([(&'static str, &'static str); 1], u64)> {
         let mut counts = [0; Attention::ALL.len()];
         for view in self.views.iter().skip(from) {
-            let attention = view.attention();
+            let (attention, _) = Attention::of(&view.record);
             for (count, _) in counts.iter_mut().zip(Attention::ALL).filter(|(_, kind)| *kind == attention) {
                 *count += 1;
             }

@@ -64,9 +64,9 @@ pub struct Telemetry {
     counted: Registry,
 }
 
-/// What the registry of autoscalers says when it is asked for a scrape.
+/// What the registry says when it is asked for a scrape.
 #[derive(Clone, Debug, Default)]
-pub struct Fleet {
+pub struct Registered {
     /// All autoscalers, the oldest first.
     pub autoscalers: Vec<Arc<AutoscalerRecord>>,
     /// How many requests wait for it.
@@ -87,9 +87,9 @@ impl Telemetry {
     }
 
     /// All metrics at present, as text. This takes a while when there are many autoscalers: call it where nobody waits.
-    pub fn write(&self, fleet: Fleet, format: Format) -> Result<String, fmt::Error> {
+    pub fn write(&self, registered: Registered, format: Format) -> Result<String, fmt::Error> {
         let mut seen = Registry::with_prefix(PREFIX);
-        let Fleet { autoscalers, waiting } = fleet;
+        let Registered { autoscalers, waiting } = registered;
         let families = AutoscalerFamilies::new(autoscalers, self.sources.clock.steady(), self.limits.autoscalers);
         let mut text = String::with_capacity(families.expected_bytes());
         seen.register_collector(Box::new(families));

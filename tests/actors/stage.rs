@@ -9,6 +9,7 @@ use ai_storage_orchestrator::actors::autoscaler::Shared;
 use ai_storage_orchestrator::actors::brake::Brake;
 use ai_storage_orchestrator::actors::collectors::gpu::{GpuCollector, GpuCollectorSettings};
 use ai_storage_orchestrator::actors::collectors::resource::{CollectorSettings, ResourceCollector};
+use ai_storage_orchestrator::actors::events::Journal;
 use ai_storage_orchestrator::actors::messages::{CreateError, Created, List};
 use ai_storage_orchestrator::actors::registry::Registry;
 use ai_storage_orchestrator::actors::registry_handle::RegistryHandle;
@@ -25,7 +26,7 @@ use ai_storage_orchestrator::domain::gpu::Fallback;
 use ai_storage_orchestrator::domain::namespaces::NamespaceRules;
 use ai_storage_orchestrator::instruments::Instruments;
 use ai_storage_orchestrator::ports::Cluster;
-use ai_storage_orchestrator::telemetry::{self, Fleet, Format, SeriesLimits, Telemetry};
+use ai_storage_orchestrator::telemetry::{self, Format, Registered, SeriesLimits, Telemetry};
 use chrono::TimeDelta;
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
 use tokio::time::timeout;
@@ -94,6 +95,7 @@ impl Stage {
             brake: brake.clone(),
             totals: totals.clone(),
             instruments: instruments.clone(),
+            journal: Arc::new(Journal::new(100)),
         };
         let namespaces = NamespaceRules { allow: Vec::new(), deny: vec!["kube-system".into()] };
         let registry = RegistryHandle::start(Registry::new(shared, namespaces, Vec::new()), TIME_LIMIT);
@@ -113,7 +115,7 @@ impl Stage {
     pub async fn metrics_of(&self, autoscalers: usize) -> String {
         let telemetry = Telemetry::new(self.sources.clone(), SeriesLimits { autoscalers, exporters: 10 });
         let page = self.registry.list(List::default()).await.unwrap();
-        telemetry.write(Fleet { autoscalers: page.autoscalers, waiting: 0 }, Format::Prometheus).unwrap()
+        telemetry.write(Registered { autoscalers: page.autoscalers, waiting: 0 }, Format::Prometheus).unwrap()
     }
 
     /// The same without a limit.

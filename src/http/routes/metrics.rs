@@ -8,7 +8,7 @@ use super::{get, only};
 use crate::actors::messages::List;
 use crate::http::error::ApiError;
 use crate::http::state::HttpState;
-use crate::telemetry::{Fleet, Format};
+use crate::telemetry::{Format, Registered};
 
 pub fn configure(config: &mut ServiceConfig) {
     config.service(resource("/metrics").route(get().to(metrics)).default_service(only("GET, HEAD")));
@@ -22,7 +22,7 @@ async fn metrics(state: Data<HttpState>, request: HttpRequest) -> Result<HttpRes
     let autoscalers = state.registry.list(List::default()).await?.autoscalers;
     let telemetry = state.telemetry.clone();
     // Ten thousand autoscalers are many megabytes of text: not on a thread that others' requests wait for.
-    let written = block(move || telemetry.write(Fleet { autoscalers, waiting }, format)).await;
+    let written = block(move || telemetry.write(Registered { autoscalers, waiting }, format)).await;
     let text = written.ok().and_then(Result::ok).ok_or_else(ApiError::unwritable_metrics)?;
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, format.content_type()))
