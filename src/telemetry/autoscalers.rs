@@ -244,10 +244,8 @@ impl AutoscalerFamilies {
 
     fn encode_metrics(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let reports = || {
-            let of = |view: &View| (view.labels(), view);
-            self.shown().map(of).flat_map(|(labels, view)| {
-                view.reports().map(move |report| ((labels, metric_label(report.metric)), report))
-            })
+            self.shown()
+                .flat_map(|view| view.reports().map(|report| ((view.labels(), metric_label(report.metric)), report)))
         };
         gauges(encoder, UTILIZATION, reports().filter_map(|(labels, report)| Some((labels, measured(report)?))))?;
         let simulated = |report: &MetricReport| report.simulated.as_ref().map(|simulated| ratio(simulated.percent));

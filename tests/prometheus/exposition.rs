@@ -86,7 +86,8 @@ async fn what_is_not_known_has_no_series_and_is_said_to_be_unknown() {
 #[actix_web::test]
 async fn no_more_autoscalers_have_series_than_the_settings_allow_and_the_others_are_counted() {
     let settings = "[prometheus]\nmax_autoscalers = 1\n";
-    let app = TestApp::start_configured(&empty_cluster(), 20.0, settings, |cluster| {
+    let empty = empty_cluster();
+    let app = TestApp::start_configured(&empty, 20.0, settings, |cluster| {
         cluster.add_running_workloads([deployment("web", 2, 500.0), deployment("hungry", 2, 2_000.0)]).unwrap();
     });
     let app = app.await.ready().await;

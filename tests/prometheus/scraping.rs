@@ -36,7 +36,8 @@ fn configuration(target: &str) -> String {
 /// A service in which `hungry` may not have the replicas that it needs, and `content` has as many as it may and needs.
 async fn service() -> TestApp {
     let settings = format!("[http]\ntoken = \"{TOKEN}\"\n");
-    let app = TestApp::start_configured(&empty_cluster(), 20.0, &settings, |cluster| {
+    let empty = empty_cluster();
+    let app = TestApp::start_configured(&empty, 20.0, &settings, |cluster| {
         cluster.add_running_workloads([deployment("hungry", 2, 2_000.0), deployment("content", 2, 500.0)]).unwrap();
     });
     let app = app.await.ready().await;
@@ -53,9 +54,7 @@ async fn service() -> TestApp {
 async fn prometheus_reads_the_service_fires_the_right_alert_and_answers_every_query_of_the_dashboard() {
     let app = service().await;
     let target = app.base.strip_prefix("http://").unwrap();
-    let prometheus =
-        Prometheus::start(&configuration(target), |folder| std::fs::write(folder.join("rules.yml"), &*RULES).unwrap());
-    let prometheus = prometheus.await;
+    let prometheus = Prometheus::start(&configuration(target), &[("rules.yml", &RULES)]).await;
 
     let up = async || {
         let targets = prometheus.api("targets").await;

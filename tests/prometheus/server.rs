@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::net::TcpListener;
-use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
@@ -23,10 +22,12 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// A server with this configuration, in a folder in which `prepare` put what that names.
-    pub async fn start(configuration: &str, prepare: impl FnOnce(&Path)) -> Self {
+    /// A server with this configuration, and with the files beside it that it names.
+    pub async fn start(configuration: &str, files: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        prepare(folder.path());
+        for (name, content) in files {
+            std::fs::write(folder.path().join(name), content).unwrap();
+        }
         let file = folder.path().join("prometheus.yml");
         std::fs::write(&file, configuration).unwrap();
         // Prometheus cannot choose a port itself.

@@ -4,7 +4,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::json;
 
-use super::super::watch::follow;
+use super::super::watch::{Watcher, follow};
 use super::super::watched::{Table, Watched};
 use super::objects::{owned_by, pod, scalable, workload};
 use super::scripted::Objects;
