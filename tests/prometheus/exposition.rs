@@ -179,7 +179,9 @@ async fn each_client_gets_the_format_that_it_prefers_and_promtool_finds_nothing_
 #[actix_web::test]
 async fn the_answer_is_packed_for_those_who_want_that() {
     let app = TestApp::with_web().await;
-    let packed = app.request(Method::GET, "/metrics").header("Accept-Encoding", "gzip").send().await.unwrap();
+    // One that does not unpack by itself.
+    let client = reqwest::Client::builder().no_gzip().build().unwrap();
+    let packed = client.get(format!("{}/metrics", app.base)).header("Accept-Encoding", "gzip").send().await.unwrap();
     assert_eq!(packed.headers()["content-encoding"], "gzip");
     let bytes = packed.bytes().await.unwrap();
     let mut text = String::new();
