@@ -17,6 +17,7 @@ use crate::domain::gpu::{Fallback, Preference};
 use crate::domain::namespaces::NamespaceRules;
 use crate::domain::validation::is_dns_label;
 use crate::simulation::SimulationSettings;
+use crate::telemetry::SeriesLimits;
 
 const DEFAULTS: &str = include_str!("../config/default.toml");
 
@@ -61,6 +62,8 @@ pub struct Settings {
     pub metrics: Metrics,
     /// The GPUs.
     pub gpu: Gpu,
+    /// What Prometheus is shown.
+    pub prometheus: Prometheus,
     /// Whether anything is scaled.
     pub scaling: Scaling,
     /// What is remembered of decisions.
@@ -360,6 +363,23 @@ impl Gpu {
         range((1..=1024).contains(&self.concurrency), "gpu.concurrency must be between 1 and 1024")?;
         range((1..=65_536).contains(&self.max_answer_kib), "gpu.max_answer_kib must be between 1 and 65536")?;
         range(self.collect_interval_seconds <= 3600, "gpu.collect_interval_seconds must be at most 3600")
+    }
+}
+
+/// `[prometheus]`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prometheus {
+    per_autoscaler: bool,
+    max_autoscalers: usize,
+    max_gpu_exporters: usize,
+}
+
+impl Prometheus {
+    /// How many series there may be.
+    pub fn limits(&self) -> SeriesLimits {
+        let autoscalers = if self.per_autoscaler { self.max_autoscalers } else { 0 };
+        SeriesLimits { autoscalers, exporters: self.max_gpu_exporters }
     }
 }
 

@@ -112,6 +112,16 @@ fn only_the_composition_root_knows_the_adapters_and_the_simulation() {
 }
 
 #[test]
+fn what_is_counted_is_shown_in_one_place_only() {
+    assert_free("", &["prometheus_client"], &["instruments.rs", "telemetry"]);
+    assert_free("instruments.rs", &["crate::actors", "crate::adapters", "crate::http", "crate::telemetry"], &[]);
+    assert_free("telemetry", &["crate::adapters", "crate::http", "crate::app"], &[]);
+    assert_free("actors", &["crate::telemetry"], &[]);
+    assert_free("adapters", &["crate::telemetry"], &[]);
+    assert_free("domain", &["crate::instruments", "crate::telemetry"], &[]);
+}
+
+#[test]
 fn the_check_sees_a_violation() {
     assert!(names("use actix::prelude::*;", "actix"));
     assert!(!names("use actix_web::web;", "actix"));

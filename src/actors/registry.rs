@@ -27,6 +27,7 @@ use crate::domain::autoscaler::{
     Direction, Metric, Mode, RequestedAutoscaler, RequestedKind, ScalingRules, WorkloadRef,
 };
 use crate::domain::namespaces::NamespaceRules;
+use crate::instruments::Instruments;
 use crate::ports::{ClusterError, ResolveError, ResolvedWorkload};
 
 /// How long evaluations in hand may go on when the service stops. A change that was sent is awaited after that, too, for
@@ -82,6 +83,10 @@ impl Registry {
     /// The collector for CPU and memory.
     pub(super) fn usage(&self) -> Recipient<GetUsage> {
         self.shared.usage.clone()
+    }
+
+    pub(super) fn instruments(&self) -> Arc<Instruments> {
+        self.shared.instruments.clone()
     }
 
     /// The answer to a request for a workload that has an autoscaler; `None` when it has none.
@@ -429,6 +434,7 @@ impl Handler<ActorGone> for Registry {
         if self.stopping {
             return;
         }
+        self.shared.instruments.crashed();
         let record = &entry.record;
         let restarts = record.restarts.fetch_add(1, Ordering::Relaxed) + 1;
         let recovered = self.shared.clock.now() - entry.started_at >= RECOVERED_AFTER;

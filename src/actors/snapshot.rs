@@ -295,7 +295,8 @@ impl ScaleTotals {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn get(&self, direction: Direction) -> u64 {
+    /// How many there were in a direction.
+    pub fn get(&self, direction: Direction) -> u64 {
         match direction {
             Direction::Up => self.ups.load(Ordering::Relaxed),
             Direction::Down => self.downs.load(Ordering::Relaxed),

@@ -123,6 +123,12 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "Not alive", "a part of the service has ended; restart the service")
     }
 
+    /// The metrics could not be written; the log says why.
+    pub fn unwritable_metrics() -> Self {
+        let details = "the metrics could not be written; the service's log says why";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal error", details)
+    }
+
     /// The service is not ready for traffic.
     pub fn not_ready(details: impl Into<String>) -> Self {
         Self::unavailable("Not ready", details)
