@@ -22,8 +22,13 @@ async fn metrics(state: Data<HttpState>, request: HttpRequest) -> Result<HttpRes
     let autoscalers = state.registry.list(List::default()).await?.autoscalers;
     let telemetry = state.telemetry.clone();
     // Ten thousand autoscalers are many megabytes of text: not on a thread that others' requests wait for.
-    let written = block(move || telemetry.write(Registered { autoscalers, waiting }, format)).await;
-    let text = written.ok().and_then(Result::ok).ok_or_else(ApiError::unwritable_metrics)?;
+    let text = match block(move || telemetry.write(Registered { autoscalers, waiting }, format)).await {
+        Ok(Ok(text)) => text,
+        failed => {
+            log::error!("the metrics cannot be written: {failed:?}");
+            return Err(ApiError::unwritable_metrics());
+        }
+    };
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, format.content_type()))
         .insert_header((VARY, "Accept"))
