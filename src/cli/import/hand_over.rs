@@ -42,6 +42,9 @@ pub struct HandedOver {
 const TRIES: u32 = 30;
 const PAUSE: Duration = Duration::from_secs(2);
 
+/// Nobody scales until it works, so it is not tried for long.
+const ACTIVATION_TRIES: u32 = 10;
+
 /// The HPA's controller may have begun to decide when its HPA went: what it does then is done within this time.
 const LAST_DECISION: Duration = Duration::from_secs(3);
 
@@ -68,7 +71,9 @@ pub async fn hand_over(
         )));
     }
     step(1, "an autoscaler that only observes is created");
-    let observer = Observer::start(session, &candidate.converted.request).await?;
+    let observer = Observer::start(session, &candidate.converted.request)
+        .await
+        .map_err(|failure| Failure::Failed(format!("{failure}. The HPA was not touched and scales as before")))?;
     step(2, "its decision is compared with the HPA's");
     let before = async {
         agreed(session, cluster, candidate, live, &observer, options).await?;
@@ -274,7 +279,7 @@ async fn activate(
             match activated {
                 Ok(autoscaler) => return Ok(autoscaler),
                 Err(failure @ Failure::NotFound(_)) => return Err(failure),
-                Err(failure) if tries >= TRIES => return Err(failure),
+                Err(failure) if tries >= ACTIVATION_TRIES => return Err(failure),
                 Err(_) => Clock::wall().sleep(PAUSE).await,
             }
         }
@@ -310,7 +315,7 @@ async fn uninterrupted<T>(work: impl Future<Output = T>) -> T {
     loop {
         tokio::select! {
             done = &mut work => return done,
-            _ = tokio::signal::ctrl_c() => {
+            Ok(()) = tokio::signal::ctrl_c() => {
                 eprintln!("not now: the HPA is going, and nobody would scale its workload; it is a matter of seconds");
             }
         }
