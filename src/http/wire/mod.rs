@@ -32,4 +32,4 @@ pub use mode::{ModeBody, ModeRequest, shown_mode};
 pub use patch::{MergePatch, PatchError, patched_rules};
 pub use preview::PreviewBody;
 pub use sources::{GpuSummaryBody, SourcesBody};
-pub use spec::CreateRequest;
+pub use spec::{CreateRequest, InvalidRequest, requested_autoscaler};
