@@ -140,6 +140,9 @@ async fn agreed(
     let Some(now) = now.filter(|now| now.is_as(live)) else {
         return Err(Failure::Failed("the HPA was changed or deleted meanwhile; start again".to_owned()));
     };
+    if let Some(other) = rival(cluster, live).await? {
+        return Err(Failure::Failed(format!("the HPA {other} scales the same workload; delete one of them first")));
+    }
     eprint!("{}", Comparison::new(candidate, &now.manifest, &autoscaler).shown(&session.screen));
     if let Some(tool) = tool(&live.manifest) {
         eprintln!("careful: the HPA came from {tool}; take it out there as well, or it comes back");
@@ -158,6 +161,13 @@ async fn agreed(
         workload(&candidate.converted.request)
     );
     if options.yes || confirmed(&plain(&question))? { Ok(()) } else { Err(Failure::Failed("not confirmed".to_owned())) }
+}
+
+/// Another HPA of the same workload, which would go on scaling it.
+async fn rival(cluster: &Hpas, live: &LiveHpa) -> Result<Option<String>, Failure> {
+    let all = cluster.list(Some(&live.namespace)).await.map_err(|error| Failure::Failed(error.to_string()))?;
+    let target = |hpa: &LiveHpa| ["kind", "name"].map(|field| text(&hpa.manifest["spec"]["scaleTargetRef"][field]));
+    Ok(all.into_iter().find(|other| other.name != live.name && target(other) == target(live)).map(|other| other.name))
 }
 
 /// The controller of an HPA that is made by something else.
@@ -286,7 +296,7 @@ async fn activate(
     };
     let activated = patiently("activating the autoscaler", activating).await.map_err(|failure| {
         Failure::Failed(format!(
-            "the HPA is gone, but the autoscaler could not be activated: {failure}. Nobody scales {} now; {back}",
+            "the HPA is gone, but the autoscaler could not be activated: {failure}. So nobody scales {} now; {back}",
             workload(&candidate.converted.request)
         ))
     })?;
