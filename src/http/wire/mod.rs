@@ -14,6 +14,7 @@ mod patch;
 mod scalar;
 mod sources;
 mod spec;
+mod words;
 
 pub use aggregate::AggregateBody;
 pub use autoscaler::{AutoscalerBody, DeletedBody, ListBody};
@@ -24,4 +25,4 @@ pub use evaluate::{EvaluateError, EvaluateRequest};
 pub use mode::{ModeBody, ModeRequest, shown_mode};
 pub use patch::{MergePatch, PatchError, patched_rules};
 pub use sources::{GpuSummaryBody, SourcesBody};
-pub use spec::CreateRequest;
+pub use spec::{CreateRequest, NewAutoscaler};
