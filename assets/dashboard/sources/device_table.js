@@ -1,0 +1,48 @@
+// The devices that an exporter shows, with the pods that it names.
+
+import { element } from '../element.js';
+import { number, percent, UNKNOWN } from '../format.js';
+import { deviceAdvice } from './advice.js';
+
+const HEADS = ['Device', 'Pod', 'Utilisation', 'Memory'];
+
+export function deviceTable(devices) {
+  if (devices.length === 0) return element('p', { class: 'label' }, 'It shows no device.');
+  return element('div', { class: 'table-scroll', tabindex: '0', role: 'group', 'aria-label': 'Devices' },
+    element('table', { class: 'table devices' },
+      element('thead', {}, element('tr', {}, HEADS.map((head) => element('th', { scope: 'col' }, head)))),
+      element('tbody', {}, devices.map(deviceRow))));
+}
+
+/** `2 of 3 used`: how many devices stand for a pod. */
+export function devicesInWords(devices) {
+  const used = devices.filter(({ pod }) => pod !== null).length;
+  return `${number(used)} of ${number(devices.length)} in use`;
+}
+
+function deviceRow(device) {
+  const mig = device.mig_instance === null ? '' : ` · MIG ${device.mig_profile ?? 'instance'} #${device.mig_instance}`;
+  return element('tr', {},
+    element('th', { scope: 'row' }, element('span', { class: 'device-name' }, device.device, mig),
+      element('span', { class: 'label' }, device.model ?? 'model unknown')),
+    element('td', {}, device.pod === null ? element('span', { class: 'label' }, 'no pod') : [element('span', {}, `${device.namespace}/${device.pod}`),
+      device.shared && [' ', element('span', { class: 'badge badge-plain' }, 'shared')]]),
+    element('td', {}, utilization(device)),
+    element('td', {}, memory(device)));
+}
+
+function utilization({ utilization_percent: value, reason }) {
+  if (value !== null) return meter(value / 100, percent(value));
+  return [element('span', { class: 'badge badge-unknown' }, UNKNOWN), reason && element('p', { class: 'device-reason' }, `${reason}. ${deviceAdvice(reason)}`)];
+}
+
+function memory({ memory_used_mib: used, memory_total_mib: total }) {
+  if (used === null || total === null) return element('span', { class: 'badge badge-unknown' }, UNKNOWN);
+  return meter(total > 0 ? used / total : 0, `${number(used / 1_024, 1)} of ${number(total / 1_024, 1)} GiB`);
+}
+
+function meter(part, text) {
+  const fill = element('span', { class: 'meter-fill' });
+  fill.style.transform = `scaleX(${Math.min(1, Math.max(0, part)).toFixed(3)})`;
+  return element('span', { class: 'meter' }, element('span', { class: 'meter-track', 'aria-hidden': 'true' }, fill), text);
+}
