@@ -16,8 +16,11 @@ use subtle::ConstantTimeEq;
 use super::error::ApiError;
 use super::state::HttpState;
 
-/// What a kubelet asks for; it has no token.
-const PROBES: [&str; 3] = ["/health", "/healthz", "/readyz"];
+/// What needs no token: a kubelet, which asks for the first three, has none, and neither has a browser that opens a page.
+const OPEN: [&str; 5] = ["/health", "/healthz", "/readyz", "/openapi.json", "/api-docs"];
+
+/// The folders of pages, which need none either.
+const OPEN_FOLDERS: [&str; 1] = ["/api-docs/"];
 
 /// Refuses what may not come in.
 pub async fn check<B: MessageBody + 'static>(
@@ -40,7 +43,7 @@ pub async fn check<B: MessageBody + 'static>(
         )
         .into());
     }
-    let authorized = PROBES.contains(&request.path())
+    let authorized = is_open(request.path())
         || request.app_data::<Data<HttpState>>().is_some_and(|state| is_authorized(state, request.headers()));
     if !authorized {
         return Err(ApiError::unauthorized().into());
@@ -56,6 +59,10 @@ fn is_foreign(headers: &HeaderMap) -> bool {
         origin_host.zip(host).is_some_and(|(origin_host, host)| origin_host.eq_ignore_ascii_case(host))
     };
     !headers.get_all(ORIGIN).all(is_own)
+}
+
+fn is_open(path: &str) -> bool {
+    OPEN.contains(&path) || OPEN_FOLDERS.iter().any(|folder| path.starts_with(folder))
 }
 
 fn is_misnamed(state: &HttpState, headers: &HeaderMap) -> bool {

@@ -6,10 +6,12 @@ mod body;
 mod error;
 mod gate;
 pub(crate) mod json;
+mod openapi;
 mod routes;
 mod server;
 mod state;
 pub(crate) mod wire;
 
+pub use openapi::document;
 pub use server::{HttpServerSettings, serve};
 pub use state::HttpState;

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, guard, web};
 use serde::de::DeserializeOwned;
+use utoipa::OpenApi as _;
+use utoipa::openapi::OpenApi;
 
 use super::error::ApiError;
 use super::state::HttpState;
 use crate::actors::snapshot::AutoscalerRecord;
 
+mod api_docs;
 mod autoscaling;
 mod decisions;
 mod mode;
@@ -19,7 +22,19 @@ mod sources;
 pub fn configure(config: &mut web::ServiceConfig) {
     // The decisions before the autoscalers: the first match wins, and `evaluate` would be an id.
     let api = web::scope("/api/v1").configure(decisions::configure).configure(autoscaling::configure);
-    config.configure(service::configure).service(api.configure(mode::configure).configure(sources::configure));
+    config.configure(service::configure).configure(api_docs::configure).service(api.configure(mode::configure).configure(sources::configure));
+}
+
+/// The description of every path, by subject.
+pub fn descriptions() -> [OpenApi; 6] {
+    [
+        autoscaling::Description::openapi(),
+        decisions::Description::openapi(),
+        mode::Description::openapi(),
+        sources::Description::openapi(),
+        service::Description::openapi(),
+        api_docs::Description::openapi(),
+    ]
 }
 
 /// What is at no path.
