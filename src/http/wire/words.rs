@@ -1,7 +1,7 @@
 //! Schemas of the words that the domain's values are written as, made from the values themselves.
 
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
-use utoipa::openapi::{RefOr, Ref};
+use utoipa::openapi::RefOr;
 use utoipa::{PartialSchema, ToSchema};
 
 use super::scalar::PHASES;
@@ -60,11 +60,4 @@ words! {
     ConditionKind as "ConditionType", ConditionKind::ALL.map(ConditionKind::as_str), "The HPA's conditions";
     PodPhase as "PodPhase", PHASES.map(|(name, _)| name), "A pod's phase";
     Standing as "Standing", ["measured", "unready", "missing", "ignored"], "What a pod contributes to a metric";
-}
-
-/// A schema that is kept under a name, with a description of its own where it is used.
-pub fn described<T: ToSchema>(description: &str) -> RefOr<Schema> {
-    let mut reference = Ref::from_schema_name(T::name());
-    reference.description = description.to_owned();
-    reference.into()
 }
