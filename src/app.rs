@@ -2,7 +2,6 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -10,13 +9,17 @@ use actix::{Actor, Arbiter};
 use actix_web::dev::Server;
 use actix_web::web::Data;
 use arc_swap::ArcSwap;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::actors::autoscaler::Shared;
 use crate::actors::brake::Brake;
 use crate::actors::collectors::gpu::{GpuCollector, GpuCollectorSettings};
 use crate::actors::collectors::resource::{CollectorSettings, ResourceCollector};
+use crate::actors::events::Journal;
 use crate::actors::registry::Registry;
 use crate::actors::registry_handle::RegistryHandle;
+use crate::actors::snapshot::ScaleTotals;
 use crate::adapters::dcgm::fixed::{ExporterUrlError, FixedExporters};
 use crate::adapters::dcgm::scraper::{ScrapeLimits, Scraper, SetupError};
 use crate::adapters::kubernetes::client::{AccessError, Clients, ClusterAccess};
@@ -24,11 +27,13 @@ use crate::adapters::kubernetes::exporters::ExporterDiscovery;
 use crate::adapters::kubernetes::selector::MalformedSelector;
 use crate::adapters::kubernetes::{KubernetesCluster, Limits};
 use crate::clock::Clock;
-use crate::domain::autoscaler::Mode;
-use crate::http::{self, HttpServerSettings, HttpState};
+use crate::domain::autoscaler::{Mode, RequestedAutoscaler};
+use crate::http::{self, HttpServerSettings, HttpState, InvalidRequest};
+use crate::instruments::Instruments;
 use crate::ports::ExporterDirectory;
 use crate::settings::{ClusterChoice, Settings, SettingsError, Surroundings};
 use crate::simulation::SimulatedCluster;
+use crate::telemetry::{self, Telemetry};
 
 /// How long a request waits for the registry: longer than the registry's own limits on what it asks the cluster.
 const REGISTRY_TIME_LIMIT: Duration = Duration::from_secs(15);
@@ -39,6 +44,12 @@ const REQUESTS_GRACE: Duration = Duration::from_secs(2);
 /// What is left to evaluations under way when the service stops: somewhat longer than the registry needs at most. With
 /// [`REQUESTS_GRACE`] it stays below 10 s.
 const EVALUATIONS_GRACE: Duration = Duration::from_millis(7_500);
+
+/// How many events are kept for those who were away for a moment.
+const KEPT_EVENTS: usize = 1_000;
+
+/// How many can follow what happens at the same time.
+const MOST_FOLLOWERS: usize = 1_000;
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +69,9 @@ pub enum StartError {
     /// Exporters cannot be asked.
     #[error(transparent)]
     Exporters(#[from] SetupError),
+    /// An autoscaler of the simulated cluster is not valid.
+    #[error("invalid settings: simulation.autoscalers: {0}")]
+    Autoscaler(#[source] InvalidRequest),
     /// The port cannot be listened on.
     #[error("cannot listen on {address}: {error}; choose another port with --port, or an address with --bind")]
     Listen {
@@ -75,6 +89,9 @@ pub struct ConnectedCluster {
     scraper: Scraper,
     clock: Clock,
     name: String,
+    instruments: Arc<Instruments>,
+    /// What is to be put under autoscaling at once.
+    autoscalers: Vec<RequestedAutoscaler>,
 }
 
 impl ConnectedCluster {
@@ -93,7 +110,9 @@ impl ConnectedCluster {
                 let clock = Clock::scaled_from_now(simulation.speed);
                 let simulated = SimulatedCluster::start(simulation, clock);
                 let name = format!("simulated cluster (seed {}, speed {})", simulation.seed, simulation.speed);
-                return Self::simulated(&simulated, clock, name, settings);
+                let autoscalers = simulation.autoscalers.iter().map(requested).collect::<Result<_, _>>()?;
+                let connected = Self::simulated(&simulated, clock, name, settings)?;
+                return Ok(Self { autoscalers, ..connected });
             }
             ClusterChoice::InCluster => (ClusterAccess::InCluster, "the cluster of this pod".to_owned()),
             ClusterChoice::Kubeconfig { path, context } => {
@@ -138,13 +157,18 @@ impl ConnectedCluster {
         };
         let fixed = if gpu.urls.is_empty() { None } else { Some(FixedExporters::new(&gpu.urls)?) };
         let limits = Limits { call: settings.cluster.request_timeout(), ..Limits::default() };
-        let kubernetes = KubernetesCluster::start(clients, clock, limits);
+        let instruments = Arc::new(Instruments::default());
+        let kubernetes = KubernetesCluster::start(clients, clock, limits, instruments.clone());
         let exporters: Arc<dyn ExporterDirectory> = match fixed {
             Some(fixed) => Arc::new(fixed),
             None => kubernetes.exporters(discovery),
         };
-        Ok(Self { kubernetes, exporters, scraper, clock, name })
+        Ok(Self { kubernetes, exporters, scraper, clock, name, instruments, autoscalers: Vec::new() })
     }
+}
+
+fn requested(body: &serde_json::Value) -> Result<RequestedAutoscaler, StartError> {
+    http::requested_autoscaler(body.clone()).map_err(StartError::Autoscaler)
 }
 
 fn scrape_limits(settings: &Settings) -> ScrapeLimits {
@@ -158,12 +182,13 @@ pub struct Application {
     state: Data<HttpState>,
     arbiters: Vec<Arbiter>,
     kubernetes: KubernetesCluster,
+    autoscalers: Vec<RequestedAutoscaler>,
 }
 
 impl Application {
     /// Joins all parts. Must be called within an actix system.
     pub fn build(settings: &Settings, in_pod: bool, connected: ConnectedCluster) -> Result<Self, StartError> {
-        let ConnectedCluster { kubernetes, exporters, scraper, clock, name } = connected;
+        let ConnectedCluster { kubernetes, exporters, scraper, clock, name, instruments, autoscalers } = connected;
         let cluster = kubernetes.cluster();
         let bind = SocketAddr::new(settings.http.bind_address(in_pod)?, settings.http.port);
         let cannot_listen = |error| StartError::Listen { address: bind, error };
@@ -174,7 +199,7 @@ impl Application {
             freshness: settings.metrics.freshness(),
             cluster_scope_from: settings.metrics.cluster_scope_from_namespaces,
         };
-        let usage = ResourceCollector::new(cluster.metrics.clone(), clock, collector).start();
+        let usage = ResourceCollector::new(cluster.metrics.clone(), clock, collector, instruments.clone()).start();
         let gpu_table = Arc::new(ArcSwap::default());
         let gpu_collector = GpuCollectorSettings {
             freshness: settings.gpu.freshness(settings.metrics.max_age()),
@@ -182,10 +207,28 @@ impl Application {
             concurrency: settings.gpu.concurrency,
             window: settings.gpu.collect_interval(),
         };
-        let gpus =
-            GpuCollector::new(exporters.clone(), Arc::new(scraper), clock, gpu_collector, gpu_table.clone()).start();
+        let gpus = GpuCollector::new(
+            exporters.clone(),
+            Arc::new(scraper),
+            clock,
+            gpu_collector,
+            gpu_table.clone(),
+            instruments.clone(),
+        )
+        .start();
         let index = cluster.index.clone();
+        let journal = Arc::new(Journal::new(KEPT_EVENTS));
         let brake = Arc::new(Brake::new(settings.scaling.mode()));
+        let totals = Arc::new(ScaleTotals::default());
+        let telemetry = telemetry::Sources {
+            instruments: instruments.clone(),
+            totals: totals.clone(),
+            brake: brake.clone(),
+            index: index.clone(),
+            gpu_table: gpu_table.clone(),
+            clock,
+        };
+        let telemetry = Arc::new(Telemetry::new(telemetry, settings.prometheus.limits()));
         let shared = Shared {
             cluster,
             usage: usage.recipient(),
@@ -195,7 +238,9 @@ impl Application {
             max_age: settings.metrics.max_age(),
             log_bounds: settings.decisions.bounds(),
             brake: brake.clone(),
-            totals: Default::default(),
+            totals,
+            instruments,
+            journal: journal.clone(),
         };
         let arbiters: Vec<_> = (0..threads(settings.actors.arbiters, 1)).map(|_| Arbiter::new()).collect();
         let handles = arbiters.iter().map(Arbiter::handle).collect();
@@ -209,15 +254,20 @@ impl Application {
             index,
             exporters,
             gpu_table,
+            telemetry,
             clock,
             cluster_name: name,
             on_loopback: bind.ip().is_loopback(),
             token: settings.http.token(),
-            stopping: false.into(),
+            stopping: CancellationToken::new(),
+            journal,
+            pulse: Default::default(),
+            followers: Arc::new(Semaphore::new(MOST_FOLLOWERS)),
+            life: clock.now().timestamp_millis(),
         });
         let serving = HttpServerSettings { workers: threads(settings.http.workers, 0), shutdown_grace: REQUESTS_GRACE };
         let server = http::serve(listener, state.clone(), serving).map_err(cannot_listen)?;
-        Ok(Self { server, address, state, arbiters, kubernetes })
+        Ok(Self { server, address, state, arbiters, kubernetes, autoscalers })
     }
 
     /// Where it listens.
@@ -232,6 +282,8 @@ impl Application {
             log::warn!("the service's mode is observe: it decides and records, and scales nothing");
         }
         let handle = self.server.handle();
+        actix::spawn(http::beat(self.state.clone()));
+        actix::spawn(create_all(self.state.clone(), self.autoscalers));
         let serving = actix::spawn(self.server);
         tokio::pin!(serving);
         tokio::select! {
@@ -239,7 +291,7 @@ impl Application {
             ended = &mut serving => return flatten(ended),
         }
         log::info!("stopping: no more requests are taken, evaluations in hand are finished");
-        self.state.stopping.store(true, Ordering::Relaxed);
+        self.state.stopping.cancel();
         handle.stop(true).await;
         if tokio::time::timeout(EVALUATIONS_GRACE, self.state.registry.drain()).await.is_err() {
             log::warn!("some evaluations did not finish within {} s", EVALUATIONS_GRACE.as_secs_f64());
@@ -250,6 +302,18 @@ impl Application {
         }
         log::info!("stopped");
         flatten(serving.await)
+    }
+}
+
+async fn create_all(state: Data<HttpState>, autoscalers: Vec<RequestedAutoscaler>) {
+    for requested in autoscalers {
+        let workload = format!("{}/{}", requested.namespace, requested.name);
+        let error = match state.registry.create(requested).await {
+            Ok(Ok(_)) => continue,
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        log::warn!("{workload} of simulation.autoscalers is not under autoscaling: {error}");
     }
 }
 

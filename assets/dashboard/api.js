@@ -63,6 +63,11 @@ export class Api {
     this.#fetch = fetch;
   }
 
+  /** Whether requests carry a token. */
+  get hasToken() {
+    return this.#tokens.token !== '';
+  }
+
   /** The address of a path under `/api/v1`. Parameters that are null or empty are left out. */
   url(path, query = {}) {
     const url = new URL(`api/v1${path}`, this.#base);

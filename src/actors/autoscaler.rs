@@ -9,19 +9,22 @@ use tokio_util::sync::CancellationToken;
 
 use super::brake::Brake;
 use super::evaluation::{Action, Evaluated, Evaluation};
+use super::events::{Event, EventKind, Journal};
 use super::messages::{GetGpus, GetUsage, IntentChanged, Settle, Stop};
 use super::snapshot::{AutoscalerRecord, ScaleTotals, Snapshot, Status};
 use super::supervision::DeathNotice;
 use super::timer::Timer;
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopwatch};
 use crate::domain::Timestamp;
 use crate::domain::autoscaler::{Direction, ScalingRules};
+use crate::domain::cause::{Cause, ScaleAction};
 use crate::domain::condition::{Condition, ConditionKind};
 use crate::domain::decision::{Decision, Outcome, State};
 use crate::domain::decision_log::{Entry, LogBounds};
 use crate::domain::gpu::Fallback;
 use crate::domain::limits::ScaleEvent;
 use crate::domain::reason::Reason;
+use crate::instruments::{Instruments, LivingActor};
 use crate::ports::{Cluster, ClusterError};
 
 /// What all autoscalers share.
@@ -45,6 +48,28 @@ pub struct Shared {
     pub brake: Arc<Brake>,
     /// Counts every scale operation.
     pub totals: Arc<ScaleTotals>,
+    /// Counts and times what happens.
+    pub instruments: Arc<Instruments>,
+    /// Told of what happens.
+    pub journal: Arc<Journal>,
+}
+
+impl Shared {
+    /// Tells of what happened to an autoscaler.
+    pub(super) fn tell(&self, record: &AutoscalerRecord, kind: EventKind, message: impl Into<String>) {
+        self.tell_of_change(record, kind, None, message.into());
+    }
+
+    fn tell_of_change(&self, record: &AutoscalerRecord, kind: EventKind, change: Option<(u32, u32)>, message: String) {
+        self.journal.record(Event {
+            kind,
+            at: self.clock.now(),
+            autoscaler: record.id.clone(),
+            workload: record.workload.clone(),
+            change,
+            message,
+        });
+    }
 }
 
 /// The actor.
@@ -74,6 +99,7 @@ pub(super) struct Autoscaler {
     waiting: Vec<oneshot::Sender<()>>,
     /// Dropped with the actor.
     _notice: DeathNotice,
+    _alive: LivingActor,
 }
 
 impl Autoscaler {
@@ -85,6 +111,7 @@ impl Autoscaler {
         let rules = by_last.unwrap_or_else(|| record.rules());
         let crashed = record.restarts() > 0;
         let due = shared.clock.steady();
+        let alive = shared.instruments.actor();
         Self {
             record,
             shared,
@@ -100,11 +127,13 @@ impl Autoscaler {
             stopping: false,
             waiting: Vec::new(),
             _notice: notice,
+            _alive: alive,
         }
     }
 
     fn tick(&mut self, due: Timestamp, context: &mut Context<Self>) {
         let now = self.shared.clock.steady();
+        self.shared.instruments.ticked(self.shared.clock.real((now - due).to_std().unwrap_or_default()));
         let wait = self.timer.next_after(now);
         let next = now + wait;
         let next_tick =
@@ -113,6 +142,7 @@ impl Autoscaler {
             context.cancel_future(superseded);
         }
         if self.evaluating.is_some() {
+            self.shared.instruments.left_out();
             log::warn!("{}: the last evaluation is still under way, so this one is left out", self.record.id);
             return;
         }
@@ -139,8 +169,13 @@ impl Autoscaler {
             clock: self.shared.clock,
             max_age: self.shared.max_age,
             was_forbidden: self.snapshot.forbidden,
+            instruments: self.shared.instruments.clone(),
         };
-        context.spawn(evaluation.run().into_actor(self).map(Self::finish));
+        let begun = Stopwatch::start();
+        context.spawn(evaluation.run().into_actor(self).map(move |evaluated, autoscaler, context| {
+            autoscaler.shared.instruments.evaluated(begun.elapsed());
+            Self::finish(evaluated, autoscaler, context);
+        }));
     }
 
     /// Evaluates now, and by the timer from then on; or not at all while paused.
@@ -167,8 +202,7 @@ impl Autoscaler {
         autoscaler.evaluating = None;
         let now = autoscaler.shared.clock.now();
         if !matches!(evaluated, Evaluated::Cancelled) && std::mem::take(&mut autoscaler.crashed) {
-            autoscaler.snapshot.status = Status::Active;
-            autoscaler.snapshot.failure = None;
+            autoscaler.succeed();
         }
         match evaluated {
             Evaluated::Cancelled => {}
@@ -236,7 +270,12 @@ impl Autoscaler {
             Condition::new(ConditionKind::AbleToScale, false, reason, message.clone()),
             Condition::new(ConditionKind::ScalingActive, false, reason, message.clone()),
         ];
-        self.record.decided(Entry::undecided(now, reason, message));
+        self.remember(Entry::undecided(now, reason, message));
+    }
+
+    fn remember(&self, entry: Entry) {
+        self.shared.instruments.decided(entry.outcome, entry.reason);
+        self.record.decided(entry);
     }
 
     fn decided(&mut self, decision: Arc<Decision>, state: State, action: Action, now: Timestamp) {
@@ -259,7 +298,8 @@ impl Autoscaler {
             Action::ReadFailed(error) => self.could_not_scale(Reason::FailedGetScale, &error),
             Action::ChangeFailed(error) => self.could_not_scale(Reason::FailedUpdateScale, &error),
         };
-        self.record.decided(Entry::new(decision.clone(), verdict, reason, message));
+        self.record.saw(now, &decision, self.snapshot.current_replicas);
+        self.remember(Entry::new(decision.clone(), verdict, reason, message));
         self.snapshot.decision = Some(decision);
     }
 
@@ -276,7 +316,10 @@ impl Autoscaler {
                 let change = decision.desired.abs_diff(decision.current);
                 let event = ScaleEvent { at: self.dated(), direction, change };
                 self.snapshot.state.events.record(&decision.rules, event);
-                self.snapshot.count_scale(direction, at);
+                let (from, to) = (decision.current, decision.desired);
+                let action = ScaleAction { at, from, to, cause: Cause::of(decision) };
+                self.snapshot.count_scale(direction, action);
+                self.record.timeline().act(action);
                 self.shared.totals.count(direction);
                 match direction {
                     Direction::Up => Outcome::ScaleUp,
@@ -293,6 +336,8 @@ impl Autoscaler {
             format!("the workload was scaled from {} to {}", decision.current, decision.desired),
         ));
         log::info!("{}: scaled {} {sentence}", self.record.id, self.record.workload);
+        let change = (decision.current, decision.desired);
+        self.shared.tell_of_change(&self.record, EventKind::Scaled, Some(change), sentence.clone());
         let is_free = decision.reason == Reason::DesiredWithinRange;
         (verdict, if is_free { Reason::SucceededRescale } else { decision.reason }, sentence)
     }
@@ -331,6 +376,9 @@ impl Autoscaler {
 
     fn fail(&mut self, message: String) {
         self.report(&message);
+        if self.snapshot.status != Status::Failed {
+            self.shared.tell(&self.record, EventKind::Failed, message.clone());
+        }
         self.snapshot.status = Status::Failed;
         self.snapshot.failure = Some(message);
     }
@@ -353,6 +401,14 @@ impl Autoscaler {
 
     fn recover(&mut self) {
         self.snapshot.forbidden = false;
+        self.succeed();
+    }
+
+    /// Its failure, if there was one, is over.
+    fn succeed(&mut self) {
+        if self.snapshot.status == Status::Failed {
+            self.shared.tell(&self.record, EventKind::Recovered, "the workload is scaled again");
+        }
         self.snapshot.failure = None;
         self.snapshot.status = Status::Active;
     }

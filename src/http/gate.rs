@@ -16,11 +16,14 @@ use subtle::ConstantTimeEq;
 use super::error::ApiError;
 use super::state::HttpState;
 
-/// What needs no token: a kubelet, which asks for the first three, has none, and neither has a browser that opens a page.
-const OPEN: [&str; 5] = ["/health", "/healthz", "/readyz", "/openapi.json", "/api-docs"];
+/// What a kubelet asks for; it has no token.
+const PROBES: [&str; 3] = ["/health", "/healthz", "/readyz"];
 
-/// The folders of pages, which need none either.
-const OPEN_FOLDERS: [&str; 1] = ["/api-docs/"];
+/// Pages and their files, which tell nothing: what is to be seen on them comes from the API. So does its description.
+fn is_page(path: &str) -> bool {
+    ["/", "/openapi.json", "/api-docs"].contains(&path)
+        || ["/assets/", "/api-docs/"].iter().any(|folder| path.starts_with(folder))
+}
 
 /// Refuses what may not come in.
 pub async fn check<B: MessageBody + 'static>(
@@ -43,7 +46,8 @@ pub async fn check<B: MessageBody + 'static>(
         )
         .into());
     }
-    let authorized = is_open(request.path())
+    let authorized = PROBES.contains(&request.path())
+        || is_page(request.path())
         || request.app_data::<Data<HttpState>>().is_some_and(|state| is_authorized(state, request.headers()));
     if !authorized {
         return Err(ApiError::unauthorized().into());
@@ -59,10 +63,6 @@ fn is_foreign(headers: &HeaderMap) -> bool {
         origin_host.zip(host).is_some_and(|(origin_host, host)| origin_host.eq_ignore_ascii_case(host))
     };
     !headers.get_all(ORIGIN).all(is_own)
-}
-
-fn is_open(path: &str) -> bool {
-    OPEN.contains(&path) || OPEN_FOLDERS.iter().any(|folder| path.starts_with(folder))
 }
 
 fn is_misnamed(state: &HttpState, headers: &HeaderMap) -> bool {

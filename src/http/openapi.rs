@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use utoipa::OpenApi as _;
-use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::link::Link;
+use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi, RefOr, Response};
 
@@ -13,7 +13,10 @@ use super::routes;
 
 mod refusals;
 
-pub use refusals::{BadParameters, Busy, ChangedMeanwhile, NoSuchAutoscaler, NotAlive, NotCreated, NotReady};
+pub use refusals::{
+    BadParameters, Busy, NoSuchAutoscaler, NotAlive, NotChanged, NotCreated, NotReady, PreviewFailed, TooManyFollowers,
+    Unwritable,
+};
 use refusals::{add_missing, of_any_request, of_bodies, of_other_methods};
 
 /// What the handlers do not say.
@@ -22,7 +25,7 @@ use refusals::{add_missing, of_any_request, of_bodies, of_other_methods};
     info(
         title = "AI Storage Orchestrator",
         description = "Autoscales Kubernetes workloads by CPU, memory and GPU, and explains every decision. Whatever can be \
-                       asked for with GET can be asked for with HEAD. Times are UTC; bodies are JSON, and what is no field \
+                       asked for with GET, but for the stream of events, can be asked for with HEAD. Times are UTC; bodies are JSON, and what is no field \
                        of a request is refused. When the service has no token, none is needed.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
@@ -112,8 +115,18 @@ fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 
 /// The methods that a path knows, as `Allow` names them.
 fn allowed(item: &PathItem) -> String {
-    let with_head = |method| if method == "GET" { vec![method, "HEAD"] } else { vec![method] };
-    operations(item).flat_map(|(method, _)| with_head(method)).collect::<Vec<_>>().join(", ")
+    let has_head = |method, operation| method == "GET" && !is_stream(operation);
+    let methods =
+        operations(item).flat_map(|(method, operation)| [Some(method), has_head(method, operation).then_some("HEAD")]);
+    methods.flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// Whether the answer has no end, so that its head is nothing to ask for alone.
+fn is_stream(operation: &Operation) -> bool {
+    let answers = operation.responses.responses.values();
+    answers
+        .into_iter()
+        .any(|answer| matches!(answer, RefOr::T(answer) if answer.content.contains_key("text/event-stream")))
 }
 
 #[cfg(test)]

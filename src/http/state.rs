@@ -1,17 +1,21 @@
 //! What the handlers share.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use secrecy::SecretString;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
 
+use super::wire::FleetSummaryBody;
 use crate::actors::brake::Brake;
 use crate::actors::collectors::gpu_table::GpuTable;
+use crate::actors::events::Journal;
 use crate::actors::registry_handle::RegistryHandle;
 use crate::clock::Clock;
 use crate::ports::{ExporterDirectory, WorkloadIndex};
+use crate::telemetry::Telemetry;
 
 /// What the handlers need.
 pub struct HttpState {
@@ -27,6 +31,8 @@ pub struct HttpState {
     pub exporters: Arc<dyn ExporterDirectory>,
     /// What the exporters showed last.
     pub gpu_table: Arc<ArcSwap<GpuTable>>,
+    /// Writes what Prometheus sees, and counts requests.
+    pub telemetry: Arc<Telemetry>,
     /// The cluster's time.
     pub clock: Clock,
     /// The cluster's name for people.
@@ -35,6 +41,14 @@ pub struct HttpState {
     pub on_loopback: bool,
     /// What a client must send, if anything.
     pub token: Option<SecretString>,
-    /// Set when the service is about to stop, so that no more traffic is sent to it.
-    pub stopping: AtomicBool,
+    /// Cancelled when the service is about to stop, so that no more traffic is sent to it and nobody is told more.
+    pub stopping: CancellationToken,
+    /// What happens to the autoscalers.
+    pub journal: Arc<Journal>,
+    /// The figures over all autoscalers, once somebody has followed them.
+    pub pulse: watch::Sender<Option<FleetSummaryBody>>,
+    /// Places for those who follow what happens.
+    pub followers: Arc<Semaphore>,
+    /// Tells this life of the service from others.
+    pub life: i64,
 }

@@ -9,14 +9,9 @@ use super::app::{TestApp, answer, request};
 #[actix_web::test]
 async fn what_does_not_exist_is_answered_in_json() {
     let app = TestApp::start().await;
-    for path in [
-        "/nothing",
-        "/api/v1",
-        "/api/v1/autoscalings",
-        "/api/v2/autoscaling",
-        "/api/v1/autoscaling/a/b",
-        "/api/v1/modes",
-    ] {
+    for path in
+        ["/nothing", "/api", "/api/v1/autoscalings", "/api/v2/autoscaling", "/api/v1/autoscaling/a/b", "/api/v1/modes"]
+    {
         let (status, body) = app.get(path).await;
         assert_eq!((status, body["error"].as_str()), (StatusCode::NOT_FOUND, Some("Not found")), "{path}");
     }
@@ -107,7 +102,7 @@ async fn pages_of_another_origin_are_refused() {
 async fn with_a_token_nobody_gets_in_without_it_but_the_probes() {
     let settings = "[http]\ntoken = \"open-sesame\"\n";
     let app = TestApp::start_configured(&SimulationSettings::default(), 1.0, settings, |_| {}).await;
-    for path in ["/", "/api/v1/autoscaling", "/api/v1/autoscaling/metrics", "/nothing"] {
+    for path in ["/api/v1", "/api/v1/autoscaling", "/api/v1/autoscaling/metrics", "/nothing"] {
         let response = app.request(Method::GET, path).send().await.unwrap();
         assert_eq!(response.headers()["www-authenticate"], "Bearer");
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path}");

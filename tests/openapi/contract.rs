@@ -53,12 +53,14 @@ impl Contract {
     /// Checks an answer in JSON.
     pub fn check(&self, method: &str, path: &str, status: u16, body: &Value) {
         let escaped = self.template(path).replace('~', "~0").replace('/', "~1");
-        let place = format!(
-            "/paths/{escaped}/{}/responses/{status}/content/application~1json/schema",
-            method.to_lowercase()
-        );
+        let place =
+            format!("/paths/{escaped}/{}/responses/{status}/content/application~1json/schema", method.to_lowercase());
         assert!(self.0.pointer(&place).is_some(), "{method} {path}: {status} is not described");
-        let faults: Vec<_> = self.validator(&place).iter_errors(body).map(|fault| format!("{fault} at {}", fault.instance_path())).collect();
+        let faults: Vec<_> = self
+            .validator(&place)
+            .iter_errors(body)
+            .map(|fault| format!("{fault} at {}", fault.instance_path()))
+            .collect();
         assert!(faults.is_empty(), "{method} {path}: {status}: {}\n{body:#}", faults.join("\n"));
     }
 

@@ -17,7 +17,10 @@ fn printed() -> String {
 #[test]
 fn the_kept_description_is_that_of_the_code() {
     let kept = std::fs::read_to_string(KEPT).unwrap_or_default();
-    assert!(kept == printed(), "docs/openapi.json is out of date; renew it with: cargo run -- openapi > docs/openapi.json");
+    assert!(
+        kept == printed(),
+        "docs/openapi.json is out of date; renew it with: cargo run -- openapi > docs/openapi.json"
+    );
 }
 
 #[actix_web::test]

@@ -153,7 +153,8 @@ fn answers_that_are_shown_are_as_described() {
 
 #[test]
 fn an_example_is_read_as_a_shell_reads_it() {
-    let script = "curl -X PUT http://localhost:8080/a/b \\\n  -H \"Content-Type: x/y\" -d '{\"a\": 1}'   # more\n\ngit push";
+    let script =
+        "curl -X PUT http://localhost:8080/a/b \\\n  -H \"Content-Type: x/y\" -d '{\"a\": 1}'   # more\n\ngit push";
     let commands = commands(script);
     assert_eq!(commands.len(), 2);
     let read = request(&commands[0]).unwrap();

@@ -11,7 +11,10 @@ async fn the_page_needs_no_token_and_runs_nothing_but_its_own_files() {
     assert_eq!(app.get("/api/v1/mode").await.0, 401);
     let page = app.request(Method::GET, "/api-docs/").send().await.unwrap();
     let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
-    assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self';"), "{policy}");
+    assert!(
+        policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"),
+        "{policy}"
+    );
     assert!(!policy.contains("unsafe"), "{policy}");
     let page = page.text().await.unwrap();
     assert!(!page.contains("<style") && !page.contains("style=") && !page.contains("<script>"), "{page}");

@@ -25,6 +25,7 @@ export function actionsOfRows(rows) {
 
 export class Feed {
   #actions = [];
+  #since = timeOfDay(Date.now());
   #unspoken = [];
   #spokenAt = -Infinity;
 
@@ -65,7 +66,7 @@ export class Feed {
     // Nothing moves under the pointer or away from the focus; it is drawn when they leave.
     if (this.list.matches(':hover') || this.list.contains(document.activeElement)) return;
     replaceChildren(this.list, this.#actions.length === 0
-      ? element('li', { class: 'feed-empty' }, 'Nothing yet. Changes appear here as they happen.')
+      ? element('li', { class: 'feed-empty' }, `Nothing since ${this.#since}. Changes appear here as they happen.`)
       : this.#actions.map(entry));
     this.#tick();
   }

@@ -67,6 +67,7 @@ export class RowView {
       return;
     }
     setText(this.link, row.workload_name);
+    setAttribute(this.link, 'data-tip', row.workload_name.length > 18 ? `${row.workload_namespace}/${row.workload_name}` : null);
     setAttribute(this.link, 'href', autoscalerAddress(row.autoscaling_id));
     setText(this.kind, `${row.workload_namespace} · ${row.workload_type}`);
     const { label, kind } = stateBadge(row);

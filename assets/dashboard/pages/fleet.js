@@ -20,7 +20,7 @@ const SMALL_FLEET = 200;
 const WATCHED_BEYOND = 40;
 
 /** Where the fleet was left, for who comes back from a row. */
-let left = { address: null, scrollTop: 0 };
+let left = { address: null };
 
 /** Shows the fleet in `root`; returns how to tell it of another query, and how to end it. */
 export function mount(root, { query, api, events, navigate }) {
@@ -31,6 +31,8 @@ export function mount(root, { query, api, events, navigate }) {
   let isOrderOld = false;
   let settle = null;
   let seeded = false;
+  let hasFailed = false;
+  let wasCut = events.connection === 'offline';
 
   const pages = new RowPages({
     fetchPage: ({ offset, limit, signal }) => api.get('/fleet', { query: { ...filters, offset, limit }, signal }),
@@ -50,6 +52,7 @@ export function mount(root, { query, api, events, navigate }) {
   const instead = element('div', { class: 'grid-instead', hidden: true });
   const card = element('section', { class: 'card fleet-card', 'aria-label': 'Fleet' }, table.root, instead,
     element('div', { class: 'fleet-foot' }, summary, refreshButton));
+  root.classList.add('fleet-is-loading');
   replaceChildren(root, element('h1', { class: 'visually-hidden' }, 'Fleet'), totals.root, bar.root,
     element('div', { class: 'fleet-body' }, card, feed.root));
 
@@ -61,7 +64,10 @@ export function mount(root, { query, api, events, navigate }) {
       feed.add(action);
     }),
     events.on('reset', () => refresh()),
-    events.on('state', (connection) => connection === 'live' && refresh()),
+    events.on('state', (connection) => {
+      if (connection === 'live' && wasCut) refresh();
+      wasCut = connection !== 'live';
+    }),
   ];
   const ordering = setInterval(refreshWhenIdle, 1_000);
   document.addEventListener('keydown', pressed);
@@ -75,7 +81,7 @@ export function mount(root, { query, api, events, navigate }) {
       start();
     },
     unmount() {
-      left = { address: fleetAddress(queryOf(filters)), scrollTop: table.root.scrollTop };
+      left = { address: fleetAddress(queryOf(filters)), place: table.place };
       ends.forEach((end) => end());
       clearInterval(ordering);
       clearTimeout(settle);
@@ -95,6 +101,7 @@ export function mount(root, { query, api, events, navigate }) {
   }
 
   function start() {
+    hasFailed = false;
     pages.clear();
     table.toTop();
     isOrderOld = false;
@@ -117,14 +124,16 @@ export function mount(root, { query, api, events, navigate }) {
     bar.setNamespaces(answer.namespaces, filters.namespace);
     table.setCount(answer.matching, filters.sort);
     table.changed();
-    if (!seeded) feed.seed(actionsOfRows(answer.autoscalers));
+    // Rows tell what happened before, but not of those that are not here.
+    if (!seeded && answer.autoscalers.length === answer.total) feed.seed(actionsOfRows(answer.autoscalers));
     seeded = true;
     setText(summary, isFiltering(filters) ? `${number(answer.matching)} of ${counted(answer.total, 'autoscaler')}` : counted(answer.total, 'autoscaler'));
     showInstead(answer);
-    if (isFirst && left.address === fleetAddress(queryOf(filters))) requestAnimationFrame(() => (table.root.scrollTop = left.scrollTop));
+    if (isFirst && left.address === fleetAddress(queryOf(filters))) table.goTo(left.place);
   }
 
   function showInstead({ total, matching }) {
+    root.classList.remove('fleet-is-loading');
     root.classList.toggle('fleet-is-empty', total === 0);
     table.root.hidden = matching === 0;
     instead.hidden = matching > 0;
@@ -136,6 +145,8 @@ export function mount(root, { query, api, events, navigate }) {
 
   function showFailure(error) {
     if (fleet !== null) return; // What is shown stays; the header says how old it is.
+    hasFailed = true;
+    root.classList.remove('fleet-is-loading');
     table.root.hidden = true;
     instead.hidden = false;
     replaceChildren(instead, element('div', { class: 'empty' }, element('h2', {}, error.error ?? 'The fleet cannot be shown'), element('p', {}, error.details || error.message),
@@ -169,7 +180,10 @@ export function mount(root, { query, api, events, navigate }) {
 
   function fleetChanged(event) {
     totals.update(event);
-    if (fleet === null) return start();
+    if (fleet === null) {
+      if (hasFailed) start();
+      return;
+    }
     const isAnotherTotal = event.total !== fleet.total;
     const areOtherCounts = JSON.stringify(event.counts) !== JSON.stringify(fleet.counts);
     fleet = { ...fleet, total: event.total, counts: event.counts };

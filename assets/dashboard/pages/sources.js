@@ -4,7 +4,7 @@ import { element, replaceChildren, setAttribute, setText } from '../element.js';
 import { ago, counted } from '../format.js';
 import { fleetAddress } from '../router.js';
 import { exporterList } from '../sources/exporter_list.js';
-import { fault, sourceCard, stateBadge } from '../sources/source_card.js';
+import { fault, sourceItem, stateBadge } from '../sources/source_item.js';
 
 const EVERY_MS = 10_000;
 
@@ -21,7 +21,7 @@ export function mount(root, { api, events }) {
   const age = element('span', { class: 'label' });
   const again = element('button', { type: 'button', class: 'button', onclick: () => read() }, 'Read again');
   const verdict = element('div', { class: 'verdict', role: 'status' });
-  const unknown = element('p', {});
+  const unknown = element('span', { class: 'source-unknown' });
   const body = element('div', { class: 'sources-body' }, element('p', { class: 'empty' }, 'Reading…'));
   replaceChildren(root,
     element('div', { class: 'page-head' }, element('h1', {}, 'Sources'), age, element('span', { class: 'push' }, again)), verdict, body);
@@ -66,32 +66,29 @@ export function mount(root, { api, events }) {
     // Ages change each time, so all is drawn anew; scroll and opened devices stay, and so does the focus.
     const top = window.scrollY;
     replaceChildren(body,
-      element('div', { class: 'source-cards' },
-        sourceCard({ title: 'Cluster', kind: 'cluster', source: sources.cluster, about: 'Watches of workloads and pods, shared by all autoscalers', effect: 'Until it is back everything is held: nothing is scaled, and nothing will be scaled because of the outage.' }),
-        sourceCard({ title: 'Room on the nodes', kind: 'capacity', source: sources.capacity, about: 'Watch of nodes: how many more GPU pods they can hold', effect: 'Until it is back the room is unknown and limits nothing.' }),
-        readings()),
+      element('section', { class: 'card', 'aria-label': 'Kubernetes' },
+        element('div', { class: 'card-head' }, element('h2', {}, 'Kubernetes')),
+        element('ul', { class: 'source-list' },
+          sourceItem({ title: 'Workloads and pods', kind: 'cluster', source: sources.cluster, about: 'watches that all autoscalers share', effect: 'Until it is back everything is held: nothing is scaled, and nothing will be scaled because of the outage.' }),
+          sourceItem({ title: 'Room on the nodes', kind: 'capacity', source: sources.capacity, about: 'a watch of nodes: how many more GPU pods they can hold', effect: 'Until it is back the room is unknown and limits nothing.' }),
+          element('li', { class: 'source' }, element('div', { class: 'source-head' },
+            element('span', { class: 'source-name' }, element('strong', {}, 'CPU and memory of pods'), element('span', { class: 'label' }, 'metrics.k8s.io, one request for all; each autoscaler says what it could not read')), unknown)))),
       gpus(sources.gpu));
     window.scrollTo(0, top);
     if (focused) [...body.querySelectorAll('summary')].find((summary) => summary.dataset.exporter === focused)?.focus({ preventScroll: true });
   }
 
-  function readings() {
-    return element('section', { class: 'card source', 'aria-label': 'Metrics of pods' },
-      element('div', { class: 'card-head' }, element('h2', {}, 'Metrics of pods')),
-      element('div', { class: 'card-body' }, element('p', { class: 'label' }, 'metrics.k8s.io, one request for all; each autoscaler says what it could not read'), unknown));
-  }
-
   function showUnknown(counts) {
-    const count = counts?.metric_unknown ?? 0;
+    const count = counts.metric_unknown ?? 0;
     replaceChildren(unknown, count === 0
-      ? 'Every metric with a target is known.'
+      ? element('span', { class: 'label' }, 'no metric is unknown')
       : element('a', { href: fleetAddress({ attention: 'metric_unknown' }) }, `${counted(count, 'autoscaler')} with an unknown metric`));
   }
 
   function showVerdict({ cluster, capacity, gpu }, { status, body: answer }) {
     const isReady = status === 200;
     const isWhole = [cluster, capacity, gpu].every(({ state }) => state === 'ok' || state === 'idle');
-    const text = isReady ? `Ready on ${answer?.cluster ?? 'the cluster'}${isWhole ? '; every source is read' : '; not every source can be read'}` : `Not ready: ${answer?.details ?? answer?.error ?? `/readyz answered ${status}`}`;
+    const text = isReady ? `Ready on ${answer?.cluster ?? 'the cluster'}${isWhole ? '' : ', but not every source can be read'}.` : `Not ready: ${whyNot(answer, cluster, status)}`;
     if (text === shown) return;
     shown = text;
     setAttribute(verdict, 'data-state', isReady ? (isWhole ? 'ok' : 'degraded') : 'failing');
@@ -104,6 +101,12 @@ export function mount(root, { api, events }) {
     setText(verdict, `${error.error ?? error.message}. ${error.details ?? ''}`);
     if (readAt === null) replaceChildren(body);
   }
+}
+
+/** What is said below is not said twice. */
+function whyNot(answer, cluster, status) {
+  if (cluster.error !== null && answer?.details === cluster.error) return 'the cluster cannot be watched, as shown below.';
+  return answer?.details ?? answer?.error ?? `/readyz answered ${status}.`;
 }
 
 function gpus(gpu) {

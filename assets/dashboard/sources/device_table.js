@@ -9,9 +9,10 @@ const HEADS = ['Device', 'Pod', 'Utilisation', 'Memory'];
 export function deviceTable(devices) {
   if (devices.length === 0) return element('p', { class: 'label' }, 'It shows no device.');
   return element('div', { class: 'table-scroll', tabindex: '0', role: 'group', 'aria-label': 'Devices' },
-    element('table', { class: 'table devices' },
-      element('thead', {}, element('tr', {}, HEADS.map((head) => element('th', { scope: 'col' }, head)))),
-      element('tbody', {}, devices.map(deviceRow))));
+    // Said once more in roles: a phone lays the rows out as cards, and a table that is laid out otherwise is none any more.
+    element('table', { class: 'table devices', role: 'table' },
+      element('thead', { role: 'rowgroup' }, element('tr', { role: 'row' }, HEADS.map((head) => element('th', { scope: 'col', role: 'columnheader' }, head)))),
+      element('tbody', { role: 'rowgroup' }, devices.map(deviceRow))));
 }
 
 /** `2 of 3 used`: how many devices stand for a pod. */
@@ -22,13 +23,13 @@ export function devicesInWords(devices) {
 
 function deviceRow(device) {
   const mig = device.mig_instance === null ? '' : ` · MIG ${device.mig_profile ?? 'instance'} #${device.mig_instance}`;
-  return element('tr', {},
-    element('th', { scope: 'row' }, element('span', { class: 'device-name' }, device.device, mig),
+  return element('tr', { role: 'row' },
+    element('th', { scope: 'row', role: 'rowheader' }, element('span', { class: 'device-name' }, device.device, mig),
       element('span', { class: 'label' }, device.model ?? 'model unknown')),
-    element('td', {}, device.pod === null ? element('span', { class: 'label' }, 'no pod') : [element('span', {}, `${device.namespace}/${device.pod}`),
+    element('td', { role: 'cell' }, device.pod === null ? element('span', { class: 'label' }, 'no pod') : [element('span', {}, `${device.namespace}/${device.pod}`),
       device.shared && [' ', element('span', { class: 'badge badge-plain' }, 'shared')]]),
-    element('td', {}, utilization(device)),
-    element('td', {}, memory(device)));
+    element('td', { role: 'cell' }, utilization(device)),
+    element('td', { role: 'cell' }, memory(device)));
 }
 
 function utilization({ utilization_percent: value, reason }) {

@@ -4,7 +4,7 @@ import { element } from '../element.js';
 import { ago, duration, number, timeOfDay } from '../format.js';
 import { serverNow } from '../server_clock.js';
 import { deviceTable, devicesInWords } from './device_table.js';
-import { fault, stateBadge } from './source_card.js';
+import { fault, stateBadge } from './source_item.js';
 
 const URGENCY = { failing: 0, ok: 1, unread: 2 };
 

@@ -113,11 +113,31 @@ refusals! {
     NoSuchAutoscaler {
         "404": refusal("There is no such autoscaler", &["Autoscaler not found", "Not found"]),
     }
-    /// Others changed the autoscaler again and again.
-    ChangedMeanwhile {
+    /// An autoscaler cannot be changed.
+    NotChanged {
         "409": refusal(
-            "Others changed it each time that this change was tried", &["Autoscaler was changed meanwhile"]
+            "Others changed it each time that this was tried, or something else scales what it is to scale",
+            &["Autoscaler was changed meanwhile", "Autoscaler cannot be activated"]
         ),
+        "503": unavailable(
+            "The service is busy or stopping, or it is not known who else scales the workload",
+            &["Service unavailable", "Autoscaler cannot be activated"]
+        ),
+    }
+    /// A preview cannot be made.
+    PreviewFailed {
+        "500": refusal("The preview could not be computed; the log says why", &["Preview failed"]),
+    }
+    /// As many follow the events as can.
+    TooManyFollowers {
+        "503": unavailable(
+            "Too many clients follow, or the service is busy or stopping",
+            &["Too many followers", "Service unavailable"]
+        ),
+    }
+    /// The metrics cannot be written.
+    Unwritable {
+        "500": refusal("The metrics could not be written; the log says why", &["Internal error"]),
     }
     /// An autoscaler cannot be created.
     NotCreated {

@@ -5,7 +5,7 @@ use actix_web::{App, HttpRequest, test, web};
 use super::*;
 
 /// What a person opens; a program needs no description of it.
-const PAGES: [&str; 2] = ["/api-docs", "/api-docs/{file}"];
+const PAGES: [&str; 4] = ["/", "/assets/{file:.+}", "/api-docs", "/api-docs/{file}"];
 
 /// The paths that the server has routes for, read from how it shows its own table of them.
 async fn served() -> BTreeSet<String> {

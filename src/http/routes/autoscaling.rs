@@ -12,9 +12,11 @@ use crate::actors::snapshot::Status;
 use crate::domain::validation::{is_dns_label, validate};
 use crate::http::body::{read_json, read_merge_patch};
 use crate::http::error::ApiError;
-use crate::http::openapi::{BadParameters, Busy, ChangedMeanwhile, NoSuchAutoscaler, NotCreated};
+use crate::http::openapi::{BadParameters, Busy, NoSuchAutoscaler, NotChanged, NotCreated};
 use crate::http::state::HttpState;
-use crate::http::wire::{AggregateBody, AutoscalerBody, CreateRequest, DeletedBody, ListBody, NewAutoscaler, patched_rules};
+use crate::http::wire::{
+    AggregateBody, AutoscalerBody, CreateRequest, DeletedBody, ListBody, NewAutoscaler, patched_rules,
+};
 
 /// How often a change is made anew when others change the same autoscaler at the same time.
 const TRIES: usize = 20;
@@ -158,7 +160,7 @@ impl TryFrom<ListQuery> for List {
     )),
     responses(
         (status = 200, description = "The autoscaler as it is now", body = AutoscalerBody),
-        NoSuchAutoscaler, ChangedMeanwhile, Busy,
+        NoSuchAutoscaler, NotChanged,
     ),
 )]
 async fn update(
@@ -176,6 +178,7 @@ async fn update(
             Ok(record) => return Ok(Json(AutoscalerBody::updated(&record, state.brake.mode()))),
             Err(UpdateError::NotFound) => return Err(ApiError::autoscaler_not_found(&id)),
             Err(UpdateError::Changed) => {}
+            Err(UpdateError::Workload(error)) => return Err(ApiError::not_activated(&error)),
         }
     }
     Err(ApiError::changed_meanwhile(&id))

@@ -1,7 +1,5 @@
 //! What an operator and a kubelet ask for.
 
-use std::sync::atomic::Ordering;
-
 use actix_web::web::{Data, Json, ServiceConfig, resource};
 use utoipa::OpenApi;
 
@@ -18,17 +16,21 @@ pub struct Description;
 
 pub fn configure(config: &mut ServiceConfig) {
     config
-        .service(resource("/").route(get().to(index)).default_service(only("GET, HEAD")))
         .service(resource("/health").route(get().to(health)).default_service(only("GET, HEAD")))
         .service(resource("/healthz").route(get().to(healthz)).default_service(only("GET, HEAD")))
         .service(resource("/readyz").route(get().to(readyz)).default_service(only("GET, HEAD")));
+}
+
+/// What there is below the API's path.
+pub fn configure_index(config: &mut ServiceConfig) {
+    config.service(resource("").route(get().to(index)).default_service(only("GET, HEAD")));
 }
 
 /// Which service this is
 ///
 /// Its name and version, the cluster that it works on, and the paths of the API.
 #[utoipa::path(
-    get, path = "/", operation_id = "getIndex", tag = "service",
+    get, path = "/api/v1", operation_id = "getIndex", tag = "service",
     responses((status = 200, description = "The index", body = IndexBody)),
 )]
 async fn index(state: Data<HttpState>) -> Json<IndexBody> {
@@ -38,6 +40,8 @@ async fn index(state: Data<HttpState>) -> Json<IndexBody> {
             "/api/v1/autoscaling",
             "/api/v1/autoscaling/metrics",
             "/api/v1/autoscaling/evaluate",
+            "/api/v1/events",
+            "/api/v1/fleet",
             "/api/v1/mode",
             "/api/v1/sources",
             "/health",
@@ -45,6 +49,7 @@ async fn index(state: Data<HttpState>) -> Json<IndexBody> {
             "/readyz",
             "/openapi.json",
             "/api-docs",
+            "/metrics",
         ],
     ))
 }
@@ -78,7 +83,7 @@ async fn healthz(state: Data<HttpState>) -> Result<Json<AliveBody>, ApiError> {
     responses((status = 200, description = "It can", body = ReadyBody), NotReady),
 )]
 async fn readyz(state: Data<HttpState>) -> Result<Json<ReadyBody>, ApiError> {
-    if state.stopping.load(Ordering::Relaxed) {
+    if state.stopping.is_cancelled() {
         return Err(ApiError::not_ready("the service is stopping"));
     }
     if let Some(fault) = state.index.fault() {

@@ -8,7 +8,8 @@ use crate::actors::messages::Aggregate;
 use crate::domain::autoscaler::Mode;
 
 /// The answer to the aggregate metrics.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = Figures)]
 pub struct AggregateBody {
     /// How many autoscalers there are.
     total_autoscalers: usize,

@@ -71,6 +71,10 @@ struct Details {
     #[schema(value_type = Option<Mode>, nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     service_mode: Option<&'static str>,
+    /// Who else scales the workload that is only observed, as it was at the creation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    scaled_by: Option<String>,
     /// The definition with every default filled in. The items of a list do without it.
     #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -167,7 +171,7 @@ impl Details {
             current_memory_percent: percent(Metric::Memory),
             current_gpu_percent: percent(Metric::Gpu),
             current_gpu_memory_percent: percent(Metric::GpuMemory),
-            last_scale_time: snapshot.last_scale_time.map(rfc3339),
+            last_scale_time: snapshot.last_scale_time().map(rfc3339),
             scale_up_count: snapshot.scale_up_count,
             scale_down_count: snapshot.scale_down_count,
             hpa_name: record.hpa_name.clone(),
@@ -176,6 +180,7 @@ impl Details {
             workload_type: workload.kind.as_str(),
             mode: if service_mode == Mode::Observe { service_mode } else { rules.mode }.as_str(),
             service_mode: shown_mode(service_mode),
+            scaled_by: record.scaled_by.clone().filter(|_| rules.mode == Mode::Observe),
             spec: Some(SpecBody::new(workload, &rules)),
             failure: snapshot.failure.clone(),
             restarts: Some(record.restarts()).filter(|&restarts| restarts > 0),

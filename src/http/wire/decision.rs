@@ -250,7 +250,8 @@ impl From<Rollout> for RolloutBody {
 impl CapacityBody {
     /// `None` when it was not looked at.
     fn new(decision: &Decision) -> Option<Self> {
-        let unknown = Self { state: CapacityState::Unknown, can_run: None, blocked: None, blocked_by: None, error: None };
+        let unknown =
+            Self { state: CapacityState::Unknown, can_run: None, blocked: None, blocked_by: None, error: None };
         match &decision.observation.room {
             Room::NotAsked => None,
             Room::Unknown { error } => Some(Self { error: Some(error.to_string()), ..unknown }),

@@ -12,9 +12,12 @@ use crate::domain::utilization::{Coverage, MetricReport, SIMULATED};
 /// Whether a metric was measured, and whether it is made up.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum MetricState {
+pub enum MetricState {
+    /// It was measured.
     Known,
+    /// It was not.
     Unknown,
+    /// It is made up, and nothing follows from it.
     Simulated,
 }
 

@@ -1,18 +1,18 @@
 //! An autoscaler's definition: the create request, and the same written out in full.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Number;
+use serde_json::{Number, Value};
 use utoipa::ToSchema;
 
-use self::schema::{SpanSchema, interval, period, window, workload_type};
 pub use self::schema::{NewAutoscaler, what_if_spec};
+use self::schema::{SpanSchema, interval, period, window, workload_type};
 use super::scalar::{number, seconds};
 use crate::domain::autoscaler::{
-    CapacityRule, Compatibility, Metric, Mode, RatePolicy, RateUnit, ScalingPolicy, ScalingRules, SelectPolicy,
-    Stabilization, WarmUp, WorkloadKind, WorkloadRef,
+    CapacityRule, Compatibility, Metric, Mode, RatePolicy, RateUnit, RequestedAutoscaler, ScalingPolicy, ScalingRules,
+    SelectPolicy, Stabilization, WarmUp, WorkloadKind, WorkloadRef,
 };
-use crate::domain::validation::{RawAutoscaler, RawPolicy, RawRatePolicy, RawWarmUp};
-use crate::http::json::Object;
+use crate::domain::validation::{RawAutoscaler, RawPolicy, RawRatePolicy, RawWarmUp, ValidationErrors, validate};
+use crate::http::json::{MalformedJson, Object, read_value};
 
 mod schema;
 
@@ -22,7 +22,11 @@ mod schema;
 #[serde(deny_unknown_fields, bound = "Seconds: Deserialize<'de>")]
 #[schema(as = Definition, bound = "Seconds: SpanSchema + ToSchema")]
 pub struct CreateRequest<Seconds = i32> {
-    #[schema(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$", max_length = 253, example = "web-frontend")]
+    #[schema(
+        pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+        max_length = 253,
+        example = "web-frontend"
+    )]
     workload_name: Option<String>,
     #[schema(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length = 63, example = "production")]
     workload_namespace: Option<String>,
@@ -108,6 +112,23 @@ struct WarmUpRequest {
     /// 30 when absent.
     #[schema(minimum = 0)]
     readiness_delay_seconds: Option<f64>,
+}
+
+/// Why a create request is none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRequest {
+    /// It has the wrong form.
+    #[error(transparent)]
+    Malformed(#[from] MalformedJson),
+    /// A value is not allowed.
+    #[error(transparent)]
+    Rules(#[from] ValidationErrors),
+}
+
+/// The autoscaler that a create request's body asks for.
+pub fn requested_autoscaler(body: Value) -> Result<RequestedAutoscaler, InvalidRequest> {
+    let request: CreateRequest = read_value(body)?;
+    Ok(validate(&request.into())?)
 }
 
 impl<Seconds: Into<f64>> From<CreateRequest<Seconds>> for RawAutoscaler {

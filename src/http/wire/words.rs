@@ -1,10 +1,12 @@
 //! Schemas of the words that the domain's values are written as, made from the values themselves.
 
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::scalar::PHASES;
+use crate::actors::events::EventKind;
+use crate::actors::fleet::{Attention, Order};
 use crate::actors::snapshot::Status;
 use crate::domain::autoscaler::{
     CapacityRule, Compatibility, Metric, Mode, RateUnit, SelectPolicy, Stabilization, WorkloadKind,
@@ -42,6 +44,9 @@ macro_rules! words {
 words! {
     WorkloadKind as "WorkloadType", WorkloadKind::ALL.map(WorkloadKind::as_str), "The kind of a workload";
     Status as "Status", Status::ALL.map(Status::as_str), "`active`; `inactive`: paused; `failed`: it recovers by itself";
+    Attention as "Attention", Attention::ALL.map(Attention::as_str), "What a person should look at an autoscaler for";
+    Order as "FleetOrder", Order::ALL.map(Order::as_str), "`attention`: what needs it most first";
+    EventKind as "EventKind", EventKind::ALL.map(EventKind::as_str), "What happened";
     Mode as "Mode", Mode::ALL.map(Mode::as_str), "`observe`: decides and records everything, but scales nothing";
     Compatibility as "Compatibility", Compatibility::ALL.map(Compatibility::as_str), "`hpa`: decides as the HPA does";
     CapacityRule as "CapacityRule", CapacityRule::ALL.map(CapacityRule::as_str),

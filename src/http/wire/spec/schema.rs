@@ -13,20 +13,27 @@ use crate::domain::autoscaler::{Interval, Metric, RatePolicy, Window, WorkloadKi
 
 /// Seconds as one kind of document has them.
 pub trait SpanSchema {
+    /// A whole number, or any.
+    const TYPE: Type;
+
     /// A span of `least` to `most` seconds.
     fn schema(least: u32, most: u32) -> ObjectBuilder;
 }
 
 impl SpanSchema for i32 {
+    const TYPE: Type = Type::Integer;
+
     fn schema(least: u32, most: u32) -> ObjectBuilder {
         let format = SchemaFormat::KnownFormat(KnownFormat::Int32);
-        of_type(Type::Integer).format(Some(format)).minimum(Some(least)).maximum(Some(most))
+        of_type(Self::TYPE).format(Some(format)).minimum(Some(least)).maximum(Some(most))
     }
 }
 
 impl SpanSchema for f64 {
+    const TYPE: Type = Type::Number;
+
     fn schema(_: u32, _: u32) -> ObjectBuilder {
-        of_type(Type::Number).minimum(Some(0))
+        of_type(Self::TYPE).minimum(Some(0))
     }
 }
 
@@ -47,7 +54,7 @@ pub fn window<Seconds: SpanSchema>() -> ObjectBuilder {
 
 /// A rate limit's period.
 pub fn period<Seconds: SpanSchema>() -> ObjectBuilder {
-    Seconds::schema(1, RatePolicy::MAX_PERIOD_SECONDS).description(Some("The period."))
+    Seconds::schema(1, RatePolicy::MAX_PERIOD_SECONDS).schema_type(Seconds::TYPE).description(Some("The period."))
 }
 
 /// A kind of workload as a client may write it.
@@ -61,29 +68,33 @@ pub fn workload_type() -> ObjectBuilder {
         .description(Some("`Deployment`, `StatefulSet` or `ReplicaSet` in any case, or `auto`: looked up by name."))
 }
 
+/// A schema's name, which says what its seconds are.
+const DEFINITION: &str = "Definition_i32";
+const WHAT_IF_DEFINITION: &str = "Definition_f64";
+
 /// A definition of which nothing that is needed is left out.
-fn complete<T: ToSchema>(needed: &[&str]) -> AllOfBuilder {
-    let not_null = |object: ObjectBuilder, field: &&str| {
-        let given = ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Integer]));
-        object.property(*field, given).required(*field)
-    };
-    let given = needed.iter().fold(ObjectBuilder::new(), not_null);
-    AllOfBuilder::new().item(Ref::from_schema_name(T::name())).item(given)
+fn complete(definition: &str, needed: &[(&str, Type)]) -> AllOfBuilder {
+    let given = needed.iter().fold(ObjectBuilder::new(), |object, (field, kind)| {
+        object.property(*field, ObjectBuilder::new().schema_type(kind.clone())).required(*field)
+    });
+    AllOfBuilder::new().item(Ref::from_schema_name(definition)).item(given)
 }
+
+const BOUNDS: [(&str, Type); 2] = [("min_replicas", Type::Integer), ("max_replicas", Type::Integer)];
 
 /// The body of a create request: a definition with a workload, bounds and at least one target.
 pub struct NewAutoscaler;
 
 impl PartialSchema for NewAutoscaler {
     fn schema() -> RefOr<Schema> {
-        let needed = ["workload_name", "workload_namespace", "workload_type", "min_replicas", "max_replicas"];
+        let workload = ["workload_name", "workload_namespace", "workload_type"].map(|field| (field, Type::String));
         let target = |metric: Metric| {
             let field = format!("target_{}_percent", metric.as_str());
             let set = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
             ObjectBuilder::new().property(&field, set).required(&field)
         };
         let targets = Metric::ALL.into_iter().map(target).fold(AnyOfBuilder::new(), AnyOfBuilder::item);
-        let whole = complete::<CreateRequest>(&needed).item(targets);
+        let whole = complete(DEFINITION, &[&workload[..], &BOUNDS].concat()).item(targets);
         whole.description(Some("A definition with a workload, bounds and at least one target.")).into()
     }
 }
@@ -94,13 +105,13 @@ impl ToSchema for NewAutoscaler {
     }
 
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        schemas.push((CreateRequest::<i32>::name().into(), CreateRequest::<i32>::schema()));
+        schemas.push((DEFINITION.to_owned(), CreateRequest::<i32>::schema()));
         CreateRequest::<i32>::schemas(schemas);
     }
 }
 
 /// The definition in a what-if, of which the workload does not matter.
 pub fn what_if_spec() -> AllOfBuilder {
-    complete::<CreateRequest<f64>>(&["min_replicas", "max_replicas"])
+    complete(WHAT_IF_DEFINITION, &BOUNDS)
         .description(Some("What is wanted. Without any target only together with `recommended_replicas`."))
 }

@@ -1,4 +1,4 @@
-// A source that is either read or not, with what to do when it is not.
+// A source and its state, with what to do when it cannot be read.
 
 import { element } from '../element.js';
 import { advice } from './advice.js';
@@ -24,10 +24,9 @@ export function fault(kind, error) {
     element('p', {}, element('strong', {}, cause), ' ', action));
 }
 
-/** A card: `about` says what is read here, `effect` what follows while it cannot be. */
-export function sourceCard({ title, kind, source, about, effect }) {
-  return element('section', { class: 'card source', 'aria-label': title },
-    element('div', { class: 'card-head' }, element('h2', {}, title), element('span', { class: 'push' }, stateBadge(source.state))),
-    element('div', { class: 'card-body' }, element('p', { class: 'label' }, about),
-      source.error !== null && [fault(kind, source.error), element('p', { class: 'source-effect' }, effect)]));
+/** A source: `about` says what is read here, `effect` what follows while it cannot be. */
+export function sourceItem({ title, kind, source, about, effect }) {
+  return element('li', { class: 'source' },
+    element('div', { class: 'source-head' }, element('span', { class: 'source-name' }, element('strong', {}, title), element('span', { class: 'label' }, about)), stateBadge(source.state)),
+    source.error !== null && [fault(kind, source.error), element('p', { class: 'source-effect' }, effect)]);
 }
