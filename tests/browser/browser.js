@@ -25,7 +25,7 @@ export const launch = () =>
   });
 
 /**
- * A browser, and a service unless `service` is null, for all tests of a file.
+ * A browser, and a service (its options, or what makes them) unless `service` is null, for all tests of a file.
  *
  * `prepare` gets the stage when both are there.
  */
@@ -45,7 +45,7 @@ export function useStage(service = {}, prepare = async () => {}) {
   };
   before(async () => {
     stage.browser = await launch();
-    if (service) stage.service = await startService(service);
+    if (service) stage.service = await startService(typeof service === 'function' ? service() : service);
     await prepare(stage);
   }, { timeout: LIMIT });
   after(async () => {
