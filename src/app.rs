@@ -2,7 +2,6 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -10,11 +9,14 @@ use actix::{Actor, Arbiter};
 use actix_web::dev::Server;
 use actix_web::web::Data;
 use arc_swap::ArcSwap;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::actors::autoscaler::Shared;
 use crate::actors::brake::Brake;
 use crate::actors::collectors::gpu::{GpuCollector, GpuCollectorSettings};
 use crate::actors::collectors::resource::{CollectorSettings, ResourceCollector};
+use crate::actors::events::Journal;
 use crate::actors::registry::Registry;
 use crate::actors::registry_handle::RegistryHandle;
 use crate::adapters::dcgm::fixed::{ExporterUrlError, FixedExporters};
@@ -39,6 +41,12 @@ const REQUESTS_GRACE: Duration = Duration::from_secs(2);
 /// What is left to evaluations under way when the service stops: somewhat longer than the registry needs at most. With
 /// [`REQUESTS_GRACE`] it stays below 10 s.
 const EVALUATIONS_GRACE: Duration = Duration::from_millis(7_500);
+
+/// How many events are kept for those who were away for a moment.
+const KEPT_EVENTS: usize = 1_000;
+
+/// How many can follow what happens at the same time.
+const MOST_FOLLOWERS: usize = 1_000;
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -185,6 +193,7 @@ impl Application {
         let gpus =
             GpuCollector::new(exporters.clone(), Arc::new(scraper), clock, gpu_collector, gpu_table.clone()).start();
         let index = cluster.index.clone();
+        let journal = Arc::new(Journal::new(KEPT_EVENTS));
         let brake = Arc::new(Brake::new(settings.scaling.mode()));
         let shared = Shared {
             cluster,
@@ -196,6 +205,7 @@ impl Application {
             log_bounds: settings.decisions.bounds(),
             brake: brake.clone(),
             totals: Default::default(),
+            journal: journal.clone(),
         };
         let arbiters: Vec<_> = (0..threads(settings.actors.arbiters, 1)).map(|_| Arbiter::new()).collect();
         let handles = arbiters.iter().map(Arbiter::handle).collect();
@@ -213,7 +223,11 @@ impl Application {
             cluster_name: name,
             on_loopback: bind.ip().is_loopback(),
             token: settings.http.token(),
-            stopping: false.into(),
+            stopping: CancellationToken::new(),
+            journal,
+            pulse: Default::default(),
+            followers: Arc::new(Semaphore::new(MOST_FOLLOWERS)),
+            life: clock.now().timestamp_millis(),
         });
         let serving = HttpServerSettings { workers: threads(settings.http.workers, 0), shutdown_grace: REQUESTS_GRACE };
         let server = http::serve(listener, state.clone(), serving).map_err(cannot_listen)?;
@@ -232,6 +246,7 @@ impl Application {
             log::warn!("the service's mode is observe: it decides and records, and scales nothing");
         }
         let handle = self.server.handle();
+        actix::spawn(http::beat(self.state.clone()));
         let serving = actix::spawn(self.server);
         tokio::pin!(serving);
         tokio::select! {
@@ -239,7 +254,7 @@ impl Application {
             ended = &mut serving => return flatten(ended),
         }
         log::info!("stopping: no more requests are taken, evaluations in hand are finished");
-        self.state.stopping.store(true, Ordering::Relaxed);
+        self.state.stopping.cancel();
         handle.stop(true).await;
         if tokio::time::timeout(EVALUATIONS_GRACE, self.state.registry.drain()).await.is_err() {
             log::warn!("some evaluations did not finish within {} s", EVALUATIONS_GRACE.as_secs_f64());

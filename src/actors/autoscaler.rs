@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::brake::Brake;
 use super::evaluation::{Action, Evaluated, Evaluation};
+use super::events::{Event, EventKind, Journal};
 use super::messages::{GetGpus, GetUsage, IntentChanged, Settle, Stop};
 use super::snapshot::{AutoscalerRecord, ScaleTotals, Snapshot, Status};
 use super::supervision::DeathNotice;
@@ -16,6 +17,7 @@ use super::timer::Timer;
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 use crate::domain::autoscaler::{Direction, ScalingRules};
+use crate::domain::cause::{Cause, ScaleAction};
 use crate::domain::condition::{Condition, ConditionKind};
 use crate::domain::decision::{Decision, Outcome, State};
 use crate::domain::decision_log::{Entry, LogBounds};
@@ -45,6 +47,32 @@ pub struct Shared {
     pub brake: Arc<Brake>,
     /// Counts every scale operation.
     pub totals: Arc<ScaleTotals>,
+    /// Told of what happens.
+    pub journal: Arc<Journal>,
+}
+
+impl Shared {
+    /// Tells of what happened to an autoscaler.
+    pub(super) fn tell(&self, record: &AutoscalerRecord, kind: EventKind, message: impl Into<String>) {
+        self.tell_of_change(record, kind, None, message.into());
+    }
+
+    fn tell_of_change(
+        &self,
+        record: &AutoscalerRecord,
+        kind: EventKind,
+        change: Option<(u32, u32)>,
+        message: String,
+    ) {
+        self.journal.record(Event {
+            kind,
+            at: self.clock.now(),
+            autoscaler: record.id.clone(),
+            workload: record.workload.clone(),
+            change,
+            message,
+        });
+    }
 }
 
 /// The actor.
@@ -167,8 +195,7 @@ impl Autoscaler {
         autoscaler.evaluating = None;
         let now = autoscaler.shared.clock.now();
         if !matches!(evaluated, Evaluated::Cancelled) && std::mem::take(&mut autoscaler.crashed) {
-            autoscaler.snapshot.status = Status::Active;
-            autoscaler.snapshot.failure = None;
+            autoscaler.succeed();
         }
         match evaluated {
             Evaluated::Cancelled => {}
@@ -259,6 +286,7 @@ impl Autoscaler {
             Action::ReadFailed(error) => self.could_not_scale(Reason::FailedGetScale, &error),
             Action::ChangeFailed(error) => self.could_not_scale(Reason::FailedUpdateScale, &error),
         };
+        self.record.saw(now, &decision, self.snapshot.current_replicas);
         self.record.decided(Entry::new(decision.clone(), verdict, reason, message));
         self.snapshot.decision = Some(decision);
     }
@@ -276,7 +304,10 @@ impl Autoscaler {
                 let change = decision.desired.abs_diff(decision.current);
                 let event = ScaleEvent { at: self.dated(), direction, change };
                 self.snapshot.state.events.record(&decision.rules, event);
-                self.snapshot.count_scale(direction, at);
+                let (from, to) = (decision.current, decision.desired);
+                let action = ScaleAction { at, from, to, cause: Cause::of(decision) };
+                self.snapshot.count_scale(direction, action);
+                self.record.timeline().act(action);
                 self.shared.totals.count(direction);
                 match direction {
                     Direction::Up => Outcome::ScaleUp,
@@ -293,6 +324,8 @@ impl Autoscaler {
             format!("the workload was scaled from {} to {}", decision.current, decision.desired),
         ));
         log::info!("{}: scaled {} {sentence}", self.record.id, self.record.workload);
+        let change = (decision.current, decision.desired);
+        self.shared.tell_of_change(&self.record, EventKind::Scaled, Some(change), sentence.clone());
         let is_free = decision.reason == Reason::DesiredWithinRange;
         (verdict, if is_free { Reason::SucceededRescale } else { decision.reason }, sentence)
     }
@@ -331,6 +364,9 @@ impl Autoscaler {
 
     fn fail(&mut self, message: String) {
         self.report(&message);
+        if self.snapshot.status != Status::Failed {
+            self.shared.tell(&self.record, EventKind::Failed, message.clone());
+        }
         self.snapshot.status = Status::Failed;
         self.snapshot.failure = Some(message);
     }
@@ -353,6 +389,14 @@ impl Autoscaler {
 
     fn recover(&mut self) {
         self.snapshot.forbidden = false;
+        self.succeed();
+    }
+
+    /// Its failure, if there was one, is over.
+    fn succeed(&mut self) {
+        if self.snapshot.status == Status::Failed {
+            self.shared.tell(&self.record, EventKind::Recovered, "the workload is scaled again");
+        }
         self.snapshot.failure = None;
         self.snapshot.status = Status::Active;
     }

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::autoscaler::{Autoscaler, Shared};
+use super::events::EventKind;
 use super::messages::{
     ActorGone, Aggregate, Create, CreateError, Created, Delete, Drain, Get, GetAggregate, GetUsage, IntentChanged,
     List, Page, SetPaused, Settle, Stop, Update, UpdateError,
@@ -116,12 +117,18 @@ impl Registry {
             resolved.replicas,
             self.shared.log_bounds,
         ));
-        log::info!("{}: {} is under autoscaling from now on", record.id, record.workload);
+        self.tell(&record, EventKind::Created, "is under autoscaling from now on");
         let entry = self.start(record.clone(), number, 0, address);
         self.by_id.insert(record.id.clone(), number);
         self.by_workload.insert(record.workload.clone(), number);
         self.autoscalers.insert(number, entry);
         Ok(Created::New(record))
+    }
+
+    /// Tells what became of an autoscaler, the log too.
+    fn tell(&self, record: &AutoscalerRecord, kind: EventKind, what: &str) {
+        log::info!("{}: {} {what}", record.id, record.workload);
+        self.shared.tell(record, kind, what);
     }
 
     fn entry(&self, id: &str) -> Option<&Entry> {
@@ -273,7 +280,7 @@ impl Handler<Delete> for Registry {
 
     fn handle(&mut self, Delete(id): Delete, _: &mut Self::Context) -> Self::Result {
         let Some(entry) = self.remove(&id) else { return Box::pin(async { false }) };
-        log::info!("{id}: {} is not under autoscaling any more", entry.record.workload);
+        self.tell(&entry.record, EventKind::Deleted, "is not under autoscaling any more");
         let stopped = entry.abandon();
         Box::pin(async move {
             stopped.await;
@@ -298,7 +305,7 @@ impl Handler<Update> for Registry {
                 Ok(record)
             });
         }
-        log::info!("{}: {} is scaled by other rules from now on", update.id, entry.record.workload);
+        self.tell(&entry.record, EventKind::Updated, "is scaled by other rules from now on");
         let changed = entry.intend(Intent { rules: Arc::new(update.rules), paused: entry.record.is_paused() });
         Box::pin(async { Ok(changed.await) })
     }
@@ -314,7 +321,12 @@ impl Handler<SetPaused> for Registry {
         if !paused && !record.is_paused() {
             return Box::pin(async { Some(record) });
         }
-        log::info!("{id}: {} is {} from now on", record.workload, if paused { "paused" } else { "scaled again" });
+        let (kind, what) = if paused {
+            (EventKind::Paused, "is paused from now on")
+        } else {
+            (EventKind::Resumed, "is scaled again from now on")
+        };
+        self.tell(&record, kind, what);
         let changed = entry.intend(Intent { rules: record.rules(), paused });
         Box::pin(async { Some(changed.await) })
     }
@@ -380,6 +392,7 @@ impl Handler<ActorGone> for Registry {
         let how = if gone.panicked { "crashed" } else { "ended" };
         let message = format!("the autoscaler {how} (time {restarts}); it is started again in {} s", delay.as_secs());
         log::error!("{}: {message}", record.id);
+        self.shared.tell(record, EventKind::Failed, message.clone());
         let last = Snapshot::clone(&record.snapshot());
         record.publish(Snapshot { status: Status::Failed, failure: Some(message), ..last });
         let address = context.address();

@@ -1,16 +1,18 @@
 //! What an autoscaler shows of itself. Its actor publishes a new snapshot after each evaluation; readers share it.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::Timestamp;
 use crate::domain::autoscaler::{Direction, Metric, ScalingRules, WorkloadRef};
+use crate::domain::cause::ScaleAction;
 use crate::domain::condition::Condition;
 use crate::domain::decision::{Decision, State};
 use crate::domain::decision_log::{DecisionLog, Entry, LogBounds};
+use crate::domain::timeline::{Frame, Point, Timeline};
 use crate::domain::utilization::MetricReport;
 
 /// An autoscaler's status in the API.
@@ -55,8 +57,8 @@ pub struct Snapshot {
     pub conditions: Vec<Condition>,
     /// When it was last evaluated.
     pub updated_at: Option<Timestamp>,
-    /// When it last scaled its workload.
-    pub last_scale_time: Option<Timestamp>,
+    /// How it last scaled its workload.
+    pub last_action: Option<ScaleAction>,
     /// How often it scaled up.
     pub scale_up_count: u64,
     /// How often it scaled down.
@@ -79,7 +81,7 @@ impl Snapshot {
             decision: None,
             conditions: Vec::new(),
             updated_at: None,
-            last_scale_time: None,
+            last_action: None,
             scale_up_count: 0,
             scale_down_count: 0,
             forbidden: false,
@@ -103,12 +105,37 @@ impl Snapshot {
         self.decision.as_ref()?.metrics.iter().find(|report| report.metric == metric)
     }
 
-    pub(super) fn count_scale(&mut self, direction: Direction, at: Timestamp) {
+    /// How many replicas the metrics ask for, when that is more than the maximum, which the workload has.
+    pub fn wants_more_than_max(&self) -> Option<u32> {
+        let decision = self.decision.as_ref()?;
+        let max = decision.rules.bounds.max();
+        decision.recommended.filter(|wanted| *wanted > max && self.current_replicas >= max)
+    }
+
+    /// Why a metric with a target is unknown, or everything is; `None` when nothing is missing.
+    pub fn unknown(&self) -> Option<String> {
+        let Some(decision) = &self.decision else {
+            return self.conditions.first().map(|condition| condition.message.to_string());
+        };
+        let mut with_target = decision.metrics.iter().filter(|report| report.target.is_some());
+        with_target.find_map(|report| {
+            let error = report.simulated.as_ref().map(|simulated| &simulated.because);
+            let error = report.utilization.as_ref().err().or(error)?;
+            Some(format!("{} is unknown: {error}", report.metric.title()))
+        })
+    }
+
+    /// When it last scaled its workload.
+    pub fn last_scale_time(&self) -> Option<Timestamp> {
+        self.last_action.map(|action| action.at)
+    }
+
+    pub(super) fn count_scale(&mut self, direction: Direction, action: ScaleAction) {
         match direction {
             Direction::Up => self.scale_up_count += 1,
             Direction::Down => self.scale_down_count += 1,
         }
-        self.last_scale_time = Some(at);
+        self.last_action = Some(action);
     }
 }
 
@@ -143,6 +170,9 @@ pub struct AutoscalerRecord {
     first: Arc<Snapshot>,
     latest: ArcSwap<Snapshot>,
     log: Mutex<DecisionLog>,
+    timeline: Mutex<Timeline>,
+    /// Grows with every change of what is to be seen of it.
+    version: AtomicU64,
 }
 
 impl AutoscalerRecord {
@@ -167,6 +197,8 @@ impl AutoscalerRecord {
             latest: ArcSwap::new(first.clone()),
             first,
             log: Mutex::new(DecisionLog::new(log)),
+            timeline: Mutex::default(),
+            version: AtomicU64::new(0),
         }
     }
 
@@ -182,6 +214,7 @@ impl AutoscalerRecord {
 
     pub(super) fn intend(&self, intent: Intent) {
         self.intent.store(Arc::new(intent));
+        self.version.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Its status now.
@@ -203,6 +236,25 @@ impl AutoscalerRecord {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).add(entry);
     }
 
+    /// What it looked like over the last hours.
+    pub fn timeline(&self) -> MutexGuard<'_, Timeline> {
+        self.timeline.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn saw(&self, at: Timestamp, decision: &Decision, current: u32) {
+        self.timeline().record(at, &Point::of(decision, current), Frame::from(&*decision.rules));
+    }
+
+    /// Another number whenever something else is to be seen of it.
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Relaxed)
+    }
+
+    /// Whether it was deleted.
+    pub fn is_deleted(&self) -> bool {
+        self.deleted.is_cancelled()
+    }
+
     /// The snapshot of its creation, before any evaluation.
     pub fn first_snapshot(&self) -> &Snapshot {
         &self.first
@@ -220,6 +272,7 @@ impl AutoscalerRecord {
 
     pub(super) fn publish(&self, snapshot: Snapshot) {
         self.latest.store(Arc::new(snapshot));
+        self.version.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -111,6 +111,16 @@ impl Metric {
         }
     }
 
+    /// The metric's name for people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Cpu => "CPU",
+            Self::Memory => "memory",
+            Self::Gpu => "GPU",
+            Self::GpuMemory => "GPU memory",
+        }
+    }
+
     /// Whether it is measured of GPUs.
     pub fn is_of_gpus(self) -> bool {
         matches!(self, Self::Gpu | Self::GpuMemory)

@@ -6,6 +6,7 @@
 
 pub mod autoscaler;
 pub mod capacity;
+pub mod cause;
 pub mod condition;
 pub mod decision;
 pub mod decision_log;
@@ -16,8 +17,10 @@ pub mod narration;
 pub mod observation;
 pub mod quantity;
 pub mod reason;
+pub mod replay;
 pub mod stabilization;
 pub mod standing;
+pub mod timeline;
 pub mod utilization;
 pub mod validation;
 

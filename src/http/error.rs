@@ -99,6 +99,16 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, error, details).with_header(header::RETRY_AFTER, RETRY_AFTER)
     }
 
+    /// As many follow what happens as can.
+    pub fn too_many_followers() -> Self {
+        Self::unavailable("Too many followers", "too many clients follow the events; close some, or try again later")
+    }
+
+    /// Computing a preview ended abnormally.
+    pub fn preview_failed() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Preview failed", "the preview could not be computed; see the log")
+    }
+
     /// The service cannot recover by itself.
     pub fn not_alive() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "Not alive", "a part of the service has ended; restart the service")

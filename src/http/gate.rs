@@ -19,6 +19,11 @@ use super::state::HttpState;
 /// What a kubelet asks for; it has no token.
 const PROBES: [&str; 3] = ["/health", "/healthz", "/readyz"];
 
+/// Pages and their files, which tell nothing: what is to be seen on them comes from the API.
+fn is_page(path: &str) -> bool {
+    path == "/" || path.starts_with("/assets/")
+}
+
 /// Refuses what may not come in.
 pub async fn check<B: MessageBody + 'static>(
     request: ServiceRequest,
@@ -41,6 +46,7 @@ pub async fn check<B: MessageBody + 'static>(
         .into());
     }
     let authorized = PROBES.contains(&request.path())
+        || is_page(request.path())
         || request.app_data::<Data<HttpState>>().is_some_and(|state| is_authorized(state, request.headers()));
     if !authorized {
         return Err(ApiError::unauthorized().into());

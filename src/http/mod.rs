@@ -6,10 +6,13 @@ mod body;
 mod error;
 mod gate;
 pub(crate) mod json;
+mod pulse;
 mod routes;
 mod server;
+mod server_sent;
 mod state;
 pub(crate) mod wire;
 
+pub use pulse::beat;
 pub use server::{HttpServerSettings, serve};
 pub use state::HttpState;

@@ -4,7 +4,8 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use actix_web::dev::Server;
-use actix_web::middleware::{Compress, Logger, NormalizePath, from_fn};
+use actix_web::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use actix_web::middleware::{Compress, DefaultHeaders, Logger, NormalizePath, from_fn};
 use actix_web::web::{self, Data, PathConfig};
 use actix_web::{App, HttpServer};
 
@@ -27,6 +28,18 @@ const TIME_TO_SEND_HEAD: Duration = Duration::from_secs(5);
 /// How long an idle connection is kept.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
+/// What a page of the service may do: run and show its own files, and ask the service. Nothing inline, nothing from
+/// elsewhere, and nobody may put it into a frame.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+                      connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+fn security_headers() -> DefaultHeaders {
+    DefaultHeaders::new()
+        .add((CONTENT_SECURITY_POLICY, POLICY))
+        .add((X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .add((REFERRER_POLICY, "no-referrer"))
+}
+
 /// Serves on `listener` until the returned server's handle stops it. Signals are the caller's business.
 pub fn serve(listener: TcpListener, state: Data<HttpState>, settings: HttpServerSettings) -> std::io::Result<Server> {
     let server = HttpServer::new(move || {
@@ -34,6 +47,7 @@ pub fn serve(listener: TcpListener, state: Data<HttpState>, settings: HttpServer
             .app_data(state.clone())
             .app_data(PathConfig::default().error_handler(|_, request| ApiError::no_such_path(request.path()).into()))
             .wrap(from_fn(gate::check))
+            .wrap(security_headers())
             .wrap(Compress::default())
             .wrap(NormalizePath::trim())
             .wrap(Logger::new("%a \"%r\" %s %b %Dms").log_target("http").log_level(log::Level::Debug))

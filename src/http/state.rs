@@ -1,15 +1,18 @@
 //! What the handlers share.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use secrecy::SecretString;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::actors::brake::Brake;
 use crate::actors::collectors::gpu_table::GpuTable;
+use crate::actors::events::Journal;
 use crate::actors::registry_handle::RegistryHandle;
+use super::wire::FleetSummaryBody;
 use crate::clock::Clock;
 use crate::ports::{ExporterDirectory, WorkloadIndex};
 
@@ -35,6 +38,14 @@ pub struct HttpState {
     pub on_loopback: bool,
     /// What a client must send, if anything.
     pub token: Option<SecretString>,
-    /// Set when the service is about to stop, so that no more traffic is sent to it.
-    pub stopping: AtomicBool,
+    /// Cancelled when the service is about to stop, so that no more traffic is sent to it and nobody is told more.
+    pub stopping: CancellationToken,
+    /// What happens to the autoscalers.
+    pub journal: Arc<Journal>,
+    /// The figures over all autoscalers, once somebody has followed them.
+    pub pulse: watch::Sender<Option<FleetSummaryBody>>,
+    /// Places for those who follow what happens.
+    pub followers: Arc<Semaphore>,
+    /// Tells this life of the service from others.
+    pub life: i64,
 }

@@ -99,7 +99,7 @@ fn an_autoscaler_that_crashed_goes_on_with_its_window_and_its_counts() {
             let snapshot = record.snapshot();
             assert_eq!(record.restarts(), u32::from(crash));
             assert_eq!((snapshot.scale_up_count, snapshot.scale_down_count), (1, 1), "crash: {crash}");
-            seconds = stage.seconds(snapshot.last_scale_time.unwrap());
+            seconds = stage.seconds(snapshot.last_scale_time().unwrap());
         });
         seconds
     }

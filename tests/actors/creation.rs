@@ -20,7 +20,7 @@ fn a_new_autoscaler_is_active_and_shows_the_workloads_real_count() {
         assert_eq!(stage.seconds(record.created_at), 0.0);
         let found = stage.registry.get(&record.id).await.unwrap().unwrap();
         assert_eq!(found.snapshot().current_replicas, 4);
-        assert_eq!((found.snapshot().status, found.snapshot().last_scale_time), (Status::Active, None));
+        assert_eq!((found.snapshot().status, found.snapshot().last_scale_time()), (Status::Active, None));
     });
 }
 

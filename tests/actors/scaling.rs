@@ -31,13 +31,13 @@ fn every_scaling_is_counted_dated_and_logged_once() {
     play(async |stage| {
         stage.cluster.add("web", 2, 105);
         let record = stage.create("web", rules_with_down_window(1, 10, 0)).await;
-        let scaled_at = record.snapshot().last_scale_time.unwrap();
+        let scaled_at = record.snapshot().last_scale_time().unwrap();
         assert!(stage.seconds(scaled_at) < 0.01);
         stage.cluster.set_load("web", 70);
         stage.pass(60.0).await;
         let snapshot = record.snapshot();
         assert_eq!((snapshot.scale_up_count, snapshot.scale_down_count), (1, 0));
-        assert_eq!(snapshot.last_scale_time, Some(scaled_at), "an evaluation without a change is no scaling");
+        assert_eq!(snapshot.last_scale_time(), Some(scaled_at), "an evaluation without a change is no scaling");
         assert!(snapshot.updated_at.unwrap() > scaled_at);
 
         stage.cluster.set_load("web", 20);
@@ -45,7 +45,7 @@ fn every_scaling_is_counted_dated_and_logged_once() {
         assert_eq!(stage.cluster.replicas("web"), 1);
         let snapshot = record.snapshot();
         assert_eq!((snapshot.scale_up_count, snapshot.scale_down_count), (1, 1));
-        assert!(snapshot.last_scale_time.unwrap() > scaled_at);
+        assert!(snapshot.last_scale_time().unwrap() > scaled_at);
         let totals = stage.registry.aggregate().await.unwrap();
         assert_eq!((totals.scale_ups, totals.scale_downs), (1, 1));
 
@@ -96,7 +96,7 @@ fn after_three_conflicts_it_gives_up_until_the_next_tick() {
         assert_eq!(stage.cluster.replicas("web"), 2);
         let snapshot = record.snapshot();
         assert_eq!((snapshot.status, snapshot.current_replicas), (Status::Active, 2));
-        assert_eq!((snapshot.scale_up_count, snapshot.last_scale_time), (0, None));
+        assert_eq!((snapshot.scale_up_count, snapshot.last_scale_time()), (0, None));
         let able = condition(&snapshot, ConditionKind::AbleToScale);
         assert_eq!((able.holds, able.reason), (false, Reason::FailedUpdateScale));
         assert!(able.message.contains("the object has been modified"), "{}", able.message);

@@ -9,6 +9,7 @@ use ai_storage_orchestrator::actors::autoscaler::Shared;
 use ai_storage_orchestrator::actors::brake::Brake;
 use ai_storage_orchestrator::actors::collectors::gpu::{GpuCollector, GpuCollectorSettings};
 use ai_storage_orchestrator::actors::collectors::resource::{CollectorSettings, ResourceCollector};
+use ai_storage_orchestrator::actors::events::Journal;
 use ai_storage_orchestrator::actors::messages::{CreateError, Created};
 use ai_storage_orchestrator::actors::registry::Registry;
 use ai_storage_orchestrator::actors::registry_handle::RegistryHandle;
@@ -89,6 +90,7 @@ impl Stage {
             log_bounds: LogBounds { entries: 32, bytes: 64 * 1024 },
             brake: brake.clone(),
             totals: Arc::new(ScaleTotals::default()),
+            journal: Arc::new(Journal::new(100)),
         };
         let namespaces = NamespaceRules { allow: Vec::new(), deny: vec!["kube-system".into()] };
         let registry = RegistryHandle::start(Registry::new(shared, namespaces, Vec::new()), TIME_LIMIT);

@@ -4,8 +4,7 @@ use actix_web::HttpRequest;
 use actix_web::web::{self, Data, Json, Path, Payload, ServiceConfig, resource};
 use serde::Deserialize;
 
-use super::{find, get, only, query};
-use crate::domain::Timestamp;
+use super::{find, get, only, query, time};
 use crate::domain::decision::Outcome;
 use crate::domain::validation::TargetRange;
 use crate::http::body::read_json;
@@ -58,11 +57,7 @@ impl TryFrom<DecisionsQuery> for DecisionFilter {
                 ApiError::validation(format!("outcome must be one of {}", Outcome::ALL.map(Outcome::as_str).join(", ")))
             })
         });
-        let since = query.since.map(|text| {
-            chrono::DateTime::parse_from_rfc3339(&text).map(Timestamp::from).map_err(|_| {
-                ApiError::validation("since must be a time as in RFC 3339, for instance 2026-11-24T22:56:05Z")
-            })
-        });
-        Ok(Self { limit: super::limit(query.limit)?, outcome: outcome.transpose()?, since: since.transpose()? })
+        let since = time("since", query.since)?;
+        Ok(Self { limit: super::limit(query.limit)?, outcome: outcome.transpose()?, since })
     }
 }

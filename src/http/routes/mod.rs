@@ -8,9 +8,14 @@ use serde::de::DeserializeOwned;
 use super::error::ApiError;
 use super::state::HttpState;
 use crate::actors::snapshot::AutoscalerRecord;
+use crate::domain::Timestamp;
 
 mod autoscaling;
+mod dashboard;
 mod decisions;
+mod events;
+mod fleet;
+mod history;
 mod mode;
 mod service;
 mod sources;
@@ -18,8 +23,10 @@ mod sources;
 /// Every path of the service.
 pub fn configure(config: &mut web::ServiceConfig) {
     // The decisions before the autoscalers: the first match wins, and `evaluate` would be an id.
-    let api = web::scope("/api/v1").configure(decisions::configure).configure(autoscaling::configure);
-    config.configure(service::configure).service(api.configure(mode::configure).configure(sources::configure));
+    let api = web::scope("/api/v1").configure(decisions::configure).configure(history::configure);
+    let api = api.configure(autoscaling::configure).configure(fleet::configure).configure(events::configure);
+    let api = api.configure(mode::configure).configure(sources::configure).configure(service::configure_index);
+    config.configure(service::configure).configure(dashboard::configure).service(api);
 }
 
 /// What is at no path.
@@ -48,6 +55,14 @@ async fn find(state: &HttpState, id: &str) -> Result<Arc<AutoscalerRecord>, ApiE
 fn query<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, ApiError> {
     let query = web::Query::<T>::from_query(request.query_string());
     query.map(web::Query::into_inner).map_err(|error| ApiError::invalid_format(error.to_string()))
+}
+
+/// A time in the field of this name.
+fn time(field: &str, text: Option<String>) -> Result<Option<Timestamp>, ApiError> {
+    let parse = |text: String| chrono::DateTime::parse_from_rfc3339(&text).map(Timestamp::from);
+    text.map(parse).transpose().map_err(|_| {
+        ApiError::validation(format!("{field} must be a time as in RFC 3339, for instance 2026-11-24T22:56:05Z"))
+    })
 }
 
 /// How many items are wanted at most.

@@ -1,7 +1,5 @@
 //! What an operator and a kubelet ask for.
 
-use std::sync::atomic::Ordering;
-
 use actix_web::web::{Data, Json, ServiceConfig, resource};
 use serde_json::{Value, json};
 
@@ -12,10 +10,14 @@ use crate::http::wire::{GpuSummaryBody, shown_mode};
 
 pub fn configure(config: &mut ServiceConfig) {
     config
-        .service(resource("/").route(get().to(index)).default_service(only("GET, HEAD")))
         .service(resource("/health").route(get().to(health)).default_service(only("GET, HEAD")))
         .service(resource("/healthz").route(get().to(healthz)).default_service(only("GET, HEAD")))
         .service(resource("/readyz").route(get().to(readyz)).default_service(only("GET, HEAD")));
+}
+
+/// What there is below the API's path.
+pub fn configure_index(config: &mut ServiceConfig) {
+    config.service(resource("").route(get().to(index)).default_service(only("GET, HEAD")));
 }
 
 async fn index(state: Data<HttpState>) -> Json<Value> {
@@ -27,6 +29,8 @@ async fn index(state: Data<HttpState>) -> Json<Value> {
             "/api/v1/autoscaling",
             "/api/v1/autoscaling/metrics",
             "/api/v1/autoscaling/evaluate",
+            "/api/v1/events",
+            "/api/v1/fleet",
             "/api/v1/mode",
             "/api/v1/sources",
             "/health",
@@ -64,7 +68,7 @@ async fn healthz(state: Data<HttpState>) -> Result<Json<Value>, ApiError> {
 
 /// Whether it can do its work: it is not stopping, and it knows the cluster.
 async fn readyz(state: Data<HttpState>) -> Result<Json<Value>, ApiError> {
-    if state.stopping.load(Ordering::Relaxed) {
+    if state.stopping.is_cancelled() {
         return Err(ApiError::not_ready("the service is stopping"));
     }
     if let Some(fault) = state.index.fault() {

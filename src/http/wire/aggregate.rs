@@ -7,7 +7,7 @@ use crate::actors::messages::Aggregate;
 use crate::domain::autoscaler::Mode;
 
 /// The answer to the aggregate metrics.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AggregateBody {
     total_autoscalers: usize,
     active_autoscalers: usize,

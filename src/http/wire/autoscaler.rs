@@ -128,7 +128,7 @@ impl Details {
             current_memory_percent: percent(Metric::Memory),
             current_gpu_percent: percent(Metric::Gpu),
             current_gpu_memory_percent: percent(Metric::GpuMemory),
-            last_scale_time: snapshot.last_scale_time.map(rfc3339),
+            last_scale_time: snapshot.last_scale_time().map(rfc3339),
             scale_up_count: snapshot.scale_up_count,
             scale_down_count: snapshot.scale_down_count,
             hpa_name: record.hpa_name.clone(),

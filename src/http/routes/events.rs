@@ -1,0 +1,208 @@
+//! What happens, as it happens.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING};
+use actix_web::web::{self, Bytes, Data, ServiceConfig, resource};
+use actix_web::{HttpRequest, HttpResponse};
+use futures_util::stream;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::{Interval, MissedTickBehavior};
+
+use super::{only, query};
+use crate::actors::fleet::Member;
+use crate::actors::snapshot::AutoscalerRecord;
+use crate::http::error::ApiError;
+use crate::http::pulse;
+use crate::http::server_sent::{KEEP_ALIVE, event};
+use crate::http::state::HttpState;
+use crate::http::wire::{EventBody, FleetSummaryBody, RowBody};
+
+/// How many autoscalers can be watched at once.
+const MOST_IDS: usize = 200;
+
+/// How often watched autoscalers are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// After so many looks without anything to tell a sign of life is sent.
+const QUIET: u32 = 15;
+
+pub fn configure(config: &mut ServiceConfig) {
+    config.service(resource("/events").route(web::get().to(events)).default_service(only("GET")));
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EventsQuery {
+    ids: Option<String>,
+    last_event_id: Option<String>,
+}
+
+/// `GET /events`
+async fn events(state: Data<HttpState>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let EventsQuery { ids, last_event_id } = query(&request)?;
+    let ids: Vec<_> = ids.iter().flat_map(|ids| ids.split(',')).filter(|id| !id.is_empty()).collect();
+    if ids.len() > MOST_IDS {
+        return Err(ApiError::validation(format!("ids can name {MOST_IDS} autoscalers at most")));
+    }
+    let place = state.followers.clone().try_acquire_owned().map_err(|_| ApiError::too_many_followers())?;
+    let header = request.headers().get("last-event-id").and_then(|id| id.to_str().ok());
+    let last_known = last_event_id.as_deref().or(header);
+    let mut follower = Follower::new(state.clone(), place, last_known);
+    follower.begin(&ids).await?;
+    let frames = stream::unfold(follower, |follower| async { follower.next().await });
+    Ok(HttpResponse::Ok()
+        .content_type("text/event-stream")
+        .insert_header((CACHE_CONTROL, "no-store"))
+        // What is compressed is held back until there is more of it.
+        .insert_header((CONTENT_ENCODING, "identity"))
+        .streaming(frames))
+}
+
+/// Somebody who is told what happens.
+struct Follower {
+    state: Data<HttpState>,
+    _place: OwnedSemaphorePermit,
+    journal: watch::Receiver<u64>,
+    fleet: watch::Receiver<Option<FleetSummaryBody>>,
+    /// The number of the last event that was told.
+    told: u64,
+    watched: Vec<Watched>,
+    looks: Interval,
+    /// How often there was nothing to tell.
+    quiet: u32,
+    /// What is to be sent.
+    frames: VecDeque<Bytes>,
+}
+
+struct Watched {
+    record: Arc<AutoscalerRecord>,
+    /// The version that was told.
+    told: Option<u64>,
+}
+
+impl Follower {
+    /// A follower who knows all events up to `last_known`; only what happens from now on when that is absent.
+    fn new(state: Data<HttpState>, place: OwnedSemaphorePermit, last_known: Option<&str>) -> Self {
+        let journal = state.journal.follow();
+        let latest = *journal.borrow();
+        let mut frames = VecDeque::new();
+        let told = match last_known.map(|id| number_in(id, state.life)) {
+            None => latest,
+            Some(Some(number)) => number,
+            Some(None) => {
+                frames.push_back(reset(state.life, latest));
+                latest
+            }
+        };
+        let mut looks = tokio::time::interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let fleet = state.pulse.subscribe();
+        Self { state, _place: place, journal, fleet, told, watched: Vec::new(), looks, quiet: 0, frames }
+    }
+
+    /// What everybody is told at the beginning.
+    async fn begin(&mut self, ids: &[&str]) -> Result<(), ApiError> {
+        for id in ids {
+            self.watched.extend(self.state.registry.get(id).await?.map(|record| Watched { record, told: None }));
+        }
+        self.take_events();
+        let fleet = pulse::fleet(&self.state).await?;
+        let summary = pulse::summary(&self.state, &fleet).await?;
+        // With the number from which on events follow, for a client that is cut off before the first.
+        self.frames.push_back(event("fleet", Some(&id_of(self.state.life, self.told)), &summary));
+        self.take_rows();
+        Ok(())
+    }
+
+    async fn next(mut self) -> Option<(Result<Bytes, actix_web::Error>, Self)> {
+        loop {
+            if let Some(frame) = self.frames.pop_front() {
+                self.quiet = 0;
+                return Some((Ok(frame), self));
+            }
+            tokio::select! {
+                () = self.state.stopping.cancelled() => return None,
+                alive = self.journal.changed() => {
+                    alive.ok()?;
+                    self.take_events();
+                }
+                alive = self.fleet.changed() => {
+                    alive.ok()?;
+                    let frame = self.fleet.borrow_and_update().as_ref().map(|summary| event("fleet", None, summary));
+                    self.frames.extend(frame);
+                }
+                _ = self.looks.tick() => {
+                    self.take_rows();
+                    self.quiet += 1;
+                    if self.frames.is_empty() && self.quiet >= QUIET {
+                        self.frames.push_back(KEEP_ALIVE);
+                    }
+                }
+            }
+        }
+    }
+
+    fn take_events(&mut self) {
+        self.journal.mark_unchanged();
+        let life = self.state.life;
+        match self.state.journal.since(self.told) {
+            Ok(events) => {
+                for (number, what) in events {
+                    self.told = number;
+                    self.frames.push_back(event("action", Some(&id_of(life, number)), &EventBody::from(&*what)));
+                }
+            }
+            Err(_missed) => {
+                self.told = *self.journal.borrow_and_update();
+                self.frames.push_back(reset(life, self.told));
+            }
+        }
+    }
+
+    fn take_rows(&mut self) {
+        self.watched.retain(|watched| !watched.record.is_deleted());
+        let (mode, now) = (self.state.brake.mode(), self.state.clock.now());
+        for watched in &mut self.watched {
+            let version = watched.record.version();
+            if watched.told.replace(version) != Some(version) {
+                let row = RowBody::new(&Member::new(watched.record.clone()), mode, now);
+                self.frames.push_back(event("row", None, &row));
+            }
+        }
+    }
+}
+
+/// The client has to load everything anew.
+fn reset(life: i64, number: u64) -> Bytes {
+    event("reset", Some(&id_of(life, number)), &json!({}))
+}
+
+/// Numbers begin anew with each life of the service, so the life is part of an event's id.
+fn id_of(life: i64, number: u64) -> String {
+    format!("{life:x}-{number}")
+}
+
+/// The number in an event's id; `None` when it is of another life, or no id.
+fn number_in(id: &str, life: i64) -> Option<u64> {
+    let (of, number) = id.split_once('-')?;
+    (i64::from_str_radix(of, 16).ok()? == life).then(|| number.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_known_again_in_the_same_life_only() {
+        assert_eq!(number_in(&id_of(1_800_000_000_123, 42), 1_800_000_000_123), Some(42));
+        assert_eq!(number_in(&id_of(1_800_000_000_124, 42), 1_800_000_000_123), None);
+        for id in ["", "-", "x-1", "1", "1a5-", "1a5-x", "1a5--1"] {
+            assert_eq!(number_in(id, 0x1a5), None, "{id}");
+        }
+    }
+}

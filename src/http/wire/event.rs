@@ -1,0 +1,38 @@
+//! What happens to autoscalers, as those who follow it are told.
+
+use serde::Serialize;
+
+use super::scalar::rfc3339;
+use crate::actors::events::Event;
+
+/// Something that happened to an autoscaler.
+#[derive(Clone, Debug, Serialize)]
+pub struct EventBody {
+    kind: &'static str,
+    at: String,
+    autoscaling_id: String,
+    workload_name: String,
+    workload_namespace: String,
+    workload_type: &'static str,
+    /// The replicas before, when it was scaled.
+    from: Option<u32>,
+    /// The replicas after, when it was scaled.
+    to: Option<u32>,
+    message: String,
+}
+
+impl From<&Event> for EventBody {
+    fn from(event: &Event) -> Self {
+        Self {
+            kind: event.kind.as_str(),
+            at: rfc3339(event.at),
+            autoscaling_id: event.autoscaler.clone(),
+            workload_name: event.workload.name.clone(),
+            workload_namespace: event.workload.namespace.clone(),
+            workload_type: event.workload.kind.as_str(),
+            from: event.change.map(|(from, _)| from),
+            to: event.change.map(|(_, to)| to),
+            message: event.message.clone(),
+        }
+    }
+}
