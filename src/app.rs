@@ -26,8 +26,8 @@ use crate::adapters::kubernetes::exporters::ExporterDiscovery;
 use crate::adapters::kubernetes::selector::MalformedSelector;
 use crate::adapters::kubernetes::{KubernetesCluster, Limits};
 use crate::clock::Clock;
-use crate::domain::autoscaler::Mode;
-use crate::http::{self, HttpServerSettings, HttpState};
+use crate::domain::autoscaler::{Mode, RequestedAutoscaler};
+use crate::http::{self, HttpServerSettings, HttpState, InvalidRequest};
 use crate::ports::ExporterDirectory;
 use crate::settings::{ClusterChoice, Settings, SettingsError, Surroundings};
 use crate::simulation::SimulatedCluster;
@@ -66,6 +66,9 @@ pub enum StartError {
     /// Exporters cannot be asked.
     #[error(transparent)]
     Exporters(#[from] SetupError),
+    /// An autoscaler of the simulated cluster is not valid.
+    #[error("invalid settings: simulation.autoscalers: {0}")]
+    Autoscaler(#[source] InvalidRequest),
     /// The port cannot be listened on.
     #[error("cannot listen on {address}: {error}; choose another port with --port, or an address with --bind")]
     Listen {
@@ -83,6 +86,8 @@ pub struct ConnectedCluster {
     scraper: Scraper,
     clock: Clock,
     name: String,
+    /// What is to be put under autoscaling at once.
+    autoscalers: Vec<RequestedAutoscaler>,
 }
 
 impl ConnectedCluster {
@@ -101,7 +106,9 @@ impl ConnectedCluster {
                 let clock = Clock::scaled_from_now(simulation.speed);
                 let simulated = SimulatedCluster::start(simulation, clock);
                 let name = format!("simulated cluster (seed {}, speed {})", simulation.seed, simulation.speed);
-                return Self::simulated(&simulated, clock, name, settings);
+                let autoscalers = simulation.autoscalers.iter().map(requested).collect::<Result<_, _>>()?;
+                let connected = Self::simulated(&simulated, clock, name, settings)?;
+                return Ok(Self { autoscalers, ..connected });
             }
             ClusterChoice::InCluster => (ClusterAccess::InCluster, "the cluster of this pod".to_owned()),
             ClusterChoice::Kubeconfig { path, context } => {
@@ -151,8 +158,12 @@ impl ConnectedCluster {
             Some(fixed) => Arc::new(fixed),
             None => kubernetes.exporters(discovery),
         };
-        Ok(Self { kubernetes, exporters, scraper, clock, name })
+        Ok(Self { kubernetes, exporters, scraper, clock, name, autoscalers: Vec::new() })
     }
+}
+
+fn requested(body: &serde_json::Value) -> Result<RequestedAutoscaler, StartError> {
+    http::requested_autoscaler(body.clone()).map_err(StartError::Autoscaler)
 }
 
 fn scrape_limits(settings: &Settings) -> ScrapeLimits {
@@ -166,12 +177,13 @@ pub struct Application {
     state: Data<HttpState>,
     arbiters: Vec<Arbiter>,
     kubernetes: KubernetesCluster,
+    autoscalers: Vec<RequestedAutoscaler>,
 }
 
 impl Application {
     /// Joins all parts. Must be called within an actix system.
     pub fn build(settings: &Settings, in_pod: bool, connected: ConnectedCluster) -> Result<Self, StartError> {
-        let ConnectedCluster { kubernetes, exporters, scraper, clock, name } = connected;
+        let ConnectedCluster { kubernetes, exporters, scraper, clock, name, autoscalers } = connected;
         let cluster = kubernetes.cluster();
         let bind = SocketAddr::new(settings.http.bind_address(in_pod)?, settings.http.port);
         let cannot_listen = |error| StartError::Listen { address: bind, error };
@@ -231,7 +243,7 @@ impl Application {
         });
         let serving = HttpServerSettings { workers: threads(settings.http.workers, 0), shutdown_grace: REQUESTS_GRACE };
         let server = http::serve(listener, state.clone(), serving).map_err(cannot_listen)?;
-        Ok(Self { server, address, state, arbiters, kubernetes })
+        Ok(Self { server, address, state, arbiters, kubernetes, autoscalers })
     }
 
     /// Where it listens.
@@ -247,6 +259,7 @@ impl Application {
         }
         let handle = self.server.handle();
         actix::spawn(http::beat(self.state.clone()));
+        actix::spawn(create_all(self.state.clone(), self.autoscalers));
         let serving = actix::spawn(self.server);
         tokio::pin!(serving);
         tokio::select! {
@@ -265,6 +278,18 @@ impl Application {
         }
         log::info!("stopped");
         flatten(serving.await)
+    }
+}
+
+async fn create_all(state: Data<HttpState>, autoscalers: Vec<RequestedAutoscaler>) {
+    for requested in autoscalers {
+        let workload = format!("{}/{}", requested.namespace, requested.name);
+        let error = match state.registry.create(requested).await {
+            Ok(Ok(_)) => continue,
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        log::warn!("{workload} of simulation.autoscalers is not under autoscaling: {error}");
     }
 }
 

@@ -57,13 +57,7 @@ impl Shared {
         self.tell_of_change(record, kind, None, message.into());
     }
 
-    fn tell_of_change(
-        &self,
-        record: &AutoscalerRecord,
-        kind: EventKind,
-        change: Option<(u32, u32)>,
-        message: String,
-    ) {
+    fn tell_of_change(&self, record: &AutoscalerRecord, kind: EventKind, change: Option<(u32, u32)>, message: String) {
         self.journal.record(Event {
             kind,
             at: self.clock.now(),

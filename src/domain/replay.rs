@@ -228,7 +228,8 @@ mod tests {
         let past = past([vec![gap(); 4], vec![cpu(4, 70); 4], vec![unknown; 4], vec![gap(); 4]].concat());
         assert_eq!(past.replica_minutes(&at_once(70)), Some(12.0));
         assert_eq!(past.known_seconds(), 180);
-        let simulated = |percent| Point { levels: [Some(Level { percent, simulated: true }), None, None, None], ..cpu(4, 0) };
+        let simulated =
+            |percent| Point { levels: [Some(Level { percent, simulated: true }), None, None, None], ..cpu(4, 0) };
         assert_eq!(self::past(vec![simulated(5); 4]).replica_minutes(&at_once(70)), Some(4.0));
     }
 

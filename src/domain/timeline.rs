@@ -189,9 +189,8 @@ const FRAMES: usize = 4;
 const ACTIONS: usize = 8;
 
 /// How far back a timeline reaches.
-pub const REACH: TimeDelta = TimeDelta::seconds(
-    FINE_STEP as i64 * FINE_POINTS as i64 + COARSE_STEP as i64 * COARSE_POINTS as i64,
-);
+pub const REACH: TimeDelta =
+    TimeDelta::seconds(FINE_STEP as i64 * FINE_POINTS as i64 + COARSE_STEP as i64 * COARSE_POINTS as i64);
 /// How far back its points are as near to each other as they can be.
 pub const FINE_REACH: TimeDelta = TimeDelta::seconds(FINE_STEP as i64 * FINE_POINTS as i64);
 
@@ -280,9 +279,10 @@ impl Timeline {
     }
 
     fn seen_before(&self, end: Timestamp) -> Vec<ScaleAction> {
-        let counts = self.coarse.iter().chain(self.fine.iter()).filter_map(|(seconds, packed)| {
-            Some((Timestamp::from_timestamp(seconds, 0)?, packed.unpack().current?))
-        });
+        let counts =
+            self.coarse.iter().chain(self.fine.iter()).filter_map(|(seconds, packed)| {
+                Some((Timestamp::from_timestamp(seconds, 0)?, packed.unpack().current?))
+            });
         let counts: Vec<_> = counts.take_while(|(at, _)| *at + TimeDelta::seconds(COARSE_STEP.into()) < end).collect();
         let changes = counts.windows(2).filter_map(|pair| {
             let [(_, from), (at, to)] = *pair else { return None };

@@ -16,3 +16,4 @@ pub(crate) mod wire;
 pub use pulse::beat;
 pub use server::{HttpServerSettings, serve};
 pub use state::HttpState;
+pub use wire::{InvalidRequest, requested_autoscaler};

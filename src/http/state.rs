@@ -8,11 +8,11 @@ use secrecy::SecretString;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::wire::FleetSummaryBody;
 use crate::actors::brake::Brake;
 use crate::actors::collectors::gpu_table::GpuTable;
 use crate::actors::events::Journal;
 use crate::actors::registry_handle::RegistryHandle;
-use super::wire::FleetSummaryBody;
 use crate::clock::Clock;
 use crate::ports::{ExporterDirectory, WorkloadIndex};
 

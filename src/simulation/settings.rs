@@ -36,6 +36,9 @@ pub struct SimulationSettings {
     pub nodes: Vec<NodeSettings>,
     /// The workloads that run from the beginning.
     pub workloads: Vec<WorkloadSettings>,
+    /// The autoscalers that exist from the beginning, as a client would ask for them. They are not the cluster's; whoever
+    /// makes a service on it creates them.
+    pub autoscalers: Vec<serde_json::Value>,
 }
 
 /// A group of equal machines.
@@ -272,6 +275,7 @@ impl SimulationSettings {
             gpu_collect_interval: Duration::from_secs(30),
             nodes: Vec::new(),
             workloads: Vec::new(),
+            autoscalers: Vec::new(),
         }
     }
 }
@@ -291,6 +295,7 @@ struct Written {
     gpu_collect_interval: Option<Duration>,
     nodes: Option<Vec<NodeSettings>>,
     workloads: Option<Vec<WorkloadSettings>>,
+    autoscalers: Option<Vec<serde_json::Value>>,
 }
 
 impl Written {
@@ -303,6 +308,12 @@ impl Written {
             gpu_exporters: self.gpu_exporters.unwrap_or(base.gpu_exporters),
             gpu_collect_interval: self.gpu_collect_interval.unwrap_or(base.gpu_collect_interval),
             nodes: self.nodes.unwrap_or(base.nodes),
+            // Those of the usual workloads make no sense for others.
+            autoscalers: match (self.autoscalers, &self.workloads) {
+                (Some(autoscalers), _) => autoscalers,
+                (None, Some(_)) => Vec::new(),
+                (None, None) => base.autoscalers,
+            },
             workloads: self.workloads.unwrap_or(base.workloads),
         }
     }

@@ -9,6 +9,7 @@ mod faults;
 mod form;
 mod gpu;
 mod guide;
+mod insight;
 mod lists;
 mod mode;
 mod pausing;

@@ -5,6 +5,9 @@ import { test } from 'node:test';
 
 import { EventStream, retryDelay } from '../../assets/dashboard/events.js';
 
+/** What is awaited here comes at once, or never. */
+const SOON = { timeout: 10_000 };
+
 /** A service whose streams the test writes; `next()` resolves to the next request as `{request, response}`. */
 async function service(t) {
   const waiting = [];
@@ -62,7 +65,7 @@ function send(response, text) {
   response.write(text);
 }
 
-test('after a cut it goes on from the last event', async (t) => {
+test('after a cut it goes on from the last event', SOON, async (t) => {
   const server = await service(t);
   const events = stream(t, server);
   events.start();
@@ -81,7 +84,7 @@ test('after a cut it goes on from the last event', async (t) => {
   await state(events, 'live');
 });
 
-test('watching others opens the stream anew, watching fewer does not', async (t) => {
+test('watching others opens the stream anew, watching fewer does not', SOON, async (t) => {
   const server = await service(t);
   const events = stream(t, server);
   events.watch(['a', 'b']);
@@ -92,6 +95,7 @@ test('watching others opens the stream anew, watching fewer does not', async (t)
   await state(events, 'live');
 
   events.watch(['b']);
+  assert.deepEqual(events.watched, ['a', 'b']);
   const closed = once(first.response, 'close');
   events.watch(['b', 'c']);
   await closed;
@@ -101,7 +105,7 @@ test('watching others opens the stream anew, watching fewer does not', async (t)
   assert.equal(events.connection, 'live', 'a change of what is watched is no cut');
 });
 
-test('a service that refuses again and again is offline, until it answers', async (t) => {
+test('a service that refuses again and again is offline, until it answers', SOON, async (t) => {
   let refusals = 0;
   const failing = () => {
     refusals += 1;
@@ -120,7 +124,7 @@ test('a service that refuses again and again is offline, until it answers', asyn
   assert.deepEqual(states, ['reconnecting', 'offline', 'live']);
 });
 
-test('a token that is asked for is used', async (t) => {
+test('a token that is asked for is used', SOON, async (t) => {
   const server = await service(t);
   let token = 'old';
   const events = stream(t, server, {
@@ -137,7 +141,7 @@ test('a token that is asked for is used', async (t) => {
   assert.equal(second.request.headers.authorization, 'Bearer new');
 });
 
-test('a handler that fails does not keep the others from hearing', async (t) => {
+test('a handler that fails does not keep the others from hearing', SOON, async (t) => {
   const server = await service(t);
   const events = stream(t, server);
   const uncaught = new Promise((resolve) => process.once('uncaughtException', resolve));
@@ -157,7 +161,7 @@ test('a handler that fails does not keep the others from hearing', async (t) => 
   assert.equal(events.connection, 'live');
 });
 
-test('a paused stream is closed and asks for what it missed when it starts again', async (t) => {
+test('a paused stream is closed and asks for what it missed when it starts again', SOON, async (t) => {
   const server = await service(t);
   const events = stream(t, server);
   events.start();

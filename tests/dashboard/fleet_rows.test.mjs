@@ -79,6 +79,19 @@ test('a refresh takes the new order and forgets the pages that were not asked fo
   assert.equal(rows.update(row(1)), 0);
 });
 
+test('a row that moved to another page is found there', async () => {
+  let first = 0;
+  const { rows, clock } = pages({ answer: async ({ offset, limit }) => ({ autoscalers: Array.from({ length: limit }, (_, index) => row(first + offset + index)) }) });
+  await rows.want(0, 100);
+  // All rows move down by ten: the last ones of the first page are on the second one now.
+  first = -10;
+  await rows.want(100, 200);
+  clock.now = 20_000;
+  await rows.want(0, 100);
+  assert.equal(rows.update(row(95)), 105);
+  assert.equal(rows.update(row(85)), 95);
+});
+
 test('what is not wanted any more is given up, and is no error', async () => {
   const aborted = [];
   const { rows, errors } = pages({

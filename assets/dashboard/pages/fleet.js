@@ -50,6 +50,7 @@ export function mount(root, { query, api, events, navigate }) {
   const instead = element('div', { class: 'grid-instead', hidden: true });
   const card = element('section', { class: 'card fleet-card', 'aria-label': 'Fleet' }, table.root, instead,
     element('div', { class: 'fleet-foot' }, summary, refreshButton));
+  root.classList.add('fleet-is-loading');
   replaceChildren(root, element('h1', { class: 'visually-hidden' }, 'Fleet'), totals.root, bar.root,
     element('div', { class: 'fleet-body' }, card, feed.root));
 
@@ -126,6 +127,7 @@ export function mount(root, { query, api, events, navigate }) {
   }
 
   function showInstead({ total, matching }) {
+    root.classList.remove('fleet-is-loading');
     root.classList.toggle('fleet-is-empty', total === 0);
     table.root.hidden = matching === 0;
     instead.hidden = matching > 0;
@@ -137,6 +139,7 @@ export function mount(root, { query, api, events, navigate }) {
 
   function showFailure(error) {
     if (fleet !== null) return; // What is shown stays; the header says how old it is.
+    root.classList.remove('fleet-is-loading');
     table.root.hidden = true;
     instead.hidden = false;
     replaceChildren(instead, element('div', { class: 'empty' }, element('h2', {}, error.error ?? 'The fleet cannot be shown'), element('p', {}, error.details || error.message),

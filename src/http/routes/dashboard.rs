@@ -30,12 +30,17 @@ async fn file(path: Path<String>, request: HttpRequest) -> Result<HttpResponse, 
 fn serve(name: &str, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
     let file = Files::get(name).ok_or_else(|| ApiError::no_such_path(request.path()))?;
     let tag = tag_of(&file);
-    let mut response = if is_known(request, &tag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    let is_known = is_known(request, &tag);
+    let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     // Asked for each time, so that the page and its files are always of the same version.
     response.insert_header((ETAG, tag)).insert_header((CACHE_CONTROL, "no-cache"));
-    let is_text = file.metadata.mimetype().starts_with("text/") || file.metadata.mimetype().ends_with("javascript");
-    let kind = if is_text { format!("{}; charset=utf-8", file.metadata.mimetype()) } else { file.metadata.mimetype().into() };
-    Ok(response.content_type(kind).body(file.data))
+    Ok(if is_known { response.finish() } else { response.content_type(content_type(&file)).body(file.data) })
+}
+
+fn content_type(file: &EmbeddedFile) -> String {
+    let kind = file.metadata.mimetype();
+    let is_text = kind.starts_with("text/") || kind.ends_with("javascript");
+    if is_text { format!("{kind}; charset=utf-8") } else { kind.to_owned() }
 }
 
 fn tag_of(file: &EmbeddedFile) -> EntityTag {

@@ -44,11 +44,7 @@ impl TryFrom<HistoryQuery> for HistoryRange {
             let step = text.parse().ok().filter(|step| (1..=86_400).contains(step));
             step.ok_or_else(|| ApiError::validation("step must be a whole number of seconds, 1 to 86400"))
         });
-        Ok(Self {
-            from: time("from", query.from)?,
-            to: time("to", query.to)?,
-            step_seconds: step_seconds.transpose()?,
-        })
+        Ok(Self { from: time("from", query.from)?, to: time("to", query.to)?, step_seconds: step_seconds.transpose()? })
     }
 }
 
@@ -64,6 +60,7 @@ async fn preview(
     let rules = patched_rules(&record.workload, &record.rules(), &patch)?;
     let (now, steady) = (state.clock.now(), state.clock.steady());
     // An hour is decided anew, which takes a while when there are thousands of replicas.
-    let body = web::block(move || PreviewBody::new(&record, &rules, &Preview::new(&record, rules.clone(), now, steady)));
+    let body =
+        web::block(move || PreviewBody::new(&record, &rules, &Preview::new(&record, rules.clone(), now, steady)));
     body.await.map(Json).map_err(|_| ApiError::preview_failed())
 }

@@ -128,12 +128,7 @@ impl RowBody {
         let mode = if service_mode == Mode::Observe { service_mode } else { rules.mode };
         let metrics = Metric::ALL.into_iter().filter_map(|metric| {
             let target = rules.targets.get(metric)?;
-            Some(CellBody::new(
-                metric,
-                target,
-                snapshot.utilization_percent(metric),
-                snapshot.shown_percent(metric),
-            ))
+            Some(CellBody::new(metric, target, snapshot.utilization_percent(metric), snapshot.shown_percent(metric)))
         });
         Self {
             autoscaling_id: record.id.clone(),

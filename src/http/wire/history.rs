@@ -63,7 +63,10 @@ impl HistoryBody {
             recommended_replicas: points.iter().map(|point| point.recommended).collect(),
             min_replicas: bound(|frame| frame.bounds.min()),
             max_replicas: bound(|frame| frame.bounds.max()),
-            metrics: (0..).zip(Metric::ALL).filter_map(|column| MetricHistoryBody::new(column, &points, &frames)).collect(),
+            metrics: (0..)
+                .zip(Metric::ALL)
+                .filter_map(|column| MetricHistoryBody::new(column, &points, &frames))
+                .collect(),
             actions: timeline.actions(from, to).iter().map(ActionBody::from).collect(),
         }
     }

@@ -1,12 +1,14 @@
 //! An autoscaler's definition: the create request, and the same written out in full.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Number;
+use serde_json::{Number, Value};
 
 use super::scalar::{number, seconds};
-use crate::domain::autoscaler::{Metric, RatePolicy, ScalingPolicy, ScalingRules, WarmUp, WorkloadRef};
-use crate::domain::validation::{RawAutoscaler, RawPolicy, RawRatePolicy, RawWarmUp};
-use crate::http::json::Object;
+use crate::domain::autoscaler::{
+    Metric, RatePolicy, RequestedAutoscaler, ScalingPolicy, ScalingRules, WarmUp, WorkloadRef,
+};
+use crate::domain::validation::{RawAutoscaler, RawPolicy, RawRatePolicy, RawWarmUp, ValidationErrors, validate};
+use crate::http::json::{MalformedJson, Object, read_value};
 
 /// `POST /autoscaling`: the request. Everything is optional here, so that one answer can name all that is missing.
 /// Seconds are int32, and in a what-if any number.
@@ -56,6 +58,23 @@ struct RatePolicyRequest<Seconds> {
 struct WarmUpRequest {
     cpu_initialization_seconds: Option<f64>,
     readiness_delay_seconds: Option<f64>,
+}
+
+/// Why a create request is none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRequest {
+    /// It has the wrong form.
+    #[error(transparent)]
+    Malformed(#[from] MalformedJson),
+    /// A value is not allowed.
+    #[error(transparent)]
+    Rules(#[from] ValidationErrors),
+}
+
+/// The autoscaler that a create request's body asks for.
+pub fn requested_autoscaler(body: Value) -> Result<RequestedAutoscaler, InvalidRequest> {
+    let request: CreateRequest = read_value(body)?;
+    Ok(validate(&request.into())?)
 }
 
 impl<Seconds: Into<f64>> From<CreateRequest<Seconds>> for RawAutoscaler {
