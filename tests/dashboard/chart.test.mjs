@@ -30,7 +30,7 @@ function answer({ from = START, step = 15, current, cpu = current.map(() => 50),
     recommended_replicas: current,
     min_replicas: of(1),
     max_replicas: of(9),
-    metrics: [{ name: 'cpu', utilization_percent: cpu, simulated: current.map(() => false), target_percent: of(70) }],
+    metrics: [{ name: 'cpu', utilization_percent: cpu.map((percent, index) => (current[index] === null ? null : percent)), simulated: current.map(() => false), target_percent: of(70) }],
     actions,
   };
 }
@@ -161,6 +161,12 @@ test('a span that no evaluation fell into is no gap, but a missing evaluation is
   assert.deepEqual(held([1, null, null, null, 2], 60), [1, 1, 1, 1, 2], 'a longer interval');
   assert.deepEqual(held([1, null, null, 2], 15), [1, 1, null, 2], 'an evaluation is missing');
   assert.deepEqual(held([null, null, 2], 15), [null, null, 2], 'nothing was known before');
+});
+
+test('what is wanted is that of the span, even where values are held', () => {
+  const history = readHistory({ ...answer({ current: [1, null, 2] }), max_replicas: [9, 20, 20] });
+  const [, point] = holdBetweenEvaluations(history, 15_000).points;
+  assert.deepEqual([point.current, point.max], [1, 20]);
 });
 
 test('an unknown metric is not held', () => {

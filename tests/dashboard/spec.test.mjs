@@ -129,7 +129,7 @@ test('a copied command never has the token, but says where it goes', () => {
     'curl -X PATCH http://127.0.0.1:8080/api/v1/autoscaling/autoscaler-1',
     '-H "Authorization: Bearer $AUTOSCALER_TOKEN"',
     "-H 'Content-Type: application/json'",
-    `-d '{"note":"it'\\''s"}'`,
+    '-d \'{"note":"it\'\\\'\'s"}\'',
   ].join(' \\\n  '));
   assert.doesNotMatch(curl({ method: 'GET', url: 'http://a/' }), /Authorization|-d/);
 });

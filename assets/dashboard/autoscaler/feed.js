@@ -8,6 +8,8 @@ import { serverNow, sighted } from '../server_clock.js';
 /** However fast evaluations come, they are not read more often than this. */
 const BETWEEN_MS = 1_500;
 const MOST_DECISIONS = 500;
+/** The finest steps reach back half an hour of the service's clock, of which this page knows a little less than now. */
+const FINE_MARGIN_MS = 45_000;
 /** So many of the newest points are read again: the last one was not over yet. */
 const OVERLAP = 2;
 
@@ -22,6 +24,7 @@ export class Feed {
   #decisions = [];
   #history = null;
   #to = null;
+  #coarse = 0; // how often the history came in longer steps than asked for
   #aborter = new AbortController();
   #running = null;
   #again = false;
@@ -131,7 +134,7 @@ export class Feed {
   #historyQuery(whole) {
     const step = this.range.step;
     // The service's time is known by now: that of the newest evaluation, or later.
-    if (whole || !this.#history) return { step, from: instant(Math.max(this.#to ?? 0, serverNow()) - this.range.length) };
+    if (whole || !this.#history) return { step, from: instant(Math.max(this.#to ?? 0, serverNow()) - this.range.length + FINE_MARGIN_MS) };
     const from = this.#history.points.at(-OVERLAP)?.t ?? this.#to - this.range.length;
     return { step: this.#history.step / 1000, from: instant(from) };
   }
@@ -148,9 +151,16 @@ export class Feed {
   /** Whether the answer fits to what is there. */
   #takeHistory(body, whole) {
     const read = readHistory(body);
+    const to = Date.parse(body.to);
+    // Coarser than what was asked for: this page's idea of the service's time is too old, and here is a better one.
+    const tooCoarse = read.step > this.range.step * 1000 && (this.#to ?? 0) < to;
+    this.#to = Math.max(this.#to ?? 0, to);
     const history = whole || !this.#history ? read : mergeHistory(this.#history, read);
-    if (history === null) return false;
-    this.#to = Math.max(history.points.at(-1)?.t ?? 0, Date.parse(body.to) - history.step) + history.step;
+    if (history === null || (whole && tooCoarse && this.#coarse < 2)) {
+      this.#coarse += 1;
+      return false;
+    }
+    this.#coarse = 0;
     this.#history = since(history, this.#to - this.range.length);
     return true;
   }

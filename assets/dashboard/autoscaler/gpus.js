@@ -8,17 +8,32 @@ import { cure } from '../decisions/words.js';
 export function gpuCard() {
   const note = element('span', { class: 'badge badge-unknown' }, 'simulated');
   const list = element('div', { class: 'gpu-pods' });
+  const heads = element('div', { class: 'gpu-device gpu-device-heads label', 'aria-hidden': 'true' },
+    element('span', {}, 'Device'), element('span', {}, 'Utilisation'), element('span', {}, 'Memory'), element('span', { class: 'gpu-device-age' }, 'Read'));
   const root = element('section', { class: 'card gpus', 'aria-label': 'GPUs', hidden: true },
     element('div', { class: 'card-head' }, element('h2', {}, 'GPUs'), note),
-    element('div', { class: 'gpu-device gpu-device-heads label', 'aria-hidden': 'true' },
-      element('span', {}, 'Device'), element('span', {}, 'Utilisation'), element('span', {}, 'Memory'), element('span', { class: 'gpu-device-age' }, 'Read')), list);
+    heads, list);
   const update = ({ gpu, metrics = [] }) => {
-    root.hidden = !gpu;
-    if (!gpu) return;
+    // Devices are read only while there is a target for GPUs.
+    const pods = (gpu?.pods ?? []).filter((pod) => pod.devices.length > 0 || pod.error !== null);
+    root.hidden = pods.length === 0;
     note.hidden = !metrics.some(({ name, state }) => name === 'gpu' && state === 'simulated');
-    replaceChildren(list, gpu.pods.map(podRow));
+    const seen = pods.filter((pod) => pod.devices.length > 0);
+    heads.hidden = seen.length === 0;
+    replaceChildren(list, blind(pods), seen.map(podRow));
   };
   return { root, update };
+}
+
+/** The pods of which no device is known, each reason once. */
+function blind(pods) {
+  const byError = Map.groupBy(pods.filter((pod) => pod.devices.length === 0), (pod) => pod.error);
+  return [...byError].map(([error, its]) => {
+    const todo = cure(error);
+    return element('div', { class: 'gpu-pod gpu-blind' },
+      element('p', { class: 'metric-error' }, error), todo && element('p', { class: 'faint' }, todo),
+      element('p', { class: 'mono faint' }, its.map(({ pod }) => pod).join(', ')));
+  });
 }
 
 function podRow(pod) {
@@ -33,7 +48,7 @@ function podRow(pod) {
       element('span', { class: 'faint' }, facts.filter(Boolean).join(' · ')),
       pod.devices.length !== 1 && element('span', { class: 'gpu-pod-mean' }, `mean ${percent(pod.utilization_percent)}`)),
     pod.error && element('p', { class: 'metric-error' }, pod.error, todo && element('span', { class: 'faint' }, ` ${todo}`)),
-    pod.devices.length > 0 && element('ul', { class: 'gpu-devices' }, pod.devices.map(deviceRow)));
+    element('ul', { class: 'gpu-devices' }, pod.devices.map(deviceRow)));
 }
 
 function deviceRow(device) {

@@ -94,6 +94,12 @@ export class Overview {
     if (this.#details.status === 'inactive') {
       setText(next, 'paused');
       setText(nextNote, 'nothing is evaluated');
+    } else if (this.#details.status === 'failed') {
+      setText(next, 'unknown');
+      setText(nextNote, 'when it has recovered');
+    } else if (this.#details.mode === 'observe') {
+      setText(next, 'none');
+      setText(nextNote, `only observed; evaluated ${ago(this.#details.updated_at, now)}`);
     } else if (this.#earliest !== null && this.#earliest > now) {
       setText(next, `in ${minutes(this.#earliest - now)}`);
       setText(nextNote, `at ${timeOfDay(this.#earliest)}, if the load stays so`);

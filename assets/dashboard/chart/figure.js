@@ -4,7 +4,7 @@ import { element, replaceChildren, setAttribute, setText, svgElement } from '../
 import { ago, metricName, percent, timeOfDay, UNKNOWN } from '../format.js';
 import { serverNow } from '../server_clock.js';
 import { actionAt, actionIn, indexAt, nextAction } from './cursor.js';
-import { isEvaluated, runs } from './history.js';
+import { isKnown, runs } from './history.js';
 import { areaPath, bandPath, edgeAtActions, linePath, stepPath, trianglePath } from './path.js';
 import { countTicks, linear, percentTicks, timeTicks } from './scale.js';
 import { historyTable } from './table.js';
@@ -78,9 +78,7 @@ export class Figure {
   /** Marks a chosen moment, or none. */
   select(time) {
     this.#selected = time;
-    if (time !== null) this.#cursor = time;
-    else this.#cursor = null;
-    this.#drawCursor();
+    this.#follow();
   }
 
   destroy() {
@@ -110,6 +108,7 @@ export class Figure {
       onpointercancel: (event) => this.#leave(event),
       onclick: (event) => this.#click(event),
       onkeydown: (event) => this.#key(event),
+      onblur: () => this.#follow(),
     });
     nodes.plot = element('div', { class: 'chart-plot' }, nodes.svg, nodes.heads, nodes.surface);
     nodes.keys = element('p', { class: 'chart-hint', id: 'chart-keys' },
@@ -268,13 +267,10 @@ export class Figure {
     return { ground, lines };
   }
 
-  /** What is unknown is hatched: where nothing was evaluated, and where it was and this is not known. */
-  #unknowns(panel, x, isKnown) {
+  /** What is unknown is hatched, but for the time before the autoscaler existed. */
+  #unknowns(panel, x, isThere) {
     const before = (point) => this.#created !== null && point.t + this.#history.step <= this.#created;
-    return [
-      ...this.#spans(panel, x, (point) => !isKnown(point) && isEvaluated(point), 'chart-unknown', UNKNOWN),
-      ...this.#spans(panel, x, (point) => !isEvaluated(point) && !before(point), 'chart-unknown', panel.metric ? '' : 'not evaluated'),
-    ];
+    return this.#spans(panel, x, (point) => !isThere(point) && !before(point), 'chart-unknown', UNKNOWN);
   }
 
   #spans(panel, x, holds, pattern, label) {
@@ -315,7 +311,7 @@ export class Figure {
   #time() {
     const { points } = this.#history;
     if (this.#pointer !== null) return this.#x.invert(this.#pointer);
-    return this.#cursor ?? points.findLast(isEvaluated)?.t ?? this.#view.to;
+    return this.#cursor ?? points.findLast(isKnown)?.t ?? this.#view.to;
   }
 
   get #isFree() {
@@ -390,6 +386,12 @@ export class Figure {
     this.#onSelect(action ? action.at : time);
   }
 
+  /** Back to the chosen moment, or the newest point. */
+  #follow() {
+    this.#cursor = this.#selected;
+    this.#drawCursor();
+  }
+
   // Pointer and keyboard
 
   #place(event) {
@@ -436,7 +438,7 @@ export class Figure {
     const inView = actions.filter((action) => action.at >= points[0].t);
     const jump = (direction) => nextAction(inView, points[at].t + (direction > 0 ? step - 1 : 0), direction)?.at ?? points[at].t;
     const moves = {
-      ArrowLeft: () => to(at - by), ArrowRight: () => to(at + by), Home: () => to(0), End: () => to(points.length - 1),
+      ArrowLeft: () => to(at - by), ArrowRight: () => to(at + by), Home: () => to(0), End: () => null,
       ArrowUp: () => jump(1), ArrowDown: () => jump(-1), PageUp: () => to(at + 10), PageDown: () => to(at - 10),
     };
     if (event.key === 'Enter' || event.key === ' ') this.#choose(this.#time());

@@ -28,9 +28,9 @@ export function readHistory(body) {
   return { step, points, actions, metrics: body.metrics.map((metric) => metric.name) };
 }
 
-/** Whether anything was evaluated in the point's span: an evaluation knows the bounds at least. */
-export function isEvaluated(point) {
-  return point.min !== null || point.max !== null || point.current !== null;
+/** Whether anything of the workload is known in the point's span: bounds and targets do not count, they are what is wanted. */
+export function isKnown(point) {
+  return point.current !== null || point.recommended !== null || Object.values(point.metrics).some(({ value }) => value !== null);
 }
 
 /**
@@ -70,15 +70,21 @@ export function holdBetweenEvaluations(history, interval) {
   let seen = null;
   let missed = 0;
   const points = history.points.map((point) => {
-    if (isEvaluated(point)) {
+    if (isKnown(point)) {
       seen = point;
       missed = 0;
       return point;
     }
     missed += 1;
-    return seen && missed <= longest ? { ...seen, t: point.t } : point;
+    return seen && missed <= longest ? held(seen, point) : point;
   });
   return { ...history, points };
+}
+
+/** What `seen` knew, within what is wanted at `point`. */
+function held(seen, point) {
+  const metrics = Object.fromEntries(Object.entries(point.metrics).map(([name, { target }]) => [name, { ...seen.metrics[name], target }]));
+  return { ...point, current: seen.current, recommended: seen.recommended, metrics };
 }
 
 /** The neighbouring points with the same `key(point)` as `{key, from, to, points}`; `to` is the end of the last span. */

@@ -32,7 +32,7 @@ export function linePath(points, step, value, x, y) {
         return `M${rounded(x(start))} ${rounded(y(its))}H${rounded(x(end))}`;
       }
       return run
-        .map((span, index) => `${index === 0 ? "M" : "L"}${rounded(x(span.t + step / 2))} ${rounded(y(span.value))}`)
+        .map((span, index) => `${index === 0 ? 'M' : 'L'}${rounded(x(span.t + step / 2))} ${rounded(y(span.value))}`)
         .join('');
     })
     .join('');
@@ -74,7 +74,7 @@ export function bandPath(points, step, low, high, x, y) {
       const back = ({ start, end, value }) =>
         `L${rounded(x(end))} ${rounded(y(value[0]))}L${rounded(x(start))} ${rounded(y(value[0]))}`;
       const there = run.map(along(1)).join('');
-      return `M${there.slice(1)}${[...run].reverse().map(back).join("")}Z`;
+      return `M${there.slice(1)}${[...run].reverse().map(back).join('')}Z`;
     })
     .join('');
 }

@@ -3,13 +3,13 @@
 import { element } from '../element.js';
 import { metricName, percent, timeOfDay } from '../format.js';
 import { actionIn } from './cursor.js';
-import { isEvaluated } from './history.js';
+import { isKnown } from './history.js';
 import { orUnknown } from './words.js';
 
 /** A table of `history`; each time opens the decision of that time by `onSelect(time)`. */
 export function historyTable(history, onSelect) {
   const { points, step, actions, metrics } = history;
-  const rows = points.filter(isEvaluated).reverse().map((point) => {
+  const rows = points.filter(isKnown).reverse().map((point) => {
     const action = actionIn(actions, point.t, step);
     return element('tr', {},
       element('th', { scope: 'row' }, element('button', { type: 'button', class: 'button-link', onclick: () => onSelect(action?.at ?? point.t) }, timeOfDay(point.t))),

@@ -21,9 +21,14 @@ export function decisionDetails(decision) {
 export function earliest({ earliest_action: at }) {
   const then = milliseconds(at);
   if (then === null) return null;
-  const text = element('span', { class: 'countdown' });
-  const root = element('p', { class: 'details-earliest' }, 'Could change ', text, ' if all else stays as it is.');
-  const tick = (now) => setText(text, then > now ? `in ${minutes(then - now)}, at ${timeOfDay(then)}` : `since ${timeOfDay(then)}`);
+  const [before, text, after] = [element('span', {}), element('span', { class: 'countdown' }), element('span', {})];
+  const root = element('p', { class: 'details-earliest' }, before, text, after);
+  const tick = (now) => {
+    const ahead = then > now;
+    setText(before, ahead ? 'Could change ' : 'By windows and limits it could change from ');
+    setText(text, ahead ? `in ${minutes(then - now)}, at ${timeOfDay(then)}` : timeOfDay(then));
+    setText(after, ahead ? ', if all else stays as it is.' : ' on.');
+  };
   return { root, tick };
 }
 

@@ -114,13 +114,12 @@ export class Timeline {
     this.#draw();
   }
 
-  /** Scrolls the list, and only where the list is below the chart the page. */
+  /** Brings the entry into view; where the list is below the chart, the list as well. */
   #reveal(entry) {
     const { scroll } = this.#nodes;
-    if (scroll.scrollHeight > scroll.clientHeight + 1) {
-      const [outer, inner] = [scroll.getBoundingClientRect(), entry.getBoundingClientRect()];
-      scroll.scrollTop += inner.top - outer.top;
-    } else entry.scrollIntoView({ block: 'nearest' });
+    scroll.scrollTop += entry.getBoundingClientRect().top - scroll.getBoundingClientRect().top;
+    const { top, bottom } = this.root.getBoundingClientRect();
+    if (top > window.innerHeight * 0.7 || bottom < 0) this.root.scrollIntoView({ block: 'start', behavior: 'smooth' });
   }
 }
 

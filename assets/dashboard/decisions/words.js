@@ -20,7 +20,7 @@ export function outcome(decision) {
 export function change({ current_replicas: current, desired_replicas: desired, outcome: its }) {
   if (current === null || desired === null) return 'not decided';
   if (current === desired) return `stays at ${current}`;
-  if (its === "scale_up" || its === "scale_down") return `${current} → ${desired}`;
+  if (its === 'scale_up' || its === 'scale_down') return `${current} → ${desired}`;
   return `stays at ${current}, not ${desired}`;
 }
 
@@ -53,12 +53,12 @@ const HOLDS = {
   TooFewReplicas: (decision) => bound(decision, 'min_replicas'),
   InsufficientCapacity: ({ capacity }) =>
     (capacity?.can_run === null || capacity?.can_run === undefined ? 'the nodes have no room for more'
-      : `only ${capacity.can_run} can run${capacity.blocked_by ? `: ${capacity.blocked_by}` : ""}`),
+      : `only ${capacity.can_run} can run${capacity.blocked_by ? `: ${capacity.blocked_by}` : ''}`),
 };
 
 function limit(decision, direction) {
   if (lastStep(decision, 'step_limit')) return 'max_scale_change allows no more at once';
-  return `the rate limits allow no more ${direction === "up" ? "added" : "removed"} at present`;
+  return `the rate limits allow no more ${direction === 'up' ? 'added' : 'removed'} at present`;
 }
 
 function bound(decision, field) {
@@ -74,7 +74,7 @@ export function why(decision) {
   if (decision.reason === 'ScalingDisabled') return 'The workload was scaled to zero by hand, so it is left alone.';
   if (decision.current_replicas === null || decision.outcome === 'failed') return sentence(decision.message);
   const asked = known.length > 0 ? against(known[0]) : null;
-  const blind = unknown.map((metric) => `${metricName(metric.name)} is unknown${metric.error ? `: ${metric.error}` : ""}`);
+  const blind = unknown.map((metric) => `${metricName(metric.name)} is unknown${metric.error ? `: ${metric.error}` : ''}`);
   const parts = [];
   if (asked) parts.push(asked);
   const wanted = decision.recommended_replicas;
@@ -84,11 +84,11 @@ export function why(decision) {
   } else if (hold && wanted !== null && wanted !== decision.desired_replicas) {
     parts.push(`asks for ${wanted}, but ${hold}`);
   } else if (wanted !== null && decision.outcome === 'no_change' && asked) {
-    parts.push(known[0].utilization_percent === known[0].target_percent ? "on target" : `${wanted} ${wanted === 1 ? "replica is" : "replicas are"} right`);
+    parts.push(known[0].utilization_percent === known[0].target_percent ? 'on target' : `${wanted} ${wanted === 1 ? 'replica is' : 'replicas are'} right`);
   } else if (wanted !== null && asked) {
     parts.push(`asks for ${wanted}`);
   }
-  if (decision.outcome === "held" && blind.length > 0) parts.push(`${blind.join("; ")}; nothing is scaled down on that`);
+  if (decision.outcome === 'held' && blind.length > 0) parts.push(`${blind.join('; ')}; nothing is scaled down on that`);
   else parts.push(...blind);
   return parts.length > 0 ? sentence(parts.join('; ')) : sentence(decision.message);
 }

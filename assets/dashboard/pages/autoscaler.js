@@ -102,7 +102,7 @@ class Page {
     const { history, to, autoscaler } = this.#latest;
     const interval = autoscaler.details.spec.interval_seconds * 1000;
     this.figure.show({
-      history: holdBetweenEvaluations(history, interval), view: { from: to - this.#range.length, to }, range: this.#range.id,
+      history: holdBetweenEvaluations(history, interval), view: { from: Math.max(to - this.#range.length, history.points[0]?.t ?? 0), to }, range: this.#range.id,
       created: milliseconds(autoscaler.details.created_at),
     });
   }

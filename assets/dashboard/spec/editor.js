@@ -4,7 +4,6 @@ import { element, replaceChildren, setAttribute, setText } from '../element.js';
 import { notify } from '../notices.js';
 import { openCopy } from './copy.js';
 import { definitionOf, formOf, patchOf, rebase, sortFaults } from './definition.js';
-import { prettyJson } from './export.js';
 import { SpecForm } from './form.js';
 import { previewOf } from './preview.js';
 import { definition } from './shown.js';
@@ -19,7 +18,6 @@ export class SpecEditor {
   #original = null;
   #form = null;
   #preview = null;
-  #tried = false;
   #refused = new Map();
   #nodes = {};
 
@@ -65,7 +63,6 @@ export class SpecEditor {
 
   #begin() {
     const nodes = this.#nodes;
-    this.#tried = false;
     this.#refused = new Map();
     this.#form = new SpecForm({ form: this.#original, groups: EDITABLE, onChange: () => { this.#refused = new Map(); this.#changed(); } });
     this.#form.compareWith(this.#original);
@@ -158,7 +155,7 @@ export class SpecEditor {
     openCopy({
       title: 'Copy the change', api: this.#api,
       request: { method: 'PATCH', url: this.#api.url(`/autoscaling/${encodeURIComponent(this.#id)}`).href, body: patch },
-      value: patch, json: prettyJson(patch),
+      value: patch,
     });
   }
 }

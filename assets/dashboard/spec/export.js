@@ -26,7 +26,7 @@ export function yamlScalar(value) {
   if (typeof value !== 'string') return JSON.stringify(value ?? null);
   // A JSON string is a double-quoted YAML scalar, once the line breaks that only YAML knows are escaped as well.
   const quoted = () => JSON.stringify(value).replace(/[\u007f-\u009f\u2028\u2029\ufeff]/g, (character) =>
-    `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+    `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
   return PLAIN.test(value) && !NOT_A_STRING.test(value) ? value : quoted();
 }
 
@@ -37,7 +37,7 @@ function yamlLines(value) {
   if (!isNested(value)) return [yamlScalar(value)];
   if (isEmpty(value)) return [Array.isArray(value) ? '[]' : '{}'];
   if (Array.isArray(value)) {
-    return value.flatMap((item) => yamlLines(item).map((line, index) => `${index === 0 ? "- " : "  "}${line}`));
+    return value.flatMap((item) => yamlLines(item).map((line, index) => `${index === 0 ? '- ' : '  '}${line}`));
   }
   return Object.entries(value).flatMap(([key, its]) => {
     if (!isNested(its) || isEmpty(its)) return [`${yamlScalar(key)}: ${yamlLines(its)[0]}`];
@@ -47,7 +47,7 @@ function yamlLines(value) {
 
 /** A value of JSON as YAML, in block style. */
 export function yaml(value) {
-  return `${yamlLines(value).join("\n")}\n`;
+  return `${yamlLines(value).join('\n')}\n`;
 }
 
 /** A value as JSON for people. */

@@ -24,39 +24,39 @@ const BOUNDS = [
 const TARGETS = [
   ['target_cpu_percent', 'CPU', 'of the CPU that the pods request'],
   ['target_memory_percent', 'Memory', 'of the memory that the pods request'],
-  ["target_gpu_percent", "GPU", "mean of a pod's devices"],
-  ["target_gpu_memory_percent", "GPU memory", "of all memory of a pod's devices"],
+  ['target_gpu_percent', 'GPU', "mean of a pod's devices"],
+  ['target_gpu_memory_percent', 'GPU memory', "of all memory of a pod's devices"],
 ].map(([path, label, hint]) => ({ path, label, hint, unit: '%', placeholder: 'none', zeroIsNone: true, ...whole(0, 100) }));
 
 function policy(direction, window) {
   const prefix = `scale_${direction}_policy`;
   return [
     {
-      path: `${prefix}.stabilization_window_seconds`, label: "Stabilization window", unit: "s", initial: String(window),
+      path: `${prefix}.stabilization_window_seconds`, label: 'Stabilization window', unit: 's', initial: String(window),
       hint: direction === 'up' ? 'the load must stay high for so long' : 'the highest recommendation of so long counts',
       ...whole(0, 3600),
     },
     {
-      path: `${prefix}.max_scale_change`, label: "Step limit", unit: "replicas", placeholder: "none", zeroIsNone: true,
+      path: `${prefix}.max_scale_change`, label: 'Step limit', unit: 'replicas', placeholder: 'none', zeroIsNone: true,
       hint: 'per operation', ...whole(0),
     },
     {
-      path: `${prefix}.tolerance_percent`, label: "Tolerance", unit: "%", initial: "10",
+      path: `${prefix}.tolerance_percent`, label: 'Tolerance', unit: '%', initial: '10',
       hint: 'deviation from the target that changes nothing', ...number(0),
     },
     {
-      path: `${prefix}.stabilization`, label: "How the window decides", initial: "default",
+      path: `${prefix}.stabilization`, label: 'How the window decides', initial: 'default',
       ...choice(
         ['default', 'default'],
         ['hpa', direction === 'up' ? 'hpa: least counts' : 'hpa'],
       ),
     },
     {
-      path: `${prefix}.select_policy`, label: "Of several rate limits", initial: "Max",
+      path: `${prefix}.select_policy`, label: 'Of several rate limits', initial: 'Max',
       ...choice(['Max', 'Max: allows most'], ['Min', 'Min: allows least'],
-        ["Disabled", `Disabled: never scale ${direction}`]),
+        ['Disabled', `Disabled: never scale ${direction}`]),
     },
-    { path: `${prefix}.policies`, label: "Rate limits", kind: "policies" },
+    { path: `${prefix}.policies`, label: 'Rate limits', kind: 'policies' },
   ];
 }
 

@@ -41,7 +41,7 @@ export class SpecForm {
 
   /** Shows what is wrong: a Map of field paths and group ids to texts. */
   setFaults(faults) {
-    for (const [path, control] of this.#controls) control.fault(faults);
+    for (const control of this.#controls.values()) control.fault(faults);
     for (const [id, place] of this.#groupErrors) {
       setText(place, faults.get(id) ?? '');
       place.hidden = !faults.has(id);

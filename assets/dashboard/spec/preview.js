@@ -5,7 +5,10 @@ import { number, timeOfDay } from '../format.js';
 
 const DEBOUNCE_MS = 350;
 
-/** `{root, ask(patch), faults(handler), end()}`; `ask(null)` is no change, `onRefused(error)` gets what the service refuses. */
+/**
+ * `{root, ask(patch, faulty), end()}`; a patch of null changes nothing. `onRefused(error)` gets what the service refuses,
+ * `onAccepted()` is called when it answered.
+ */
 export function previewOf({ api, id, onRefused, onAccepted }) {
   const root = element('div', { class: 'preview', role: 'status', 'aria-live': 'polite' });
   let timer = null;
