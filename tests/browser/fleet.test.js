@@ -74,7 +74,8 @@ stage.test('a row follows what others do, without a reload', {}, async (page) =>
   await row(page, 'calm').getByText('active').waitFor();
   await stage.api('POST', `/autoscaling/${ids.calm}/pause`);
   await row(page, 'calm').getByText('paused').waitFor();
-  await page.getByRole('complementary', { name: 'What happened' }).getByText('paused').waitFor();
+  const happened = page.getByRole('complementary', { name: 'What happened' }).getByRole('listitem');
+  await happened.filter({ hasText: 'calm' }).filter({ hasText: 'paused' }).waitFor();
   await stage.api('POST', `/autoscaling/${ids.calm}/resume`);
   await row(page, 'calm').getByText('active').waitFor();
 });
