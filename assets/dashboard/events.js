@@ -6,6 +6,8 @@ import { EventParser } from './event_parser.js';
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 30_000;
 const FAILURES_UNTIL_OFFLINE = 3;
+/** One page goes and another comes: their wishes are put together. */
+const REOPEN_MS = 100;
 /** The service sends something at least every 15 s; a stream that is silent for longer is dead, whatever TCP believes. */
 const SILENCE_MS = 40_000;
 
@@ -32,6 +34,7 @@ export class EventStream {
   #connection = 'connecting';
   #current = null;
   #timer = null;
+  #reopening = null;
   #silence = null;
   #running = false;
   #lastHeard = null;
@@ -71,7 +74,10 @@ export class EventStream {
     const watched = new Set(this.#watched);
     if (wanted.every((id) => watched.has(id)) && (wanted.length > 0 || watched.size === 0)) return;
     this.#watched = wanted;
-    if (this.#running) this.#open();
+    // Who waits for another attempt goes on waiting; that one asks for these.
+    if (this.#current === null) return;
+    clearTimeout(this.#reopening);
+    this.#reopening = setTimeout(() => this.#current && this.#open(), REOPEN_MS);
   }
 
   start() {
@@ -106,6 +112,7 @@ export class EventStream {
   #close() {
     clearTimeout(this.#timer);
     clearTimeout(this.#silence);
+    clearTimeout(this.#reopening);
     const open = this.#current;
     this.#current = null;
     open?.abort();

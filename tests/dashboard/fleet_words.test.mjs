@@ -50,6 +50,8 @@ test('a sparkline steps, breaks where nothing is known, and shows the bounds', (
   assert.deepEqual(shape.dot, { x: 59, y: 25.8 });
   assert.equal(sparklineShape([2, null], 2, 10).dot, null);
   assert.equal(sparklineShape([null, null], 1, 1).line, '');
+  assert.equal(sparklineShape([null, 2, null], 2, 10, 60, 32).gaps, 'M40 0H60V32H40Z', 'before the first value nobody looked');
+  assert.equal(sparklineShape([null, null], 2, 10, 60, 32).gaps, 'M0 0H60V32H0Z');
   // Beyond the bounds the scale widens, so that nothing is cut off.
   const beyond = sparklineShape([20], 2, 10, 60, 32);
   assert.equal(beyond.dot.y, 3);
@@ -58,6 +60,7 @@ test('a sparkline steps, breaks where nothing is known, and shows the bounds', (
 
 test('a sparkline in words', () => {
   assert.equal(sparklineInWords([2, 4, null], 2, 10), 'last 3 min: 2 to 4 replicas, bounds 2 to 10, 1 min unknown');
+  assert.equal(sparklineInWords([null, 2, 4], 2, 10), 'last 2 min: 2 to 4 replicas, bounds 2 to 10');
   assert.equal(sparklineInWords([null, null], 2, 10), 'replicas of the last 2 min unknown');
 });
 

@@ -9,7 +9,7 @@ const HEIGHT = 32;
 const INSET = 3;
 
 /**
- * The shapes: `line` and `gaps` are paths, `dot` the place of the newest value, null when it is unknown. Values beyond the
+ * The shapes: `line` and `gaps` are paths, `begin` is where the knowledge begins, `dot` the place of the newest value, null when it is unknown. Values beyond the
  * bounds widen the scale, and `top` and `bottom` say where the bounds are then.
  */
 export function sparklineShape(values, min, max, width = WIDTH, height = HEIGHT) {
@@ -20,9 +20,13 @@ export function sparklineShape(values, min, max, width = WIDTH, height = HEIGHT)
   const x = (index) => round(index * step);
   const y = (value) => round(height - INSET - ((value - low) / (high - low)) * (height - 2 * INSET));
   const last = values.at(-1) ?? null;
+  // Before the first value nobody looked; that is no gap.
+  const begin = Math.max(0, values.findIndex((value) => value !== null));
+  const isGap = (value, index) => value === null && (known.length === 0 || index > begin);
   return {
+    begin: x(begin),
     line: runs(values, (value) => value !== null).map(({ from, to }) => stepPath(values, from, to, x, y)).join(''),
-    gaps: runs(values, (value) => value === null).map(({ from, to }) => `M${x(from)} 0H${x(to)}V${height}H${x(from)}Z`).join(''),
+    gaps: runs(values, isGap).map(({ from, to }) => `M${x(from)} 0H${x(to)}V${height}H${x(from)}Z`).join(''),
     top: y(max),
     bottom: y(min),
     dot: last === null ? null : { x: round(width - 1), y: y(last) },
@@ -36,15 +40,17 @@ export function sparklineInWords(values, min, max) {
   const least = Math.min(...known);
   const most = Math.max(...known);
   const range = least === most ? `${number(least)}` : `${number(least)} to ${number(most)}`;
-  const missing = values.length - known.length;
-  return `last ${values.length} min: ${range} replicas, bounds ${number(min)} to ${number(max)}${missing > 0 ? `, ${missing} min unknown` : ''}`;
+  const since = values.findIndex((value) => value !== null);
+  const missing = values.slice(since).filter((value) => value === null).length;
+  const minutes = values.length - since;
+  return `last ${minutes} min: ${range} replicas, bounds ${number(min)} to ${number(max)}${missing > 0 ? `, ${missing} min unknown` : ''}`;
 }
 
 /** The picture, which changes with `update`. */
 export class Sparkline {
   constructor() {
     this.gaps = svgElement('path', { class: 'spark-gap' });
-    this.band = svgElement('rect', { class: 'spark-band', x: 0, width: WIDTH });
+    this.band = svgElement('rect', { class: 'spark-band' });
     this.upper = svgElement('line', { class: 'spark-bound', x1: 0, x2: WIDTH });
     this.lower = svgElement('line', { class: 'spark-bound', x1: 0, x2: WIDTH });
     this.line = svgElement('path', { class: 'spark-line' });
@@ -58,6 +64,8 @@ export class Sparkline {
   update({ replicas, min_replicas: min, max_replicas: max }) {
     const shape = sparklineShape(replicas, min, max);
     setAttribute(this.root, 'aria-label', sparklineInWords(replicas, min, max));
+    setAttribute(this.band, 'x', shape.begin);
+    setAttribute(this.band, 'width', WIDTH - shape.begin);
     setAttribute(this.band, 'y', shape.top);
     setAttribute(this.band, 'height', Math.max(0, shape.bottom - shape.top));
     for (const [line, at] of [[this.upper, shape.top], [this.lower, shape.bottom]]) {
@@ -80,7 +88,7 @@ export class Sparkline {
 function runs(values, isWanted) {
   const found = [];
   values.forEach((value, index) => {
-    if (!isWanted(value)) return;
+    if (!isWanted(value, index)) return;
     if (found.at(-1)?.to === index) found.at(-1).to = index + 1;
     else found.push({ from: index, to: index + 1 });
   });

@@ -69,6 +69,20 @@ export class FleetTable {
     this.root.scrollTop = 0;
   }
 
+  /** Where one is in the table, for `goTo`. */
+  get place() {
+    return { active: this.#active, box: this.root.scrollTop, page: window.scrollY };
+  }
+
+  /** Goes back to a `place`. */
+  goTo({ active, box, page }) {
+    this.#render();
+    this.#active = Math.max(0, Math.min(active, this.#count - 1));
+    this.root.scrollTop = box;
+    window.scrollTo(0, page);
+    this.#soon();
+  }
+
   /** Moves the focus by so many rows, or onto the row that had it last. */
   move(by) {
     const isInside = this.body.contains(document.activeElement);
@@ -120,7 +134,7 @@ export class FleetTable {
   #render() {
     if (!this.root.isConnected) return;
     const rowHeight = parseFloat(getComputedStyle(this.body).getPropertyValue('--row-height'));
-    if (rowHeight !== this.#rowHeight) this.#rowHeight = rowHeight;
+    this.#rowHeight = rowHeight;
     this.body.style.height = `${this.#count * rowHeight}px`;
     const { top, height } = this.#metrics();
     const shown = { top, bottom: top + height, rowHeight, count: this.#count };

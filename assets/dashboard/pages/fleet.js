@@ -20,7 +20,7 @@ const SMALL_FLEET = 200;
 const WATCHED_BEYOND = 40;
 
 /** Where the fleet was left, for who comes back from a row. */
-let left = { address: null, scrollTop: 0 };
+let left = { address: null };
 
 /** Shows the fleet in `root`; returns how to tell it of another query, and how to end it. */
 export function mount(root, { query, api, events, navigate }) {
@@ -31,6 +31,8 @@ export function mount(root, { query, api, events, navigate }) {
   let isOrderOld = false;
   let settle = null;
   let seeded = false;
+  let hasFailed = false;
+  let wasCut = events.connection === 'offline';
 
   const pages = new RowPages({
     fetchPage: ({ offset, limit, signal }) => api.get('/fleet', { query: { ...filters, offset, limit }, signal }),
@@ -62,7 +64,10 @@ export function mount(root, { query, api, events, navigate }) {
       feed.add(action);
     }),
     events.on('reset', () => refresh()),
-    events.on('state', (connection) => connection === 'live' && refresh()),
+    events.on('state', (connection) => {
+      if (connection === 'live' && wasCut) refresh();
+      wasCut = connection !== 'live';
+    }),
   ];
   const ordering = setInterval(refreshWhenIdle, 1_000);
   document.addEventListener('keydown', pressed);
@@ -76,7 +81,7 @@ export function mount(root, { query, api, events, navigate }) {
       start();
     },
     unmount() {
-      left = { address: fleetAddress(queryOf(filters)), scrollTop: table.root.scrollTop };
+      left = { address: fleetAddress(queryOf(filters)), place: table.place };
       ends.forEach((end) => end());
       clearInterval(ordering);
       clearTimeout(settle);
@@ -96,6 +101,7 @@ export function mount(root, { query, api, events, navigate }) {
   }
 
   function start() {
+    hasFailed = false;
     pages.clear();
     table.toTop();
     isOrderOld = false;
@@ -123,7 +129,7 @@ export function mount(root, { query, api, events, navigate }) {
     seeded = true;
     setText(summary, isFiltering(filters) ? `${number(answer.matching)} of ${counted(answer.total, 'autoscaler')}` : counted(answer.total, 'autoscaler'));
     showInstead(answer);
-    if (isFirst && left.address === fleetAddress(queryOf(filters))) requestAnimationFrame(() => (table.root.scrollTop = left.scrollTop));
+    if (isFirst && left.address === fleetAddress(queryOf(filters))) table.goTo(left.place);
   }
 
   function showInstead({ total, matching }) {
@@ -139,6 +145,7 @@ export function mount(root, { query, api, events, navigate }) {
 
   function showFailure(error) {
     if (fleet !== null) return; // What is shown stays; the header says how old it is.
+    hasFailed = true;
     root.classList.remove('fleet-is-loading');
     table.root.hidden = true;
     instead.hidden = false;
@@ -173,7 +180,10 @@ export function mount(root, { query, api, events, navigate }) {
 
   function fleetChanged(event) {
     totals.update(event);
-    if (fleet === null) return start();
+    if (fleet === null) {
+      if (hasFailed) start();
+      return;
+    }
     const isAnotherTotal = event.total !== fleet.total;
     const areOtherCounts = JSON.stringify(event.counts) !== JSON.stringify(fleet.counts);
     fleet = { ...fleet, total: event.total, counts: event.counts };
