@@ -14,9 +14,12 @@ const stage = useStage({ speed: 20, config: SCENE }, async ({ api }) => {
 const focused = (page) => page.evaluate(() => {
   const node = document.activeElement;
   const name = node.getAttribute('aria-label') ?? node.labels?.[0]?.textContent ?? node.textContent;
-  const style = getComputedStyle(node);
   const box = node.getBoundingClientRect();
-  const marked = (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0) || style.boxShadow !== 'none';
+  // In a table the ring is around the whole row.
+  const marked = [node, node.closest('[role=row]')].filter(Boolean).some((ringed) => {
+    const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(ringed);
+    return (outlineStyle !== 'none' && parseFloat(outlineWidth) > 0) || boxShadow !== 'none';
+  });
   const onScreen = box.width > 0 && box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth;
   return { name: name.trim(), tag: node.localName, visible: marked && onScreen };
 });

@@ -52,22 +52,29 @@ const VIEWS = {
   'a page that is not there': { path: () => '/#/nowhere', ready: heading('There is no such page') },
 };
 
-for (const [what, { path, ready = async () => {}, act = async () => {}, dialog = false }] of Object.entries(VIEWS)) {
-  stage.test(`${what} is accessible, and fits`, { reducedMotion: 'reduce', get path() { return path(); } }, async (page) => {
-    for (const size of [DESKTOP, PHONE]) {
-      await page.setViewportSize(size);
-      await page.goto('about:blank');
-      await page.goto(stage.url + path());
+/** Pages are looked at in both themes at both sizes; what is opened on them, and differs from them by little, in one each. */
+const SIZES = [
+  { viewport: DESKTOP, colorScheme: 'light' },
+  { viewport: PHONE, colorScheme: 'dark' },
+];
+
+for (const [what, { path, ready = async () => {}, act, dialog = false }] of Object.entries(VIEWS)) {
+  for (const { viewport, colorScheme } of SIZES) {
+    const where = `${colorScheme}, ${viewport.width} px`;
+    stage.test(`${what} is accessible, and fits: ${where}`, {
+      viewport, colorScheme, reducedMotion: 'reduce', get path() { return path(); },
+    }, async (page) => {
       await ready(page);
-      await act(page);
+      await act?.(page);
       if (dialog) await page.getByRole('dialog').waitFor();
-      for (const colorScheme of ['light', 'dark']) {
-        await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-        await isAccessible(page, `${what}, ${colorScheme}, ${size.width} px`);
-      }
-      await fits(page, `${what}, ${size.width} px`);
-    }
-  });
+      await isAccessible(page, `${what}, ${where}`);
+      await fits(page, `${what}, ${where}`);
+      if (act) return;
+      const other = colorScheme === 'light' ? 'dark' : 'light';
+      await page.emulateMedia({ colorScheme: other });
+      await isAccessible(page, `${what}, ${other}, ${viewport.width} px`);
+    });
+  }
 }
 
 /** Fails with what sticks out of the page at the right. */
