@@ -40,7 +40,7 @@ export function useStage(service = {}, prepare = async () => {}) {
     api: (method, path, body) => api(stage.url)(method, path, body),
     /** A test with a page of its own, which `body` gets; `options` are those of `openPage`. */
     test(name, options, body) {
-      test(name, { timeout: options.timeout ?? LIMIT }, () => withPage(stage, options, body));
+      test(name, { timeout: options.timeout ?? LIMIT }, (t) => withPage(stage, options, (page, opened) => body(page, { ...opened, t })));
     },
   };
   before(async () => {

@@ -2,16 +2,13 @@
 import assert from 'node:assert/strict';
 
 import { useStage } from './browser.js';
-import { SCENE, createAutoscalers } from './scene.js';
+import { SCENE, createAutoscalers, settle } from './scene.js';
 import { eventually } from './service.js';
 
 let ids;
 const stage = useStage({ speed: 20, config: SCENE }, async ({ api }) => {
   ids = await createAutoscalers(api);
-  await eventually('each is in the state that it is meant for', async () => {
-    const { counts, autoscalers } = await api('GET', '/fleet');
-    return counts.wants_more_than_max === 1 && counts.metric_unknown === 1 && autoscalers.some((row) => row.last_action?.to === 4);
-  });
+  await settle(api);
 });
 
 const row = (page, name) => page.getByRole('row').filter({ has: page.getByRole('link', { name, exact: true }) });

@@ -1,5 +1,7 @@
 // A small simulated cluster on which each state that the dashboard tells apart is there soon, and stays.
 
+import { eventually } from './service.js';
+
 const workload = (namespace, name, lines) =>
   `[[simulation.workloads]]\nkind = "Deployment"\nnamespace = "${namespace}"\nname = "${name}"\n${lines}\n`;
 
@@ -47,3 +49,10 @@ export async function createAutoscalers(api, names = Object.keys(DEFINITIONS)) {
   for (const name of names) ids[name] = (await api('POST', '/autoscaling', DEFINITIONS[name])).autoscaling_id;
   return ids;
 }
+
+/** Waits until each is in the state that it is meant for, in which it stays. */
+export const settle = (api) => eventually('each autoscaler is in the state that it is meant for', async () => {
+  const { counts, autoscalers } = await api('GET', '/fleet');
+  const ready = autoscalers.every(({ updated_at: at, desired_replicas: wanted, current_replicas: there }) => at !== null && wanted === there);
+  return ready && counts.wants_more_than_max === 1 && counts.metric_unknown === 1 && autoscalers.some((row) => row.last_action?.to === 4);
+});
