@@ -15,6 +15,7 @@
 pub mod actors;
 pub mod adapters;
 pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod domain;
 pub mod gpu_readings;

@@ -191,6 +191,40 @@ impl Surroundings {
     }
 }
 
+/// What the environment says to the commands that talk to the service. (Where that is, is a flag's variable.)
+#[derive(Clone, Debug, Default)]
+pub struct ClientEnvironment {
+    /// The service's token, of the variable `ORCHESTRATOR_TOKEN`: not a flag, because all can see those.
+    pub token: Option<SecretString>,
+    /// Whether `NO_COLOR` is set.
+    pub no_color: bool,
+    /// Where the user's clusters are.
+    pub surroundings: Surroundings,
+}
+
+impl ClientEnvironment {
+    /// Reads the environment.
+    pub fn detect() -> Self {
+        let token = std::env::var("ORCHESTRATOR_TOKEN").ok();
+        let token = token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
+        Self {
+            token: token.map(SecretString::from),
+            no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
+            surroundings: Surroundings::detect(),
+        }
+    }
+}
+
+impl Surroundings {
+    /// The kubeconfig that kubectl would take.
+    pub fn usual_kubeconfig(&self) -> PathBuf {
+        match &self.kubeconfig {
+            Some(path) => path.into(),
+            None => self.home.clone().unwrap_or_default().join(".kube/config"),
+        }
+    }
+}
+
 impl Cluster {
     /// Which cluster to work on.
     pub fn choice(&self, surroundings: &Surroundings) -> ClusterChoice {
@@ -214,9 +248,11 @@ impl Cluster {
     /// The named file, else where kubectl looks.
     fn kubeconfig_choice(&self, surroundings: &Surroundings) -> ClusterChoice {
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let usual = || surroundings.home.clone().unwrap_or_default().join(".kube/config");
-        let path = given(&self.kubeconfig).or_else(|| surroundings.kubeconfig.clone()).map(PathBuf::from);
-        ClusterChoice::Kubeconfig { path: path.unwrap_or_else(usual), context: given(&self.context) }
+        let path = given(&self.kubeconfig).map(PathBuf::from);
+        ClusterChoice::Kubeconfig {
+            path: path.unwrap_or_else(|| surroundings.usual_kubeconfig()),
+            context: given(&self.context),
+        }
     }
 
     /// The time limit of one request to the API server.

@@ -95,6 +95,15 @@ impl ApiError {
         )
     }
 
+    /// The autoscaler only observes, and is not to scale.
+    pub fn not_activated(why: &ResolveError) -> Self {
+        const ERROR: &str = "Autoscaler cannot be activated";
+        match why {
+            ResolveError::ScaledBy { .. } => Self::new(StatusCode::CONFLICT, ERROR, why.to_string()),
+            _ => Self::unavailable(ERROR, format!("it is not known who else scales the workload: {why}")),
+        }
+    }
+
     fn unavailable(error: &'static str, details: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, error, details).with_header(header::RETRY_AFTER, RETRY_AFTER)
     }

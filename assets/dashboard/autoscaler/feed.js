@@ -20,7 +20,6 @@ export class Feed {
   #events;
   #on;
   #off = [];
-  #autoscaler = null;
   #decisions = [];
   #history = null;
   #to = null;
@@ -102,7 +101,6 @@ export class Feed {
         this.#get('/decisions', whole ? {} : { since: this.#newestDecision() }), this.#get('/history', this.#historyQuery(whole)),
       ]);
       if (this.#aborter.signal.aborted) return;
-      this.#autoscaler = autoscaler;
       this.#takeDecisions(decisions.decisions, whole);
       if (range !== this.range || !this.#takeHistory(history, whole)) {
         this.#whole = true;
@@ -134,7 +132,7 @@ export class Feed {
   #historyQuery(whole) {
     const step = this.range.step;
     // The service's time is known by now: that of the newest evaluation, or later.
-    if (whole || !this.#history) return { step, from: instant(Math.max(this.#to ?? 0, serverNow()) - this.range.length + FINE_MARGIN_MS) };
+    if (whole || !this.#history) return { step, from: instant(Math.max(this.#to ?? 0, serverNow()) - this.range.length + (step < 60 ? FINE_MARGIN_MS : 0)) };
     const from = this.#history.points.at(-OVERLAP)?.t ?? this.#to - this.range.length;
     return { step: this.#history.step / 1000, from: instant(from) };
   }

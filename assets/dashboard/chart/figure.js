@@ -1,12 +1,11 @@
 // The chart of one autoscaler: replicas, and under them each metric, on one time axis with one cursor.
 
 import { element, replaceChildren, setAttribute, setText, svgElement } from '../element.js';
-import { ago, metricName, percent, timeOfDay, UNKNOWN } from '../format.js';
+import { ago, percent, timeOfDay, UNKNOWN } from '../format.js';
 import { serverNow } from '../server_clock.js';
 import { actionAt, actionIn, indexAt, nextAction } from './cursor.js';
-import { isKnown, runs } from './history.js';
-import { areaPath, bandPath, edgeAtActions, linePath, stepPath, trianglePath } from './path.js';
-import { countTicks, linear, percentTicks, timeTicks } from './scale.js';
+import { draw, LEFT, markPlace, RIGHT } from './drawing.js';
+import { isKnown } from './history.js';
 import { historyTable } from './table.js';
 import { describePoint, orUnknown, summarize } from './words.js';
 
@@ -18,17 +17,8 @@ export const RANGES = [
   { id: '6h', label: '6 h', length: 360 * MINUTE, step: 60 },
 ];
 
-const LEFT = 36;
-const RIGHT = 10;
-const AXIS = 24;
-const GAP = 14;
-const NARROW = 560;
 const REACH = 14;
 const SLIDE_MS = 400;
-const LABEL_WIDTH = 64;
-
-/** The short time of an axis, `14:05`. */
-const shortTime = (time) => timeOfDay(time).slice(0, 5);
 
 export class Figure {
   #onSelect;
@@ -39,7 +29,6 @@ export class Figure {
   #pointer = null; // the pointer's x while it is over the chart
   #cursor = null; // the time of the keyboard's or a finger's cursor; null follows the newest point
   #width = 0;
-  #height = 0;
   #x = null; // the scale from times to pixels
   #panels = [];
   #frame = null;
@@ -96,7 +85,10 @@ export class Figure {
     nodes.time = element('span', { class: 'chart-time' });
     nodes.age = element('span', { class: 'chart-age' });
     nodes.action = element('span', { class: 'chart-action' });
-    nodes.open = element('button', { type: 'button', class: 'button-link chart-open', onclick: () => this.#choose(this.#time()) }, 'Why?');
+    nodes.open = element('button', {
+      type: 'button', class: 'button-link chart-open', onclick: () => this.#choose(this.#time()),
+      onmousedown: (event) => event.preventDefault(), // or the chart lost the focus, and with it the moment that is meant
+    }, 'Why?');
     nodes.svg = svgElement('svg', { class: 'chart-svg', 'aria-hidden': 'true', focusable: 'false' });
     nodes.heads = element('div', { class: 'chart-heads' });
     nodes.summary = element('p', { class: 'visually-hidden', id: 'chart-summary' });
@@ -108,7 +100,7 @@ export class Figure {
       onpointercancel: (event) => this.#leave(event),
       onclick: (event) => this.#click(event),
       onkeydown: (event) => this.#key(event),
-      onblur: () => this.#follow(),
+      onblur: (event) => event.relatedTarget !== nodes.open && this.#follow(),
     });
     nodes.plot = element('div', { class: 'chart-plot' }, nodes.svg, nodes.heads, nodes.surface);
     nodes.keys = element('p', { class: 'chart-hint', id: 'chart-keys' },
@@ -129,161 +121,17 @@ export class Figure {
   #draw() {
     if (!this.#history) return;
     const { svg, heads } = this.#nodes;
-    this.#layOut();
-    const { from, to } = this.#view;
-    const x = linear([from, to], [LEFT, this.#width - RIGHT]);
-    this.#x = x;
+    const drawing = draw({ history: this.#history, view: this.#view, created: this.#created, width: this.#width });
+    this.#x = drawing.x;
+    this.#panels = drawing.panels;
     setAttribute(svg, 'width', this.#width);
-    setAttribute(svg, 'height', this.#height);
-    this.#nodes.plot.style.height = `${this.#height}px`;
-    const moving = svgElement('g', { class: 'chart-moving' });
-    const drawn = this.#panels.map((panel) => (panel.metric ? this.#drawMetric(panel, x) : this.#drawReplicas(panel, x)));
-    moving.append(...drawn.flatMap(({ ground }) => ground), ...this.#drawTimeAxis(x), ...drawn.flatMap(({ lines }) => lines));
-    const still = this.#panels.flatMap((panel) => this.#drawScale(panel));
-    this.#nodes.moving = moving;
-    this.#nodes.overlay = svgElement('g', { class: 'chart-overlay' });
-    const clip = { 'clip-path': 'url(#chart-clip)' };
-    replaceChildren(svg, this.#definitions(), ...still, svgElement('g', clip, moving), this.#nodes.overlay);
+    setAttribute(svg, 'height', drawing.height);
+    this.#nodes.plot.style.height = `${drawing.height}px`;
+    this.#nodes.moving = svgElement('g', {}, drawing.moving);
+    this.#nodes.overlay = svgElement('g', {});
+    replaceChildren(svg, drawing.still, svgElement('g', { 'clip-path': 'url(#chart-clip)' }, this.#nodes.moving), this.#nodes.overlay);
     replaceChildren(heads, ...this.#panels.map((panel) => panel.head));
     this.#drawCursor();
-  }
-
-  #layOut() {
-    const narrow = this.#width < NARROW;
-    const head = 26;
-    const sizes = { replicas: narrow ? 120 : 168, withTarget: narrow ? 72 : 92, without: narrow ? 48 : 56 };
-    const hasTarget = (name) => this.#history.points.some((point) => point.metrics[name]?.target);
-    const metrics = this.#history.metrics
-      .map((name) => ({ metric: name, aims: hasTarget(name), size: hasTarget(name) ? sizes.withTarget : sizes.without }))
-      .sort((a, b) => b.aims - a.aims);
-    let top = 0;
-    this.#panels = [{ metric: null, size: sizes.replicas }, ...metrics].map(({ metric, aims, size }) => {
-      const double = narrow && metric === null ? 20 : 0;
-      const panel = { metric, top: top + head + double, bottom: top + head + double + size, values: {} };
-      panel.head = metric ? metricHead(panel, aims) : replicasHead(panel);
-      panel.head.style.top = `${top}px`;
-      top = panel.bottom + GAP;
-      return panel;
-    });
-    this.#height = top - GAP + AXIS;
-  }
-
-  #definitions() {
-    const hatch = (id, name) => svgElement('pattern', { id, width: 6, height: 6, patternUnits: 'userSpaceOnUse', patternTransform: 'rotate(45)' },
-      svgElement('line', { x1: 0, y1: 0, x2: 0, y2: 6, class: name }));
-    return svgElement('defs', {},
-      svgElement('clipPath', { id: 'chart-clip' },
-        svgElement('rect', { x: LEFT, y: 0, width: Math.max(0, this.#width - LEFT - RIGHT), height: this.#height })),
-      hatch('chart-unknown', 'hatch-unknown'), hatch('chart-simulated', 'hatch-simulated'));
-  }
-
-  #drawTimeAxis(x) {
-    const { from, to } = this.#view;
-    const most = Math.max(2, Math.floor((this.#width - LEFT - RIGHT) / LABEL_WIDTH));
-    const ticks = timeTicks(from, to, most, -new Date(to).getTimezoneOffset());
-    const bottom = this.#panels.at(-1).bottom;
-    return ticks.flatMap((tick) => {
-      const at = x(tick);
-      const label = at > LEFT + 14 && at < this.#width - RIGHT - 14;
-      return [
-        svgElement('line', { class: 'chart-grid', x1: at, x2: at, y1: this.#panels[0].top, y2: bottom + 4 }),
-        label && svgElement('text', { class: 'chart-tick', x: at, y: bottom + 17, 'text-anchor': 'middle' }, shortTime(tick)),
-      ].filter(Boolean);
-    });
-  }
-
-  #drawScale(panel) {
-    const { y, ticks, unit } = panel;
-    return ticks.flatMap((tick) => [
-      svgElement('line', { class: tick === 0 ? 'chart-base' : 'chart-grid', x1: LEFT, x2: this.#width - RIGHT, y1: y(tick), y2: y(tick) }),
-      svgElement('text', { class: 'chart-tick', x: LEFT - 6, y: y(tick) + 3.5, 'text-anchor': 'end' }, tick === ticks.at(-1) ? `${tick}${unit}` : tick),
-    ]);
-  }
-
-  #drawReplicas(panel, x) {
-    const { points, step, actions } = this.#history;
-    const top = Math.max(1, ...points.flatMap((point) => [point.current, point.recommended, point.max]));
-    panel.ticks = countTicks(top, 4);
-    panel.unit = '';
-    const y = linear([0, panel.ticks.at(-1)], [panel.bottom, panel.top]);
-    panel.y = y;
-    const edge = edgeAtActions(actions, step);
-    const path = (name, d) => svgElement('path', { class: name, d });
-    const ground = [
-      path('chart-band', bandPath(points, step, (point) => point.min, (point) => point.max, x, y)),
-      ...this.#unknowns(panel, x, (point) => point.current !== null),
-    ];
-    const lines = [
-      path('chart-bound', stepPath(points, step, (point) => point.max, x, y)),
-      path('chart-bound', stepPath(points, step, (point) => point.min, x, y)),
-      path('chart-actual', stepPath(points, step, (point) => point.current, x, y, edge)),
-      path('chart-recommended', stepPath(points, step, (point) => point.recommended, x, y)),
-      ...this.#createdMark(panel, x),
-      ...actions.map((action) => this.#mark(action, x, y)),
-    ];
-    return { ground, lines };
-  }
-
-  #mark(action, x, y) {
-    const up = action.to > action.from;
-    return svgElement('path', { class: `chart-mark ${up ? 'chart-mark-up' : 'chart-mark-down'}`, d: trianglePath(...markPlace(action, x, y), 5.5, up) });
-  }
-
-  #createdMark(panel, x) {
-    const { from, to } = this.#view;
-    if (this.#created === null || this.#created <= from || this.#created > to) return [];
-    const at = x(this.#created);
-    return [
-      svgElement('line', { class: 'chart-created', x1: at, x2: at, y1: panel.top, y2: this.#panels.at(-1).bottom }),
-      svgElement('text', { class: 'chart-note', x: at - 5, y: panel.top + 11, 'text-anchor': 'end' }, at - LEFT > 60 ? 'created' : ''),
-    ];
-  }
-
-  #drawMetric(panel, x) {
-    const { points, step } = this.#history;
-    const name = panel.metric;
-    const value = (point) => point.metrics[name]?.value ?? null;
-    const target = (point) => point.metrics[name]?.target ?? null;
-    const measured = (point) => (point.metrics[name]?.simulated ? null : value(point));
-    const simulated = (point) => (point.metrics[name]?.simulated ? value(point) : null);
-    panel.ticks = percentTicks(Math.max(100, ...points.map(value)));
-    panel.unit = '%';
-    const y = linear([0, panel.ticks.at(-1)], [panel.bottom, panel.top]);
-    panel.y = y;
-    const clip = `chart-above-${name}`;
-    const path = (cls, d, more = {}) => svgElement('path', { class: cls, d, ...more });
-    const ceiling = panel.ticks.at(-1);
-    const ground = [
-      ...this.#unknowns(panel, x, (point) => value(point) !== null),
-      ...this.#spans(panel, x, (point) => simulated(point) !== null, 'chart-simulated', 'simulated'),
-    ];
-    const lines = [
-      svgElement('clipPath', { id: clip }, path('', bandPath(points, step, target, () => ceiling, x, y))),
-      path('chart-over', areaPath(points, step, measured, 0, x, y), { 'clip-path': `url(#${clip})` }),
-      path('chart-target', stepPath(points, step, target, x, y)),
-      path('chart-value', linePath(points, step, measured, x, y)),
-      path('chart-value chart-value-simulated', linePath(points, step, simulated, x, y)),
-    ];
-    return { ground, lines };
-  }
-
-  /** What is unknown is hatched, but for the time before the autoscaler existed. */
-  #unknowns(panel, x, isThere) {
-    const before = (point) => this.#created !== null && point.t + this.#history.step <= this.#created;
-    return this.#spans(panel, x, (point) => !isThere(point) && !before(point), 'chart-unknown', UNKNOWN);
-  }
-
-  #spans(panel, x, holds, pattern, label) {
-    return runs(this.#history.points, this.#history.step, holds).filter((run) => run.key).flatMap((run) => {
-      const left = Math.max(LEFT, x(run.from));
-      const right = Math.min(this.#width - RIGHT, x(run.to));
-      if (right <= left) return [];
-      const box = svgElement('rect', { x: left, y: panel.top, width: right - left, height: panel.bottom - panel.top, fill: `url(#${pattern})` });
-      if (label === '' || right - left < label.length * 6 + 20) return [box];
-      const middle = (left + right) / 2;
-      const text = svgElement('text', { class: 'chart-note', x: middle, y: panel.bottom - 7, 'text-anchor': 'middle' }, label);
-      return [box, text];
-    });
   }
 
   /** Lets the chart glide to where it now is; what is asked for less motion does without. */
@@ -467,38 +315,4 @@ export class Figure {
   #fillTable() {
     if (this.#history) replaceChildren(this.#nodes.table, historyTable(this.#history, this.#onSelect));
   }
-}
-
-/** Where an action's mark is: in the middle of its step. */
-function markPlace(action, x, y) {
-  return [x(action.at), y((action.from + action.to) / 2)];
-}
-
-function replicasHead(panel) {
-  const value = (name, key, label) => {
-    panel.values[key] = element('span', { class: 'chart-number' });
-    return element('span', { class: 'chart-key' }, swatch(name), element('span', { class: 'chart-label' }, label), panel.values[key]);
-  };
-  return element('div', { class: 'chart-panel-head' }, element('h3', {}, 'Replicas'),
-    element('span', { class: 'chart-keys' },
-      value('actual', 'current', 'actual'), value('recommended', 'recommended', 'recommended'), value('band', 'bounds', 'bounds')));
-}
-
-function metricHead(panel, aims) {
-  const { values } = panel;
-  values.value = element('span', { class: 'chart-number' });
-  values.target = element('span', { class: 'chart-number' });
-  values.state = element('span', { class: 'chart-state' });
-  return element('div', { class: 'chart-panel-head' }, element('h3', {}, metricName(panel.metric)),
-    element('span', { class: 'chart-keys' },
-      element('span', { class: 'chart-key' }, swatch('value'), values.value),
-      aims && element('span', { class: 'chart-key' }, swatch('target'), element('span', { class: 'chart-label' }, 'target'), values.target),
-      values.state));
-}
-
-/** A piece of the line as it is drawn, so that no colour alone tells which is which. */
-function swatch(name) {
-  const shape = name === 'band' ? svgElement('rect', { x: 0, y: 2, width: 18, height: 8, class: 'chart-band-key' })
-    : svgElement('line', { x1: 0, x2: 18, y1: 6, y2: 6, class: `chart-${name}` });
-  return svgElement('svg', { class: 'swatch', width: 18, height: 12, 'aria-hidden': 'true' }, shape);
 }

@@ -10,6 +10,7 @@ mod counted;
 mod duration;
 mod error;
 pub mod exporters;
+pub mod hpas;
 mod index;
 mod interned;
 mod labelled;
