@@ -19,6 +19,7 @@ use crate::actors::collectors::resource::{CollectorSettings, ResourceCollector};
 use crate::actors::events::Journal;
 use crate::actors::registry::Registry;
 use crate::actors::registry_handle::RegistryHandle;
+use crate::actors::snapshot::ScaleTotals;
 use crate::adapters::dcgm::fixed::{ExporterUrlError, FixedExporters};
 use crate::adapters::dcgm::scraper::{ScrapeLimits, Scraper, SetupError};
 use crate::adapters::kubernetes::client::{AccessError, Clients, ClusterAccess};
@@ -28,9 +29,11 @@ use crate::adapters::kubernetes::{KubernetesCluster, Limits};
 use crate::clock::Clock;
 use crate::domain::autoscaler::{Mode, RequestedAutoscaler};
 use crate::http::{self, HttpServerSettings, HttpState, InvalidRequest};
+use crate::instruments::Instruments;
 use crate::ports::ExporterDirectory;
 use crate::settings::{ClusterChoice, Settings, SettingsError, Surroundings};
 use crate::simulation::SimulatedCluster;
+use crate::telemetry::{self, Telemetry};
 
 /// How long a request waits for the registry: longer than the registry's own limits on what it asks the cluster.
 const REGISTRY_TIME_LIMIT: Duration = Duration::from_secs(15);
@@ -86,6 +89,7 @@ pub struct ConnectedCluster {
     scraper: Scraper,
     clock: Clock,
     name: String,
+    instruments: Arc<Instruments>,
     /// What is to be put under autoscaling at once.
     autoscalers: Vec<RequestedAutoscaler>,
 }
@@ -153,12 +157,13 @@ impl ConnectedCluster {
         };
         let fixed = if gpu.urls.is_empty() { None } else { Some(FixedExporters::new(&gpu.urls)?) };
         let limits = Limits { call: settings.cluster.request_timeout(), ..Limits::default() };
-        let kubernetes = KubernetesCluster::start(clients, clock, limits);
+        let instruments = Arc::new(Instruments::default());
+        let kubernetes = KubernetesCluster::start(clients, clock, limits, instruments.clone());
         let exporters: Arc<dyn ExporterDirectory> = match fixed {
             Some(fixed) => Arc::new(fixed),
             None => kubernetes.exporters(discovery),
         };
-        Ok(Self { kubernetes, exporters, scraper, clock, name, autoscalers: Vec::new() })
+        Ok(Self { kubernetes, exporters, scraper, clock, name, instruments, autoscalers: Vec::new() })
     }
 }
 
@@ -183,7 +188,7 @@ pub struct Application {
 impl Application {
     /// Joins all parts. Must be called within an actix system.
     pub fn build(settings: &Settings, in_pod: bool, connected: ConnectedCluster) -> Result<Self, StartError> {
-        let ConnectedCluster { kubernetes, exporters, scraper, clock, name, autoscalers } = connected;
+        let ConnectedCluster { kubernetes, exporters, scraper, clock, name, instruments, autoscalers } = connected;
         let cluster = kubernetes.cluster();
         let bind = SocketAddr::new(settings.http.bind_address(in_pod)?, settings.http.port);
         let cannot_listen = |error| StartError::Listen { address: bind, error };
@@ -194,7 +199,7 @@ impl Application {
             freshness: settings.metrics.freshness(),
             cluster_scope_from: settings.metrics.cluster_scope_from_namespaces,
         };
-        let usage = ResourceCollector::new(cluster.metrics.clone(), clock, collector).start();
+        let usage = ResourceCollector::new(cluster.metrics.clone(), clock, collector, instruments.clone()).start();
         let gpu_table = Arc::new(ArcSwap::default());
         let gpu_collector = GpuCollectorSettings {
             freshness: settings.gpu.freshness(settings.metrics.max_age()),
@@ -202,11 +207,28 @@ impl Application {
             concurrency: settings.gpu.concurrency,
             window: settings.gpu.collect_interval(),
         };
-        let gpus =
-            GpuCollector::new(exporters.clone(), Arc::new(scraper), clock, gpu_collector, gpu_table.clone()).start();
+        let gpus = GpuCollector::new(
+            exporters.clone(),
+            Arc::new(scraper),
+            clock,
+            gpu_collector,
+            gpu_table.clone(),
+            instruments.clone(),
+        )
+        .start();
         let index = cluster.index.clone();
         let journal = Arc::new(Journal::new(KEPT_EVENTS));
         let brake = Arc::new(Brake::new(settings.scaling.mode()));
+        let totals = Arc::new(ScaleTotals::default());
+        let telemetry = telemetry::Sources {
+            instruments: instruments.clone(),
+            totals: totals.clone(),
+            brake: brake.clone(),
+            index: index.clone(),
+            gpu_table: gpu_table.clone(),
+            clock,
+        };
+        let telemetry = Arc::new(Telemetry::new(telemetry, settings.prometheus.limits()));
         let shared = Shared {
             cluster,
             usage: usage.recipient(),
@@ -216,7 +238,8 @@ impl Application {
             max_age: settings.metrics.max_age(),
             log_bounds: settings.decisions.bounds(),
             brake: brake.clone(),
-            totals: Default::default(),
+            totals,
+            instruments,
             journal: journal.clone(),
         };
         let arbiters: Vec<_> = (0..threads(settings.actors.arbiters, 1)).map(|_| Arbiter::new()).collect();
@@ -231,6 +254,7 @@ impl Application {
             index,
             exporters,
             gpu_table,
+            telemetry,
             clock,
             cluster_name: name,
             on_loopback: bind.ip().is_loopback(),

@@ -81,6 +81,22 @@ impl Clock {
     }
 }
 
+/// Measures how long something takes on this machine, however fast a simulated cluster runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Begins to measure.
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// The time since then.
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
 /// The time since the machine started, its sleep included.
 fn since_boot() -> Duration {
     #[cfg(target_os = "linux")]

@@ -15,11 +15,14 @@
 pub mod actors;
 pub mod adapters;
 pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod domain;
 pub mod gpu_readings;
 pub mod http;
+pub mod instruments;
 pub mod ports;
 pub mod settings;
 pub mod simulation;
+pub mod telemetry;
 pub mod what_if;

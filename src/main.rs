@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use ai_storage_orchestrator::adapters::dcgm::scraper::{ScrapeLimits, Scraper};
 use ai_storage_orchestrator::app::{Application, ConnectedCluster};
+use ai_storage_orchestrator::cli;
 use ai_storage_orchestrator::clock::Clock;
 use ai_storage_orchestrator::domain::gpu::Preference;
 use ai_storage_orchestrator::domain::validation::TargetRange;
 use ai_storage_orchestrator::gpu_readings::write_readings;
-use ai_storage_orchestrator::settings::{Flags, Settings, Surroundings};
+use ai_storage_orchestrator::settings::{ClientEnvironment, Flags, Settings, Surroundings};
 use ai_storage_orchestrator::what_if::{Verdict, evaluate_lines};
 use anyhow::Context;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Autoscales Kubernetes workloads by CPU, memory and GPU, and explains every decision
@@ -33,6 +34,8 @@ enum Command {
     Evaluate(EvaluateFlags),
     /// Show what a DCGM exporter says as the service reads it: one line of JSON for each device
     GpuReadings(GpuReadingsFlags),
+    #[command(flatten)]
+    ForPeople(cli::Command),
 }
 
 #[derive(Args)]
@@ -61,6 +64,10 @@ fn main() {
     let flags = match command {
         Some(Command::Evaluate(flags)) => exit(evaluate(&flags)),
         Some(Command::GpuReadings(flags)) => exit(gpu_readings(&flags)),
+        Some(Command::ForPeople(command)) => {
+            install_tls_provider();
+            std::process::exit(cli::run(command, &mut CommandLine::command(), ClientEnvironment::detect()))
+        }
         Some(Command::Serve(flags)) => flags,
         None => flags,
     };

@@ -97,11 +97,23 @@ pub struct ResolvedWorkload {
     pub workload: WorkloadRef,
     /// Its `spec.replicas`.
     pub replicas: u32,
+    /// Who else scales it, for instance `HorizontalPodAutoscaler default/web`.
+    pub scaled_by: Option<String>,
 }
 
-/// Looks workloads up, once, when an autoscaler is created.
+impl ResolvedWorkload {
+    /// Makes sure that nobody else scales it: two scalers on one workload would pull it to and fro without end.
+    pub fn nobody_elses(self) -> Result<Self, ResolveError> {
+        match self.scaled_by {
+            Some(scaler) => Err(ResolveError::ScaledBy { workload: self.workload, scaler }),
+            None => Ok(self),
+        }
+    }
+}
+
+/// Looks workloads up, when an autoscaler is created and when it is to scale after it only observed.
 pub trait WorkloadResolver: Send + Sync {
-    /// Finds the workload, and makes sure that nobody else scales it.
+    /// Finds the workload, and who else scales it.
     fn resolve(
         &self,
         namespace: String,

@@ -17,6 +17,7 @@ use crate::domain::gpu::{Fallback, Preference};
 use crate::domain::namespaces::NamespaceRules;
 use crate::domain::validation::is_dns_label;
 use crate::simulation::SimulationSettings;
+use crate::telemetry::SeriesLimits;
 
 const DEFAULTS: &str = include_str!("../config/default.toml");
 
@@ -61,6 +62,8 @@ pub struct Settings {
     pub metrics: Metrics,
     /// The GPUs.
     pub gpu: Gpu,
+    /// What Prometheus is shown.
+    pub prometheus: Prometheus,
     /// Whether anything is scaled.
     pub scaling: Scaling,
     /// What is remembered of decisions.
@@ -188,6 +191,40 @@ impl Surroundings {
     }
 }
 
+/// What the environment says to the commands that talk to the service. (Where that is, is a flag's variable.)
+#[derive(Clone, Debug, Default)]
+pub struct ClientEnvironment {
+    /// The service's token, of the variable `ORCHESTRATOR_TOKEN`: not a flag, because all can see those.
+    pub token: Option<SecretString>,
+    /// Whether `NO_COLOR` is set.
+    pub no_color: bool,
+    /// Where the user's clusters are.
+    pub surroundings: Surroundings,
+}
+
+impl ClientEnvironment {
+    /// Reads the environment.
+    pub fn detect() -> Self {
+        let token = std::env::var("ORCHESTRATOR_TOKEN").ok();
+        let token = token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
+        Self {
+            token: token.map(SecretString::from),
+            no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
+            surroundings: Surroundings::detect(),
+        }
+    }
+}
+
+impl Surroundings {
+    /// The kubeconfig that kubectl would take.
+    pub fn usual_kubeconfig(&self) -> PathBuf {
+        match &self.kubeconfig {
+            Some(path) => path.into(),
+            None => self.home.clone().unwrap_or_default().join(".kube/config"),
+        }
+    }
+}
+
 impl Cluster {
     /// Which cluster to work on.
     pub fn choice(&self, surroundings: &Surroundings) -> ClusterChoice {
@@ -211,9 +248,11 @@ impl Cluster {
     /// The named file, else where kubectl looks.
     fn kubeconfig_choice(&self, surroundings: &Surroundings) -> ClusterChoice {
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let usual = || surroundings.home.clone().unwrap_or_default().join(".kube/config");
-        let path = given(&self.kubeconfig).or_else(|| surroundings.kubeconfig.clone()).map(PathBuf::from);
-        ClusterChoice::Kubeconfig { path: path.unwrap_or_else(usual), context: given(&self.context) }
+        let path = given(&self.kubeconfig).map(PathBuf::from);
+        ClusterChoice::Kubeconfig {
+            path: path.unwrap_or_else(|| surroundings.usual_kubeconfig()),
+            context: given(&self.context),
+        }
     }
 
     /// The time limit of one request to the API server.
@@ -324,6 +363,23 @@ impl Gpu {
         range((1..=1024).contains(&self.concurrency), "gpu.concurrency must be between 1 and 1024")?;
         range((1..=65_536).contains(&self.max_answer_kib), "gpu.max_answer_kib must be between 1 and 65536")?;
         range(self.collect_interval_seconds <= 3600, "gpu.collect_interval_seconds must be at most 3600")
+    }
+}
+
+/// `[prometheus]`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prometheus {
+    per_autoscaler: bool,
+    max_autoscalers: usize,
+    max_gpu_exporters: usize,
+}
+
+impl Prometheus {
+    /// How many series there may be.
+    pub fn limits(&self) -> SeriesLimits {
+        let autoscalers = if self.per_autoscaler { self.max_autoscalers } else { 0 };
+        SeriesLimits { autoscalers, exporters: self.max_gpu_exporters }
     }
 }
 

@@ -102,13 +102,23 @@ fn only_the_kubernetes_adapter_and_the_simulated_cluster_name_kube() {
 
 #[test]
 fn only_the_composition_root_knows_the_adapters_and_the_simulation() {
-    assert_free("", &["crate::adapters"], &["adapters", "app.rs", "gpu_readings.rs"]);
+    assert_free("", &["crate::adapters"], &["adapters", "app.rs", "gpu_readings.rs", "cli/import"]);
     assert_free("", &["crate::simulation"], &["simulation", "app.rs", "settings.rs"]);
     assert_free(
         "simulation",
         &["crate::domain", "crate::actors", "crate::adapters", "crate::http", "crate::ports"],
         &[],
     );
+}
+
+#[test]
+fn what_is_counted_is_shown_in_one_place_only() {
+    assert_free("", &["prometheus_client"], &["instruments.rs", "telemetry"]);
+    assert_free("instruments.rs", &["crate::actors", "crate::adapters", "crate::http", "crate::telemetry"], &[]);
+    assert_free("telemetry", &["crate::adapters", "crate::http", "crate::app"], &[]);
+    assert_free("actors", &["crate::telemetry"], &[]);
+    assert_free("adapters", &["crate::telemetry"], &[]);
+    assert_free("domain", &["crate::instruments", "crate::telemetry"], &[]);
 }
 
 #[test]

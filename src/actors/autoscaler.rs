@@ -14,7 +14,7 @@ use super::messages::{GetGpus, GetUsage, IntentChanged, Settle, Stop};
 use super::snapshot::{AutoscalerRecord, ScaleTotals, Snapshot, Status};
 use super::supervision::DeathNotice;
 use super::timer::Timer;
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopwatch};
 use crate::domain::Timestamp;
 use crate::domain::autoscaler::{Direction, ScalingRules};
 use crate::domain::cause::{Cause, ScaleAction};
@@ -24,6 +24,7 @@ use crate::domain::decision_log::{Entry, LogBounds};
 use crate::domain::gpu::Fallback;
 use crate::domain::limits::ScaleEvent;
 use crate::domain::reason::Reason;
+use crate::instruments::{Instruments, LivingActor};
 use crate::ports::{Cluster, ClusterError};
 
 /// What all autoscalers share.
@@ -47,6 +48,8 @@ pub struct Shared {
     pub brake: Arc<Brake>,
     /// Counts every scale operation.
     pub totals: Arc<ScaleTotals>,
+    /// Counts and times what happens.
+    pub instruments: Arc<Instruments>,
     /// Told of what happens.
     pub journal: Arc<Journal>,
 }
@@ -96,6 +99,7 @@ pub(super) struct Autoscaler {
     waiting: Vec<oneshot::Sender<()>>,
     /// Dropped with the actor.
     _notice: DeathNotice,
+    _alive: LivingActor,
 }
 
 impl Autoscaler {
@@ -107,6 +111,7 @@ impl Autoscaler {
         let rules = by_last.unwrap_or_else(|| record.rules());
         let crashed = record.restarts() > 0;
         let due = shared.clock.steady();
+        let alive = shared.instruments.actor();
         Self {
             record,
             shared,
@@ -122,11 +127,13 @@ impl Autoscaler {
             stopping: false,
             waiting: Vec::new(),
             _notice: notice,
+            _alive: alive,
         }
     }
 
     fn tick(&mut self, due: Timestamp, context: &mut Context<Self>) {
         let now = self.shared.clock.steady();
+        self.shared.instruments.ticked(self.shared.clock.real((now - due).to_std().unwrap_or_default()));
         let wait = self.timer.next_after(now);
         let next = now + wait;
         let next_tick =
@@ -135,6 +142,7 @@ impl Autoscaler {
             context.cancel_future(superseded);
         }
         if self.evaluating.is_some() {
+            self.shared.instruments.left_out();
             log::warn!("{}: the last evaluation is still under way, so this one is left out", self.record.id);
             return;
         }
@@ -161,8 +169,13 @@ impl Autoscaler {
             clock: self.shared.clock,
             max_age: self.shared.max_age,
             was_forbidden: self.snapshot.forbidden,
+            instruments: self.shared.instruments.clone(),
         };
-        context.spawn(evaluation.run().into_actor(self).map(Self::finish));
+        let begun = Stopwatch::start();
+        context.spawn(evaluation.run().into_actor(self).map(move |evaluated, autoscaler, context| {
+            autoscaler.shared.instruments.evaluated(begun.elapsed());
+            Self::finish(evaluated, autoscaler, context);
+        }));
     }
 
     /// Evaluates now, and by the timer from then on; or not at all while paused.
@@ -257,7 +270,12 @@ impl Autoscaler {
             Condition::new(ConditionKind::AbleToScale, false, reason, message.clone()),
             Condition::new(ConditionKind::ScalingActive, false, reason, message.clone()),
         ];
-        self.record.decided(Entry::undecided(now, reason, message));
+        self.remember(Entry::undecided(now, reason, message));
+    }
+
+    fn remember(&self, entry: Entry) {
+        self.shared.instruments.decided(entry.outcome, entry.reason);
+        self.record.decided(entry);
     }
 
     fn decided(&mut self, decision: Arc<Decision>, state: State, action: Action, now: Timestamp) {
@@ -281,7 +299,7 @@ impl Autoscaler {
             Action::ChangeFailed(error) => self.could_not_scale(Reason::FailedUpdateScale, &error),
         };
         self.record.saw(now, &decision, self.snapshot.current_replicas);
-        self.record.decided(Entry::new(decision.clone(), verdict, reason, message));
+        self.remember(Entry::new(decision.clone(), verdict, reason, message));
         self.snapshot.decision = Some(decision);
     }
 

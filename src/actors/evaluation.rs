@@ -16,13 +16,14 @@ use super::brake::Brake;
 use super::collectors::gpu_table::{GpuTable, PodGpus};
 use super::messages::{GetGpus, GetUsage, UsageResult};
 use super::snapshot::AutoscalerRecord;
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopwatch};
 use crate::domain::Timestamp;
 use crate::domain::autoscaler::{Direction, Mode, ScalingRules};
 use crate::domain::capacity::Room;
 use crate::domain::decision::{Decision, State, decide};
 use crate::domain::gpu::Fallback;
 use crate::domain::observation::{Observation, ObservedPod, Pod, SourceState};
+use crate::instruments::Instruments;
 use crate::ports::{Cluster, ClusterError, PodSelection, Scale, WorkloadView};
 
 /// How often a change is tried when others change the workload at the same time.
@@ -57,6 +58,7 @@ pub(super) struct Evaluation {
     pub max_age: Duration,
     /// Whether the last attempt to scale was forbidden, so that the permission is to be tried again.
     pub was_forbidden: bool,
+    pub instruments: Arc<Instruments>,
 }
 
 /// What came of an evaluation.
@@ -136,7 +138,10 @@ impl Evaluation {
     /// The decision. Whether the nodes have room is looked at only when more replicas are wanted.
     fn decide(&self, observation: &mut Arc<Observation>) -> Arc<Decision> {
         let decide = |observation: &Arc<Observation>| {
-            Arc::new(decide(&self.rules, &self.state, observation.clone(), self.clock.steady()))
+            let begun = Stopwatch::start();
+            let decision = decide(&self.rules, &self.state, observation.clone(), self.clock.steady());
+            self.instruments.decided_in(begun.elapsed());
+            Arc::new(decision)
         };
         let decision = decide(observation);
         if decision.direction() != Some(Direction::Up) || !self.rules.respects_capacity() {

@@ -61,7 +61,7 @@ pub struct Update {
 }
 
 /// Why an autoscaler keeps its rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UpdateError {
     /// It does not exist.
     #[error("there is no such autoscaler")]
@@ -69,6 +69,9 @@ pub enum UpdateError {
     /// Its rules are not the expected ones any more.
     #[error("the autoscaler was changed by somebody else meanwhile; try again")]
     Changed,
+    /// It only observes, and is not to scale, because somebody else does or nobody knows.
+    #[error(transparent)]
+    Workload(#[from] ResolveError),
 }
 
 /// To the registry, from a client: pause an autoscaler, or resume it. Once a pause is answered, it scales no more. The

@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use chrono::TimeDelta;
 use futures_util::FutureExt as _;
-use futures_util::future::join_all;
+use futures_util::future::{self, LocalBoxFuture, join_all};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -23,9 +23,12 @@ use super::messages::{
 use super::snapshot::{AutoscalerRecord, Intent, Snapshot, Status};
 use super::supervision::{DeathNotice, restart_delay};
 use crate::domain::Timestamp;
-use crate::domain::autoscaler::{Direction, Metric, RequestedAutoscaler, RequestedKind, ScalingRules, WorkloadRef};
+use crate::domain::autoscaler::{
+    Direction, Metric, Mode, RequestedAutoscaler, RequestedKind, ScalingRules, WorkloadRef,
+};
 use crate::domain::namespaces::NamespaceRules;
-use crate::ports::{ClusterError, ResolvedWorkload};
+use crate::instruments::Instruments;
+use crate::ports::{ClusterError, ResolveError, ResolvedWorkload};
 
 /// How long evaluations in hand may go on when the service stops. A change that was sent is awaited after that, too, for
 /// as long as the API server may take.
@@ -82,6 +85,10 @@ impl Registry {
         self.shared.usage.clone()
     }
 
+    pub(super) fn instruments(&self) -> Arc<Instruments> {
+        self.shared.instruments.clone()
+    }
+
     /// The answer to a request for a workload that has an autoscaler; `None` when it has none.
     fn existing(&self, workload: &WorkloadRef, rules: &ScalingRules) -> Option<Result<Created, CreateError>> {
         let record = &self.autoscalers.get(self.by_workload.get(workload)?)?.record;
@@ -111,10 +118,9 @@ impl Registry {
         let record = Arc::new(AutoscalerRecord::new(
             self.free_id(),
             hpa_name(&resolved.workload),
-            resolved.workload,
+            resolved,
             rules,
             self.shared.clock.now(),
-            resolved.replicas,
             self.shared.log_bounds,
         ));
         self.tell(&record, EventKind::Created, "is under autoscaling from now on");
@@ -123,6 +129,56 @@ impl Registry {
         self.by_workload.insert(record.workload.clone(), number);
         self.autoscalers.insert(number, entry);
         Ok(Created::New(record))
+    }
+
+    /// Looks a workload up in the cluster.
+    fn resolve(
+        &self,
+        namespace: String,
+        name: String,
+        kind: RequestedKind,
+    ) -> impl Future<Output = Result<ResolvedWorkload, ResolveError>> + use<> {
+        let resolver = self.shared.cluster.resolver.clone();
+        // A panic of the lookup must not end the registry, on which everything depends.
+        let resolving = AssertUnwindSafe(async move {
+            let resolving = resolver.resolve(namespace, name, kind);
+            timeout(RESOLVE_LIMIT, resolving).await.unwrap_or_else(|_| Err(ClusterError::Timeout(RESOLVE_LIMIT).into()))
+        });
+        resolving.catch_unwind().map(|resolved| {
+            resolved
+                .unwrap_or_else(|_| Err(ClusterError::Unavailable("looking the workload up panicked".into()).into()))
+        })
+    }
+
+    /// Makes sure that nobody else scales the workload of an autoscaler that is to scale after it only observed. One that
+    /// does not exist is scaled by nobody.
+    fn resolve_alone(&self, workload: &WorkloadRef) -> impl Future<Output = Result<(), ResolveError>> + use<> {
+        let WorkloadRef { kind, namespace, name } = workload.clone();
+        self.resolve(namespace, name, RequestedKind::Exactly(kind)).map(|resolved| {
+            match resolved.and_then(ResolvedWorkload::nobody_elses) {
+                Err(error @ (ResolveError::ScaledBy { .. } | ResolveError::Cluster(_))) => Err(error),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    /// Gives an autoscaler other rules.
+    fn update(&self, update: Update) -> LocalBoxFuture<'static, Result<Arc<AutoscalerRecord>, UpdateError>> {
+        let Some(entry) = self.entry(&update.id) else { return Box::pin(async { Err(UpdateError::NotFound) }) };
+        if !Arc::ptr_eq(&entry.record.rules(), &update.expected) {
+            return Box::pin(async { Err(UpdateError::Changed) });
+        }
+        if *update.expected == update.rules {
+            // A retry: the change that it repeats may still be under way.
+            let (record, settled) = (entry.record.clone(), entry.address.send(Settle));
+            return Box::pin(async move {
+                let _ = settled.await;
+                Ok(record)
+            });
+        }
+        self.tell(&entry.record, EventKind::Updated, "is scaled by other rules from now on");
+        let changed = entry.intend(Intent { rules: Arc::new(update.rules), paused: entry.record.is_paused() });
+        Box::pin(async { Ok(changed.await) })
     }
 
     /// Tells what became of an autoscaler, the log too.
@@ -229,15 +285,12 @@ impl Handler<Create> for Registry {
             return Box::pin(fut::ready(existing));
         }
         let address = context.address();
-        let resolver = self.shared.cluster.resolver.clone();
-        // A panic of the lookup must not end the registry, on which everything depends.
-        let resolving = AssertUnwindSafe(async move {
-            let resolving = resolver.resolve(namespace, name, kind);
-            timeout(RESOLVE_LIMIT, resolving).await.unwrap_or_else(|_| Err(ClusterError::Timeout(RESOLVE_LIMIT).into()))
-        });
-        Box::pin(resolving.catch_unwind().into_actor(self).map(move |resolved, registry, _| {
-            let resolved = resolved
-                .unwrap_or_else(|_| Err(ClusterError::Unavailable("looking the workload up panicked".into()).into()))?;
+        Box::pin(self.resolve(namespace, name, kind).into_actor(self).map(move |resolved, registry, _| {
+            let resolved = match rules.mode {
+                // It pulls at nothing, so somebody else may scale the workload meanwhile.
+                Mode::Observe => resolved?,
+                Mode::Active => resolved?.nobody_elses()?,
+            };
             registry.insert(resolved, rules, &address)
         }))
     }
@@ -290,24 +343,21 @@ impl Handler<Delete> for Registry {
 }
 
 impl Handler<Update> for Registry {
-    type Result = ResponseFuture<Result<Arc<AutoscalerRecord>, UpdateError>>;
+    type Result = ResponseActFuture<Self, Result<Arc<AutoscalerRecord>, UpdateError>>;
 
     fn handle(&mut self, update: Update, _: &mut Self::Context) -> Self::Result {
-        let Some(entry) = self.entry(&update.id) else { return Box::pin(async { Err(UpdateError::NotFound) }) };
-        if !Arc::ptr_eq(&entry.record.rules(), &update.expected) {
-            return Box::pin(async { Err(UpdateError::Changed) });
-        }
-        if *update.expected == update.rules {
-            // A retry: the change that it repeats may still be under way.
-            let (record, settled) = (entry.record.clone(), entry.address.send(Settle));
-            return Box::pin(async move {
-                let _ = settled.await;
-                Ok(record)
-            });
-        }
-        self.tell(&entry.record, EventKind::Updated, "is scaled by other rules from now on");
-        let changed = entry.intend(Intent { rules: Arc::new(update.rules), paused: entry.record.is_paused() });
-        Box::pin(async { Ok(changed.await) })
+        let begins_to_scale = update.expected.mode == Mode::Observe && update.rules.mode == Mode::Active;
+        let Some(entry) = self.entry(&update.id).filter(|_| begins_to_scale) else {
+            return Box::pin(self.update(update).into_actor(self));
+        };
+        let alone = self.resolve_alone(&entry.record.workload);
+        Box::pin(alone.into_actor(self).then(move |alone, registry, _| {
+            let updated = match alone {
+                Ok(()) => registry.update(update),
+                Err(error) => Box::pin(future::err(error.into())),
+            };
+            updated.into_actor(registry)
+        }))
     }
 }
 
@@ -384,6 +434,7 @@ impl Handler<ActorGone> for Registry {
         if self.stopping {
             return;
         }
+        self.shared.instruments.crashed();
         let record = &entry.record;
         let restarts = record.restarts.fetch_add(1, Ordering::Relaxed) + 1;
         let recovered = self.shared.clock.now() - entry.started_at >= RECOVERED_AFTER;

@@ -13,7 +13,9 @@ use super::messages::{
 };
 use super::registry::Registry;
 use super::snapshot::AutoscalerRecord;
+use crate::clock::Stopwatch;
 use crate::domain::autoscaler::{RequestedAutoscaler, ScalingRules};
+use crate::instruments::Instruments;
 
 /// The registry did not answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +44,7 @@ const AT_ONCE: usize = 1024;
 pub struct RegistryHandle {
     address: Addr<Registry>,
     usage: Recipient<GetUsage>,
+    instruments: Arc<Instruments>,
     time_limit: Duration,
     free: Semaphore,
 }
@@ -49,8 +52,27 @@ pub struct RegistryHandle {
 impl RegistryHandle {
     /// Starts a registry on this thread.
     pub fn start(registry: Registry, time_limit: Duration) -> Self {
-        let usage = registry.usage();
-        Self { address: registry.start(), usage, time_limit, free: Semaphore::new(AT_ONCE) }
+        let (usage, instruments) = (registry.usage(), registry.instruments());
+        Self { address: registry.start(), usage, instruments, time_limit, free: Semaphore::new(AT_ONCE) }
+    }
+
+    /// How many requests wait for the registry at present.
+    pub fn waiting(&self) -> usize {
+        AT_ONCE.saturating_sub(self.free.available_permits())
+    }
+
+    /// Asks what the registry answers at once, so that the time that it takes is the wait in its mailbox.
+    async fn ask_at_once<M>(&self, message: M) -> Result<M::Result, RegistryError>
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        Registry: Handler<M>,
+        Context<Registry>: ToEnvelope<Registry, M>,
+    {
+        let begun = Stopwatch::start();
+        let answer = self.ask(message).await;
+        self.instruments.registry_answered(begun.elapsed());
+        answer
     }
 
     async fn ask<M>(&self, message: M) -> Result<M::Result, RegistryError>
@@ -91,12 +113,12 @@ impl RegistryHandle {
 
     /// Looks one autoscaler up.
     pub async fn get(&self, id: &str) -> Result<Option<Arc<AutoscalerRecord>>, RegistryError> {
-        self.ask(Get(id.to_owned())).await
+        self.ask_at_once(Get(id.to_owned())).await
     }
 
     /// Looks many autoscalers up.
     pub async fn list(&self, list: List) -> Result<Page, RegistryError> {
-        self.ask(list).await
+        self.ask_at_once(list).await
     }
 
     /// Stops an autoscaler and forgets it; the answer is whether it existed. Nothing is scaled afterwards.
@@ -106,7 +128,7 @@ impl RegistryHandle {
 
     /// Figures over all autoscalers.
     pub async fn aggregate(&self) -> Result<Aggregate, RegistryError> {
-        self.ask(GetAggregate).await
+        self.ask_at_once(GetAggregate).await
     }
 
     /// Finishes what is in hand and starts nothing more.

@@ -14,6 +14,7 @@ use crate::domain::decision::{Decision, State};
 use crate::domain::decision_log::{DecisionLog, Entry, LogBounds};
 use crate::domain::timeline::{Frame, Point, Timeline};
 use crate::domain::utilization::MetricReport;
+use crate::ports::ResolvedWorkload;
 
 /// An autoscaler's status in the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -160,6 +161,8 @@ pub struct AutoscalerRecord {
     pub hpa_name: String,
     /// The workload that it scales.
     pub workload: WorkloadRef,
+    /// Who else scaled that when it was created, which it could then only observe.
+    pub scaled_by: Option<String>,
     /// When it was created.
     pub created_at: Timestamp,
     /// How often its actor crashed and was started again.
@@ -179,17 +182,17 @@ impl AutoscalerRecord {
     pub(super) fn new(
         id: String,
         hpa_name: String,
-        workload: WorkloadRef,
+        resolved: ResolvedWorkload,
         rules: ScalingRules,
         created_at: Timestamp,
-        replicas: u32,
         log: LogBounds,
     ) -> Self {
-        let first = Arc::new(Snapshot::new(replicas));
+        let first = Arc::new(Snapshot::new(resolved.replicas));
         Self {
             id,
             hpa_name,
-            workload,
+            workload: resolved.workload,
+            scaled_by: resolved.scaled_by,
             created_at,
             restarts: AtomicU32::new(0),
             deleted: CancellationToken::new(),
@@ -292,7 +295,8 @@ impl ScaleTotals {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn get(&self, direction: Direction) -> u64 {
+    /// How many there were in a direction.
+    pub fn get(&self, direction: Direction) -> u64 {
         match direction {
             Direction::Up => self.ups.load(Ordering::Relaxed),
             Direction::Down => self.downs.load(Ordering::Relaxed),

@@ -95,6 +95,15 @@ impl ApiError {
         )
     }
 
+    /// The autoscaler only observes, and is not to scale.
+    pub fn not_activated(why: &ResolveError) -> Self {
+        const ERROR: &str = "Autoscaler cannot be activated";
+        match why {
+            ResolveError::ScaledBy { .. } => Self::new(StatusCode::CONFLICT, ERROR, why.to_string()),
+            _ => Self::unavailable(ERROR, format!("it is not known who else scales the workload: {why}")),
+        }
+    }
+
     fn unavailable(error: &'static str, details: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, error, details).with_header(header::RETRY_AFTER, RETRY_AFTER)
     }
@@ -112,6 +121,12 @@ impl ApiError {
     /// The service cannot recover by itself.
     pub fn not_alive() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "Not alive", "a part of the service has ended; restart the service")
+    }
+
+    /// The metrics could not be written; the log says why.
+    pub fn unwritable_metrics() -> Self {
+        let details = "the metrics could not be written; the service's log says why";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal error", details)
     }
 
     /// The service is not ready for traffic.

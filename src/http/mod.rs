@@ -3,6 +3,7 @@
 //! It checks what comes in, asks the registry, and writes the answer. It decides nothing.
 
 mod body;
+mod counted;
 mod error;
 mod gate;
 pub(crate) mod json;

@@ -11,7 +11,7 @@ use actix_web::{App, HttpServer};
 
 use super::error::ApiError;
 use super::state::HttpState;
-use super::{gate, routes};
+use super::{counted, gate, routes};
 
 /// How the server serves.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +47,7 @@ pub fn serve(listener: TcpListener, state: Data<HttpState>, settings: HttpServer
             .app_data(state.clone())
             .app_data(PathConfig::default().error_handler(|_, request| ApiError::no_such_path(request.path()).into()))
             .wrap(from_fn(gate::check))
+            .wrap(from_fn(counted::count))
             .wrap(security_headers())
             .wrap(Compress::default())
             .wrap(NormalizePath::trim())

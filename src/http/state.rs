@@ -15,6 +15,7 @@ use crate::actors::events::Journal;
 use crate::actors::registry_handle::RegistryHandle;
 use crate::clock::Clock;
 use crate::ports::{ExporterDirectory, WorkloadIndex};
+use crate::telemetry::Telemetry;
 
 /// What the handlers need.
 pub struct HttpState {
@@ -30,6 +31,8 @@ pub struct HttpState {
     pub exporters: Arc<dyn ExporterDirectory>,
     /// What the exporters showed last.
     pub gpu_table: Arc<ArcSwap<GpuTable>>,
+    /// Writes what Prometheus sees, and counts requests.
+    pub telemetry: Arc<Telemetry>,
     /// The cluster's time.
     pub clock: Clock,
     /// The cluster's name for people.

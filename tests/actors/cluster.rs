@@ -295,7 +295,7 @@ impl WorkloadResolver for FakeCluster {
             match state.workloads.get(&(namespace.clone(), name.clone())) {
                 Some(found) if kind == RequestedKind::Auto || kind == RequestedKind::Exactly(found.kind) => {
                     let workload = WorkloadRef { kind: found.kind, namespace, name };
-                    Ok(ResolvedWorkload { workload, replicas: found.replicas })
+                    Ok(ResolvedWorkload { workload, replicas: found.replicas, scaled_by: None })
                 }
                 _ => Err(ResolveError::NotFound { kind: "deployment", name, hint: String::new() }),
             }

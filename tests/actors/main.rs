@@ -3,6 +3,7 @@
 
 mod cluster;
 mod stage;
+mod telemetry;
 
 mod changing;
 mod crashes;

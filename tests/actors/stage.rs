@@ -10,7 +10,7 @@ use ai_storage_orchestrator::actors::brake::Brake;
 use ai_storage_orchestrator::actors::collectors::gpu::{GpuCollector, GpuCollectorSettings};
 use ai_storage_orchestrator::actors::collectors::resource::{CollectorSettings, ResourceCollector};
 use ai_storage_orchestrator::actors::events::Journal;
-use ai_storage_orchestrator::actors::messages::{CreateError, Created};
+use ai_storage_orchestrator::actors::messages::{CreateError, Created, List};
 use ai_storage_orchestrator::actors::registry::Registry;
 use ai_storage_orchestrator::actors::registry_handle::RegistryHandle;
 use ai_storage_orchestrator::actors::snapshot::{AutoscalerRecord, ScaleTotals, Snapshot};
@@ -24,7 +24,9 @@ use ai_storage_orchestrator::domain::condition::{Condition, ConditionKind};
 use ai_storage_orchestrator::domain::decision_log::LogBounds;
 use ai_storage_orchestrator::domain::gpu::Fallback;
 use ai_storage_orchestrator::domain::namespaces::NamespaceRules;
+use ai_storage_orchestrator::instruments::Instruments;
 use ai_storage_orchestrator::ports::Cluster;
+use ai_storage_orchestrator::telemetry::{self, Format, Registered, SeriesLimits, Telemetry};
 use chrono::TimeDelta;
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
 use tokio::time::timeout;
@@ -48,6 +50,7 @@ pub struct Stage {
     pub brake: Arc<Brake>,
     ports: Cluster,
     start: Timestamp,
+    pub sources: telemetry::Sources,
 }
 
 /// Runs a test on a stage of its own.
@@ -69,8 +72,9 @@ impl Stage {
         let clock = Clock::scaled(Timestamp::UNIX_EPOCH + TimeDelta::days(20_000), 1.0);
         let cluster = FakeCluster::new(clock);
         let ports = cluster.ports();
+        let (instruments, totals) = (Arc::new(Instruments::default()), Arc::new(ScaleTotals::default()));
         let settings = CollectorSettings { freshness: FRESHNESS, cluster_scope_from: CLUSTER_SCOPE_FROM };
-        let collector = ResourceCollector::new(ports.metrics.clone(), clock, settings).start();
+        let collector = ResourceCollector::new(ports.metrics.clone(), clock, settings, instruments.clone()).start();
         let settings = GpuCollectorSettings {
             freshness: FRESHNESS,
             max_age: Duration::from_secs(90),
@@ -78,7 +82,7 @@ impl Stage {
             window: Duration::ZERO,
         };
         let (exporters, source) = no_exporters();
-        let gpus = GpuCollector::new(exporters, source, clock, settings, Arc::default()).start();
+        let gpus = GpuCollector::new(exporters, source, clock, settings, Arc::default(), instruments.clone()).start();
         let brake = Arc::new(Brake::new(Mode::Active));
         let shared = Shared {
             cluster: ports.clone(),
@@ -89,12 +93,34 @@ impl Stage {
             max_age: Duration::from_secs(90),
             log_bounds: LogBounds { entries: 32, bytes: 64 * 1024 },
             brake: brake.clone(),
-            totals: Arc::new(ScaleTotals::default()),
+            totals: totals.clone(),
+            instruments: instruments.clone(),
             journal: Arc::new(Journal::new(100)),
         };
         let namespaces = NamespaceRules { allow: Vec::new(), deny: vec!["kube-system".into()] };
         let registry = RegistryHandle::start(Registry::new(shared, namespaces, Vec::new()), TIME_LIMIT);
-        Self { cluster, registry: Arc::new(registry), clock, brake, ports, start: clock.now() }
+        let sources = telemetry::Sources {
+            instruments,
+            totals,
+            brake: brake.clone(),
+            index: ports.index.clone(),
+            gpu_table: Arc::default(),
+            clock,
+        };
+        let start = clock.now();
+        Self { cluster, registry: Arc::new(registry), clock, brake, ports, start, sources }
+    }
+
+    /// What Prometheus would see, when so many autoscalers may have series of their own.
+    pub async fn metrics_of(&self, autoscalers: usize) -> String {
+        let telemetry = Telemetry::new(self.sources.clone(), SeriesLimits { autoscalers, exporters: 10 });
+        let page = self.registry.list(List::default()).await.unwrap();
+        telemetry.write(Registered { autoscalers: page.autoscalers, waiting: 0 }, Format::Prometheus).unwrap()
+    }
+
+    /// The same without a limit.
+    pub async fn metrics(&self) -> String {
+        self.metrics_of(usize::MAX).await
     }
 
     /// Lets time pass. Everything that falls due meanwhile happens at its own time.
@@ -118,8 +144,8 @@ impl Stage {
 
     /// How many autoscaler actors there are, evaluations in hand counted extra.
     pub fn actors(&self) -> usize {
-        // One more belongs to the stage, and one to the registry.
-        Arc::strong_count(&self.ports.index) - 2
+        // Two more belong to the stage, and one to the registry.
+        Arc::strong_count(&self.ports.index) - 3
     }
 
     pub async fn try_create(&self, workload: &WorkloadRef, rules: ScalingRules) -> Result<Created, CreateError> {

@@ -11,7 +11,7 @@ async fn what_does_not_exist_is_answered_in_json() {
     let app = TestApp::start().await;
     for path in [
         "/nothing",
-        "/api/v1",
+        "/api",
         "/api/v1/autoscalings",
         "/api/v2/autoscaling",
         "/api/v1/autoscaling/a/b",
@@ -107,7 +107,7 @@ async fn pages_of_another_origin_are_refused() {
 async fn with_a_token_nobody_gets_in_without_it_but_the_probes() {
     let settings = "[http]\ntoken = \"open-sesame\"\n";
     let app = TestApp::start_configured(&SimulationSettings::default(), 1.0, settings, |_| {}).await;
-    for path in ["/", "/api/v1/autoscaling", "/api/v1/autoscaling/metrics", "/nothing"] {
+    for path in ["/api/v1", "/api/v1/autoscaling", "/api/v1/autoscaling/metrics", "/nothing"] {
         let response = app.request(Method::GET, path).send().await.unwrap();
         assert_eq!(response.headers()["www-authenticate"], "Bearer");
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path}");

@@ -206,6 +206,6 @@ async fn health_is_as_in_the_first_implementation() {
     assert_eq!(app.get("/healthz").await.0, StatusCode::OK);
     let head = app.request(Method::HEAD, "/healthz").send().await.unwrap();
     assert_eq!(head.status(), StatusCode::OK);
-    assert_eq!(answer(app.request(Method::GET, "/")).await.1["service"], "ai-storage-orchestrator");
+    assert_eq!(answer(app.request(Method::GET, "/api/v1")).await.1["service"], "ai-storage-orchestrator");
     app.stop().await;
 }

@@ -78,6 +78,29 @@ async fn workloads_that_others_scale_are_refused() {
     app.stop().await;
 }
 
+#[actix_web::test]
+async fn beside_another_scaler_an_autoscaler_may_observe_but_not_act() {
+    let app = TestApp::start_with(&empty_cluster(), 20.0, |cluster| {
+        cluster.add_running_workloads([deployment("web", 2, 2_000.0)]).unwrap();
+        cluster.add_horizontal_pod_autoscaler("default", "web", WorkloadKind::Deployment, "web").unwrap();
+    })
+    .await
+    .ready()
+    .await;
+    let mut observing = request("web");
+    observing["mode"] = "observe".into();
+    let id = app.created(&observing).await;
+    app.wait_for(&id, "it decides", |a| a["details"]["last_decision"]["outcome"] == "observed").await;
+    let (status, refusal) = app.patch(&id, &json!({"mode": "active"})).await;
+    assert_eq!((status, &refusal["error"]), (StatusCode::CONFLICT, &json!("Autoscaler cannot be activated")));
+    assert!(refusal["details"].as_str().unwrap().contains("HorizontalPodAutoscaler default/web"), "{refusal}");
+    // Any other change is allowed.
+    let (status, changed) = app.patch(&id, &json!({"max_replicas": 12})).await;
+    assert_eq!((status, &changed["details"]["mode"]), (StatusCode::OK, &json!("observe")), "{changed}");
+    assert_eq!(changes_of_scale(&app), 0);
+    app.stop().await;
+}
+
 fn changes_of_scale(app: &TestApp) -> usize {
     app.cluster.requests().iter().filter(|r| r.method == "PATCH" && r.path.ends_with("/scale")).count()
 }

@@ -25,6 +25,11 @@ pub struct User {
 }
 
 impl Request {
+    /// Whether one of this project's processes asks.
+    pub fn is_ours(&self) -> bool {
+        self.user_agent.starts_with("ai-storage-orchestrator/")
+    }
+
     /// Whether it asks for a change of a scale.
     pub fn changes_scale(&self) -> bool {
         matches!(self.verb.as_str(), "patch" | "update") && self.uri.split('?').next().unwrap().ends_with("/scale")
@@ -33,8 +38,13 @@ impl Request {
 
 /// The requests of this service's processes so far that are wanted. The API server writes them with a little delay.
 pub fn requests(wanted: impl Fn(&Request) -> bool) -> Vec<Request> {
+    everybodys(|request| request.is_ours() && wanted(request))
+}
+
+/// The same of everybody's.
+pub fn everybodys(wanted: impl Fn(&Request) -> bool) -> Vec<Request> {
     let log = std::fs::read_to_string(&cluster().audit_log).unwrap();
     // The last line may be half written.
     let requests = log.lines().filter_map(|line| serde_json::from_str::<Request>(line).ok());
-    requests.filter(|request| request.user_agent.starts_with("ai-storage-orchestrator/") && wanted(request)).collect()
+    requests.filter(wanted).collect()
 }

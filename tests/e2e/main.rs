@@ -12,6 +12,7 @@ mod creation;
 mod deletion;
 mod faults;
 mod gpu;
+mod hand_over;
 mod hpa_arithmetic;
 mod hpa_side_by_side;
 mod manifests;

@@ -61,6 +61,11 @@ impl Service {
         Api::new(&self.address)
     }
 
+    /// Where it listens.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     pub fn pid(&self) -> u32 {
         self.process.id()
     }
@@ -97,6 +102,6 @@ impl Drop for Service {
     }
 }
 
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     env!("CARGO_BIN_EXE_ai-storage-orchestrator").into()
 }

@@ -14,6 +14,7 @@ use super::gpu_table::{ExporterFault, ExporterReport, GpuTable, Reading};
 use crate::actors::messages::GetGpus;
 use crate::clock::Clock;
 use crate::domain::Timestamp;
+use crate::instruments::{Instruments, Source};
 use crate::ports::{Exporter, ExporterDirectory, GpuMetrics, Scrape, ScrapeError};
 
 /// How the collector spares the exporters and whoever asks.
@@ -42,6 +43,7 @@ pub struct GpuCollector {
     source: Arc<dyn GpuMetrics>,
     clock: Clock,
     settings: GpuCollectorSettings,
+    instruments: Arc<Instruments>,
     places: Arc<Semaphore>,
     places_of_the_failing: Arc<Semaphore>,
     reports: BTreeMap<Exporter, Arc<ExporterReport>>,
@@ -63,6 +65,7 @@ impl GpuCollector {
         clock: Clock,
         settings: GpuCollectorSettings,
         published: Arc<ArcSwap<GpuTable>>,
+        instruments: Arc<Instruments>,
     ) -> Self {
         let places = settings.concurrency.max(1);
         Self {
@@ -70,6 +73,7 @@ impl GpuCollector {
             source,
             clock,
             settings,
+            instruments,
             places: Arc::new(Semaphore::new(places)),
             places_of_the_failing: Arc::new(Semaphore::new(places.div_ceil(SHARE_OF_THE_FAILING))),
             reports: BTreeMap::new(),
@@ -154,6 +158,7 @@ impl GpuCollector {
 
     fn finish(&mut self, exporter: Exporter, scraped: Result<Scrape, ScrapeError>, took: Duration) {
         self.under_way.remove(&exporter);
+        self.instruments.read(Source::GpuExporter, self.clock.now(), scraped.is_ok());
         let before = self.reports.get(&exporter);
         let report = match scraped {
             Ok(scrape) => {

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use crate::actors::messages::{GetUsage, UsageResult};
 use crate::clock::Clock;
 use crate::domain::Timestamp;
+use crate::instruments::{Instruments, Source};
 use crate::ports::{ClusterError, ResourceMetrics, Scope};
 
 /// How the collector spares the API server.
@@ -34,6 +35,7 @@ pub struct ResourceCollector {
     source: Arc<dyn ResourceMetrics>,
     clock: Clock,
     settings: CollectorSettings,
+    instruments: Arc<Instruments>,
     namespaces: HashMap<String, Timestamp>,
     cache: HashMap<Scope, Cached>,
 }
@@ -61,8 +63,13 @@ impl Cached {
 
 impl ResourceCollector {
     /// A collector that reads from `source`.
-    pub fn new(source: Arc<dyn ResourceMetrics>, clock: Clock, settings: CollectorSettings) -> Self {
-        Self { source, clock, settings, namespaces: HashMap::new(), cache: HashMap::new() }
+    pub fn new(
+        source: Arc<dyn ResourceMetrics>,
+        clock: Clock,
+        settings: CollectorSettings,
+        instruments: Arc<Instruments>,
+    ) -> Self {
+        Self { source, clock, settings, instruments, namespaces: HashMap::new(), cache: HashMap::new() }
     }
 
     /// Notes that `namespace` is in use, and says which request serves it.
@@ -95,6 +102,7 @@ impl ResourceCollector {
     }
 
     fn finish(&mut self, scope: Scope, result: UsageResult) {
+        self.instruments.read(Source::ResourceMetrics, self.clock.now(), result.is_ok());
         let good_for = self.settings.freshness.max(pause_after(&result));
         let cached = self.cache.entry(scope).or_default();
         let failed_before = cached.latest.as_ref().is_some_and(|fetched| fetched.result.is_err());

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
-use kube::Client;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -12,10 +11,9 @@ use super::nodes::Nodes;
 use super::owned::Uid;
 use super::pods::{Kept, Pods};
 use super::replica_sets::ReplicaSets;
-use super::watch::follow;
+use super::watch::{Watcher, follow};
 use super::watched::{Table, Watched};
 use super::workloads::{Workload, Workloads};
-use crate::clock::Clock;
 use crate::domain::autoscaler::{WorkloadKind, WorkloadRef};
 use crate::domain::capacity::{Amounts, PodDemand, Room, room};
 use crate::ports::{PodSelection, WorkloadIndex, WorkloadView};
@@ -41,12 +39,12 @@ impl Index {
     }
 
     /// Starts the watches. They end with `stop`.
-    pub(super) fn start(&self, client: &Client, clock: Clock, tasks: &TaskTracker, stop: &CancellationToken) {
-        start(&self.pods, client, clock, tasks, stop);
-        start(&self.replica_sets, client, clock, tasks, stop);
-        start(&self.deployments, client, clock, tasks, stop);
-        start(&self.stateful_sets, client, clock, tasks, stop);
-        start(&self.nodes, client, clock, tasks, stop);
+    pub(super) fn start(&self, watcher: &Watcher, tasks: &TaskTracker, stop: &CancellationToken) {
+        start(&self.pods, watcher, tasks, stop);
+        start(&self.replica_sets, watcher, tasks, stop);
+        start(&self.deployments, watcher, tasks, stop);
+        start(&self.stateful_sets, watcher, tasks, stop);
+        start(&self.nodes, watcher, tasks, stop);
     }
 
     /// The exporters among the pods.
@@ -117,14 +115,8 @@ fn with_itself_as_owner(found: Option<Workload>) -> (Option<Workload>, Vec<Uid>)
     (found, owners)
 }
 
-fn start<T: Table>(
-    watched: &Arc<Watched<T>>,
-    client: &Client,
-    clock: Clock,
-    tasks: &TaskTracker,
-    stop: &CancellationToken,
-) {
-    let watch = follow(watched.clone(), client.clone(), clock);
+fn start<T: Table>(watched: &Arc<Watched<T>>, watcher: &Watcher, tasks: &TaskTracker, stop: &CancellationToken) {
+    let watch = follow(watched.clone(), watcher.clone());
     let stop = stop.clone();
     tasks.spawn(async move { stop.run_until_cancelled(watch).await });
 }

@@ -6,9 +6,11 @@
 mod calls;
 pub mod client;
 mod container;
+mod counted;
 mod duration;
 mod error;
 pub mod exporters;
+pub mod hpas;
 mod index;
 mod interned;
 mod labelled;
@@ -47,7 +49,9 @@ use self::index::Index;
 use self::metrics::Metrics;
 use self::resolve::Resolver;
 use self::scale::Scaler;
+use self::watch::Watcher;
 use crate::clock::Clock;
+use crate::instruments::Instruments;
 use crate::ports::{Cluster, ExporterDirectory};
 
 /// How long a cluster may take to answer.
@@ -75,12 +79,13 @@ pub struct KubernetesCluster {
 
 impl KubernetesCluster {
     /// Starts to watch a cluster; needs a tokio runtime. That the cluster does not answer is no error: the index says so
-    /// until it does.
-    pub fn start(clients: Clients, clock: Clock, limits: Limits) -> Self {
+    /// until it does. Every request is counted.
+    pub fn start(clients: Clients, clock: Clock, limits: Limits, instruments: Arc<Instruments>) -> Self {
+        let clients = clients.counted(&instruments);
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         let index = Arc::new(Index::new());
-        index.start(&clients.watches, clock, &tasks, &stop);
+        index.start(&Watcher { client: clients.watches, clock, instruments }, &tasks, &stop);
         tasks.close();
 
         let calls = Calls::new(clients.calls.clone(), limits.call);

@@ -1,4 +1,4 @@
-//! Looks a workload up when it is to be put under autoscaling, and makes sure that nobody else scales it.
+//! Looks a workload up when it is to be put under autoscaling, and who else scales it.
 
 use futures_util::FutureExt;
 use futures_util::future::join3;
@@ -46,10 +46,8 @@ impl Resolver {
             return Err(ResolveError::Owned { name, owner });
         }
         let workload = WorkloadRef { kind, namespace, name };
-        match self.rivals.of(&workload).await? {
-            Some(scaler) => Err(ResolveError::ScaledBy { workload, scaler }),
-            None => Ok(ResolvedWorkload { workload, replicas }),
-        }
+        let scaled_by = self.rivals.of(&workload).await?;
+        Ok(ResolvedWorkload { workload, replicas, scaled_by })
     }
 
     async fn find(&self, namespace: &str, name: &str, kind: RequestedKind) -> Result<Option<Found>, ResolveError> {

@@ -16,6 +16,7 @@ use super::error::watch_error;
 use super::watched::{Table, Watched};
 use crate::clock::Clock;
 use crate::domain::Timestamp;
+use crate::instruments::Instruments;
 use crate::ports::ClusterError;
 
 /// The API server ends a watch after this time, and another one takes up where it ended.
@@ -34,11 +35,20 @@ const PACE: Duration = Duration::from_secs(1);
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
+/// What all watches need.
+#[derive(Clone)]
+pub(super) struct Watcher {
+    pub(super) client: Client,
+    pub(super) clock: Clock,
+    pub(super) instruments: Arc<Instruments>,
+}
+
 /// Watches without end.
 ///
 /// `kube` repeats a broken watch by itself, but does not tell when it works again. So the first error ends the watch,
 /// and the next one begins with a complete list; when the API server then agrees to tell its changes, all is well.
-pub(super) async fn follow<T: Table>(watched: Arc<Watched<T>>, client: Client, clock: Clock) {
+pub(super) async fn follow<T: Table>(watched: Arc<Watched<T>>, watcher: Watcher) {
+    let Watcher { client, clock, instruments } = watcher;
     let client = watching_client(watched.clone(), client, clock);
     let mut wait = SHORTEST_WAIT;
     loop {
@@ -52,6 +62,7 @@ pub(super) async fn follow<T: Table>(watched: Arc<Watched<T>>, client: Client, c
         if listed_at.is_some_and(|at| (now - at).to_std().is_ok_and(|lasted| lasted > LONGEST_WAIT)) {
             wait = SHORTEST_WAIT;
         }
+        instruments.watch_failed(watched.name());
         watched.fail(error, now);
         clock.sleep(wait.mul_f64(0.75 + 0.5 * fastrand::f64())).await;
         wait = LONGEST_WAIT.min(wait * 2);

@@ -63,6 +63,11 @@ impl<T: Table> Watched<T> {
         Self { name: T::Object::plural(&()).into_owned(), known }
     }
 
+    /// The resource, in the plural.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Reads the table, provided that it is up to date; otherwise says why it is not.
     pub(super) fn read<R>(&self, look: impl FnOnce(&T) -> R) -> Result<R, String> {
         // A poisoned lock is taken all the same: the panic ends the watch, so the table does not pass for current.

@@ -109,6 +109,7 @@ async fn update(
             Ok(record) => return Ok(Json(AutoscalerBody::updated(&record, state.brake.mode()))),
             Err(UpdateError::NotFound) => return Err(ApiError::autoscaler_not_found(&id)),
             Err(UpdateError::Changed) => {}
+            Err(UpdateError::Workload(error)) => return Err(ApiError::not_activated(&error)),
         }
     }
     Err(ApiError::changed_meanwhile(&id))

@@ -16,6 +16,7 @@ mod decisions;
 mod events;
 mod fleet;
 mod history;
+mod metrics;
 mod mode;
 mod service;
 mod sources;
@@ -26,7 +27,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
     let api = web::scope("/api/v1").configure(decisions::configure).configure(history::configure);
     let api = api.configure(autoscaling::configure).configure(fleet::configure).configure(events::configure);
     let api = api.configure(mode::configure).configure(sources::configure).configure(service::configure_index);
-    config.configure(service::configure).configure(dashboard::configure).service(api);
+    config.configure(service::configure).configure(metrics::configure).configure(dashboard::configure).service(api);
 }
 
 /// What is at no path.

@@ -36,6 +36,7 @@ async fn index(state: Data<HttpState>) -> Json<Value> {
             "/health",
             "/healthz",
             "/readyz",
+            "/metrics",
         ],
     }))
 }

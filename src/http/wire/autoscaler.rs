@@ -45,6 +45,9 @@ struct Details {
     mode: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     service_mode: Option<&'static str>,
+    /// Who else scales the workload that is only observed, as it was at the creation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scaled_by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     spec: Option<SpecBody>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -137,6 +140,7 @@ impl Details {
             workload_type: workload.kind.as_str(),
             mode: if service_mode == Mode::Observe { service_mode } else { rules.mode }.as_str(),
             service_mode: shown_mode(service_mode),
+            scaled_by: record.scaled_by.clone().filter(|_| rules.mode == Mode::Observe),
             spec: Some(SpecBody::new(workload, &rules)),
             failure: snapshot.failure.clone(),
             restarts: Some(record.restarts()).filter(|&restarts| restarts > 0),

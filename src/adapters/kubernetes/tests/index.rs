@@ -4,7 +4,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::json;
 
-use super::super::watch::follow;
+use super::super::watch::{Watcher, follow};
 use super::super::watched::{Table, Watched};
 use super::objects::{owned_by, pod, scalable, workload};
 use super::scripted::Objects;
@@ -219,7 +219,7 @@ async fn a_watch_that_panics_does_not_pass_for_current() {
     let (client, _) = objects.client();
     let clock = Clock::scaled(chrono::DateTime::UNIX_EPOCH, 1.0);
     let watched = Arc::new(Watched::<Brittle>::new());
-    let following = tokio::spawn(follow(watched.clone(), client, clock));
+    let following = tokio::spawn(follow(watched.clone(), Watcher { client, clock, instruments: Arc::default() }));
     clock.sleep(Duration::from_millis(1)).await;
     assert_eq!(watched.fault(), None);
     objects.put("pods", pod("brittle"));

@@ -1,6 +1,7 @@
 //! The adapters against an API server whose answers the tests write.
 
 mod exporters;
+mod hpas;
 mod index;
 mod metrics;
 mod objects;

@@ -57,7 +57,7 @@ fn hpa(name: &str, target: Value) -> Value {
 #[tokio::test]
 async fn a_workload_is_found_by_its_kind() {
     for (kind, plural) in [(Deployment, "deployments"), (StatefulSet, "statefulsets"), (ReplicaSet, "replicasets")] {
-        let expected = ResolvedWorkload { workload: workload(kind, "web"), replicas: 4 };
+        let expected = ResolvedWorkload { workload: workload(kind, "web"), replicas: 4, scaled_by: None };
         assert_eq!(resolve(Exactly(kind), vec![web(plural, 4)]).await.0, Ok(expected.clone()));
         assert_eq!(resolve(Auto, vec![web(plural, 4)]).await.0, Ok(expected));
     }
@@ -111,11 +111,7 @@ async fn another_scaler_of_the_workload_is_named() {
     let scaled_by = async |others: Vec<(&str, Value)>| {
         let mut objects = vec![web("deployments", 1)];
         objects.extend(others.into_iter().map(|(path, items)| (path.to_owned(), items)));
-        match resolve(Auto, objects).await.0 {
-            Err(ResolveError::ScaledBy { scaler, .. }) => Some(scaler),
-            Ok(_) => None,
-            Err(error) => panic!("{error}"),
-        }
+        resolve(Auto, objects).await.0.unwrap().scaled_by
     };
     let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"});
     let other = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "api"});

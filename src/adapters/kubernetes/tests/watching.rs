@@ -23,7 +23,7 @@ impl Watching {
     pub(super) fn start(objects: Objects) -> Self {
         let (client, log) = objects.client();
         let clock = Clock::scaled(chrono::DateTime::UNIX_EPOCH, 1.0);
-        let cluster = KubernetesCluster::start(Clients::shared(client), clock, Limits::default());
+        let cluster = KubernetesCluster::start(Clients::shared(client), clock, Limits::default(), Arc::default());
         Self { objects, cluster, log, clock }
     }
 

@@ -1,5 +1,4 @@
 //! The commands that need no cluster: `evaluate` and `gpu-readings`.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};

@@ -1,0 +1,202 @@
+//! A client of the service's API.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::{Method, RequestBuilder, Response, Url};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+use super::failure::Failure;
+use super::progress::patiently;
+use super::terminal::plain;
+
+/// How long an answer may take. The service itself gives up earlier.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Where the service is, and what it wants.
+#[derive(Args, Clone, Debug)]
+pub struct Connection {
+    /// The service's URL
+    #[arg(long, value_name = "URL", env = "ORCHESTRATOR_SERVER", default_value = "http://127.0.0.1:8080")]
+    pub server: String,
+    /// A file with the service's token; else the environment variable ORCHESTRATOR_TOKEN
+    #[arg(long, value_name = "FILE", env = "ORCHESTRATOR_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
+}
+
+impl Connection {
+    /// The token, if there is one; `variable` is that of the environment.
+    fn token(&self, variable: Option<SecretString>) -> Result<Option<SecretString>, Failure> {
+        let Some(path) = &self.token_file else { return Ok(variable) };
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Failure::Usage(format!("cannot read the token file {}: {error}", path.display())))?;
+        // A file often ends with a newline, which no header can carry.
+        let token = text.trim();
+        if token.is_empty() {
+            return Err(Failure::Usage(format!("the token file {} is empty", path.display())));
+        }
+        Ok(Some(token.into()))
+    }
+}
+
+/// The way to one service.
+pub struct Api {
+    base: Url,
+    authorization: Option<HeaderValue>,
+    http: reqwest::Client,
+}
+
+impl Api {
+    /// A client; the service is not asked yet. `token` is that of the environment.
+    pub fn new(connection: &Connection, token: Option<SecretString>) -> Result<Self, Failure> {
+        let wrong = |why: String| Failure::Usage(format!("--server {}: {why}", plain(&connection.server)));
+        let mut base = Url::parse(&connection.server)
+            .map_err(|error| wrong(format!("{error}; it must be a URL as http://127.0.0.1:8080")))?;
+        if !matches!(base.scheme(), "http" | "https") {
+            return Err(wrong("it must begin with http:// or https://".to_owned()));
+        }
+        if !base.path().ends_with('/') {
+            base.set_path(&format!("{}/", base.path()));
+        }
+        let authorization = connection.token(token)?.map(|token| {
+            let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
+                .map_err(|_| Failure::Usage("the token has characters that no header can carry".to_owned()))?;
+            value.set_sensitive(true);
+            Ok::<_, Failure>(value)
+        });
+        let http = reqwest::Client::builder()
+            .connect_timeout(Duration::from_secs(5))
+            // A token must not follow to another place.
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|error| Failure::Failed(format!("cannot set up HTTP: {error}")))?;
+        Ok(Self { base, authorization: authorization.transpose()?, http })
+    }
+
+    /// The service's URL.
+    pub fn server(&self) -> &str {
+        self.base.as_str().trim_end_matches('/')
+    }
+
+    /// `GET`
+    pub async fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Value, Failure> {
+        self.json(self.request(Method::GET, path, query)?.timeout(LIMIT)).await
+    }
+
+    /// `POST` or `PATCH`, with a body if there is one.
+    pub async fn send(&self, method: Method, path: &[&str], body: Option<&Value>) -> Result<Value, Failure> {
+        self.sent(method, path, body).await.map(|(_, answer)| answer)
+    }
+
+    /// The same with the answer's status.
+    pub async fn sent(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<&Value>,
+    ) -> Result<(StatusCode, Value), Failure> {
+        let mut request = self.request(method, path, &[])?.timeout(LIMIT);
+        if let Some(body) = body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
+        }
+        self.answer(request).await
+    }
+
+    /// `GET` of something that does not end; `last_event_id` is the last one that was seen.
+    pub async fn stream(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        last_event_id: Option<&str>,
+    ) -> Result<Response, Failure> {
+        let mut request = self.request(Method::GET, path, query)?;
+        if let Some(id) = last_event_id {
+            request = request.header("Last-Event-ID", id);
+        }
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() { Ok(response) } else { Err(self.refusal(response).await) }
+    }
+
+    fn request(&self, method: Method, path: &[&str], query: &[(&str, &str)]) -> Result<RequestBuilder, Failure> {
+        let mut url = self.base.clone();
+        url.path_segments_mut()
+            .map_err(|()| Failure::Usage(format!("--server {}: it has no path", self.base)))?
+            .pop_if_empty()
+            .extend(["api", "v1"])
+            .extend(path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let request = self.http.request(method, url);
+        Ok(match &self.authorization {
+            Some(authorization) => request.header(http::header::AUTHORIZATION, authorization.clone()),
+            None => request,
+        })
+    }
+
+    async fn json(&self, request: RequestBuilder) -> Result<Value, Failure> {
+        self.answer(request).await.map(|(_, answer)| answer)
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Result<(StatusCode, Value), Failure> {
+        let answering = async {
+            let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+            let status = response.status();
+            if !status.is_success() {
+                return Err(self.refusal(response).await);
+            }
+            let text = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+            let value = serde_json::from_slice(&text).map_err(|_| self.stranger(status))?;
+            Ok((status, value))
+        };
+        patiently(&format!("waiting for {}", self.server()), answering).await
+    }
+
+    fn stranger(&self, status: StatusCode) -> Failure {
+        Failure::Failed(format!(
+            "what answers at {} (HTTP {}) is not this service, or not of this version; name the service with --server URL",
+            self.server(),
+            status.as_u16()
+        ))
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Failure {
+        let mut why = error as &dyn std::error::Error;
+        // The innermost says it; the others only say where.
+        while let Some(source) = why.source() {
+            why = source;
+        }
+        let why = if error.is_timeout() { "no answer in time".to_owned() } else { why.to_string() };
+        Failure::Unreachable(format!(
+            "cannot reach the service at {}: {}; start it with \"ai-storage-orchestrator serve\", or say where it is with \
+             --server URL (or ORCHESTRATOR_SERVER)",
+            self.server(),
+            plain(&why)
+        ))
+    }
+
+    /// Says why the service does not do it.
+    async fn refusal(&self, response: Response) -> Failure {
+        let status = response.status();
+        let body: Option<Value> = response.bytes().await.ok().and_then(|text| serde_json::from_slice(&text).ok());
+        let text = |field: &str| body.as_ref().and_then(|body| body[field].as_str()).map(plain);
+        match (status, text("error"), text("details")) {
+            (StatusCode::UNAUTHORIZED, ..) if self.authorization.is_some() => Failure::Failed(format!(
+                "the service at {} does not accept the token; it must be that of its setting http.token",
+                self.server()
+            )),
+            (StatusCode::UNAUTHORIZED, ..) => Failure::Failed(format!(
+                "the service at {} wants a token: put it into the environment variable ORCHESTRATOR_TOKEN, or name a \
+                 file that has it with --token-file FILE",
+                self.server()
+            )),
+            (StatusCode::NOT_FOUND, Some(_), Some(details)) => Failure::NotFound(details),
+            (_, Some(error), Some(details)) => Failure::Failed(format!("{error}: {details}")),
+            _ => self.stranger(status),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Documents of a file or of standard input: YAML or JSON, one or several.
+
+use std::io::Read;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::failure::Failure;
+use super::terminal::plain;
+
+/// The largest input, in bytes.
+const LARGEST: u64 = 16 << 20;
+
+/// The documents of a file; `-` is standard input. Empty ones do not count, and lists are taken apart.
+pub fn read(path: &Path) -> Result<Vec<Value>, Failure> {
+    let place = path.display();
+    let unreadable = |error: std::io::Error| Failure::Usage(format!("cannot read {place}: {error}"));
+    let mut text = Vec::new();
+    if path == Path::new("-") {
+        std::io::stdin().lock().take(LARGEST + 1).read_to_end(&mut text).map_err(unreadable)?;
+    } else {
+        std::fs::File::open(path).map_err(unreadable)?.take(LARGEST + 1).read_to_end(&mut text).map_err(unreadable)?;
+    }
+    if text.len() as u64 > LARGEST {
+        return Err(Failure::Usage(format!("{place} is larger than {} MiB", LARGEST >> 20)));
+    }
+    let text = String::from_utf8(text).map_err(|_| Failure::Usage(format!("{place} is not UTF-8 text")))?;
+    parse(&text).map_err(|error| Failure::Usage(format!("{place} is neither YAML nor JSON: {error}")))
+}
+
+fn parse(text: &str) -> Result<Vec<Value>, String> {
+    let json: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(text).into_iter().collect();
+    let documents = match json {
+        Ok(documents) => documents,
+        Err(_) => serde_saphyr::from_multiple(text).map_err(|error| plain_lines(&error.to_string()))?,
+    };
+    Ok(documents.into_iter().flat_map(items).filter(|document| !document.is_null()).collect())
+}
+
+/// An array, or a `List` of Kubernetes, is what is in it.
+fn items(mut document: Value) -> Vec<Value> {
+    match document {
+        Value::Array(items) => items,
+        Value::Object(_) if document["kind"].as_str().is_some_and(|kind| kind.ends_with("List")) => {
+            match document["items"].take() {
+                Value::Array(items) => items,
+                _ => Vec::new(),
+            }
+        }
+        document => vec![document],
+    }
+}
+
+fn plain_lines(text: &str) -> String {
+    text.lines().map(plain).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn documents_are_yaml_or_json_one_or_several() {
+        let both = vec![json!({"a": 1}), json!({"a": "2"})];
+        for text in [
+            "a: 1\n---\na: \"2\"\n",
+            "{\"a\": 1} {\"a\": \"2\"}",
+            "[{\"a\": 1}, {\"a\": \"2\"}]",
+            "- a: 1\n- a: '2'",
+            "---\na: 1\n---\n---\na: '2'\n",
+            "kind: List\nitems: [{a: 1}, {a: '2'}]",
+        ] {
+            assert_eq!(parse(text).unwrap(), both, "{text}");
+        }
+        assert_eq!(parse("").unwrap(), Vec::<Value>::new());
+        assert!(parse("a: [1").is_err() && parse("a: \x1b[2J: b: [").is_err_and(|error| !error.contains('\x1b')));
+    }
+}

@@ -1,0 +1,214 @@
+//! `watch`: what happens, as it happens.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::Value;
+
+use super::failure::Failure;
+use super::get::text;
+use super::output::{harmless_json, say};
+use super::terminal::Tone;
+use super::{Session, names};
+use crate::clock::Clock;
+
+/// What to watch.
+#[derive(Args)]
+pub struct Watch {
+    /// Only this one, with each of its evaluations: an id or the beginning of one, namespace/name, kind/name or name.
+    /// Without it: everything that happens to any of them
+    autoscaler: Option<String>,
+    /// The workload's namespace
+    #[arg(short, long)]
+    namespace: Option<String>,
+}
+
+/// How long is waited after a cut: at first, and at most. (The service says something at least every 15 s.)
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+const LONGEST_SILENCE: Duration = Duration::from_secs(45);
+
+/// Shows events until it is interrupted. A cut is no end: it goes on where it was.
+pub async fn run(session: &Session, wanted: &Watch) -> Result<(), Failure> {
+    let id = match &wanted.autoscaler {
+        Some(name) => Some(names::find(&session.api, name, wanted.namespace.as_deref()).await?),
+        None => None,
+    };
+    let query: Vec<(&str, &str)> = id.as_deref().map(|id| ("ids", id)).into_iter().collect();
+    let mut view = View { session, id: id.as_deref(), namespace: wanted.namespace.as_deref(), last: None };
+    let mut last_id: Option<String> = None;
+    let mut wait = FIRST_WAIT;
+    let mut was_connected = false;
+    loop {
+        match session.api.stream(&["events"], &query, last_id.as_deref()).await {
+            Ok(mut response) => {
+                if !was_connected {
+                    eprintln!("watching {} until interrupted", session.api.server());
+                }
+                (was_connected, wait) = (true, FIRST_WAIT);
+                let mut events = Events::default();
+                while let Ok(Ok(Some(chunk))) = tokio::time::timeout(LONGEST_SILENCE, response.chunk()).await {
+                    for event in events.take(&chunk) {
+                        if event.id.is_some() {
+                            last_id.clone_from(&event.id);
+                        }
+                        view.show(&event)?;
+                    }
+                }
+                eprintln!("the connection to {} is cut; trying again", session.api.server());
+            }
+            // Only what was there once is worth waiting for.
+            Err(Failure::Unreachable(_)) if was_connected => {}
+            Err(failure) => return Err(failure),
+        }
+        Clock::wall().sleep(wait).await;
+        wait = (wait * 2).min(LONGEST_WAIT);
+    }
+}
+
+struct View<'a> {
+    session: &'a Session,
+    id: Option<&'a str>,
+    namespace: Option<&'a str>,
+    /// The last row as it was shown, so that what stays the same is not said again.
+    last: Option<String>,
+}
+
+impl View<'_> {
+    fn show(&mut self, event: &Event) -> Result<(), Failure> {
+        let Ok(data) = serde_json::from_str::<Value>(&event.data) else { return Ok(()) };
+        let is_meant = match event.name.as_str() {
+            "row" => true,
+            "action" => {
+                self.id.is_none_or(|id| data["autoscaling_id"] == id)
+                    && self.namespace.is_none_or(|namespace| data["workload_namespace"] == namespace)
+            }
+            "reset" => {
+                eprintln!("some events were missed: the service was restarted, or does not keep them any more");
+                false
+            }
+            _ => false,
+        };
+        if !is_meant {
+            return Ok(());
+        }
+        if self.session.format.is_data() {
+            // One line each, so that a script can read them as they come; JSON is YAML as well.
+            let line = serde_json::json!({"event": event.name, "data": data}).to_string();
+            return say(&harmless_json(&line));
+        }
+        let (line, tone) = if event.name == "row" { row(&data) } else { action(&data) };
+        if event.name == "row" && self.last.replace(line.clone()).as_ref() == Some(&line) {
+            return Ok(());
+        }
+        say(&self.session.screen.paint(&line, tone))
+    }
+}
+
+fn action(data: &Value) -> (String, Tone) {
+    let kind = text(&data["kind"]);
+    let tone = match kind.as_str() {
+        "failed" => Tone::Bad,
+        "scaled" | "recovered" => Tone::Good,
+        _ => Tone::Plain,
+    };
+    let [at, workload_kind, namespace, name, message] =
+        ["at", "workload_type", "workload_namespace", "workload_name", "message"].map(|field| text(&data[field]));
+    (format!("{at} {workload_kind} {namespace}/{name} {kind}: {message}"), tone)
+}
+
+fn row(data: &Value) -> (String, Tone) {
+    let metrics = data["metrics"].as_array().into_iter().flatten().map(|metric| {
+        let value =
+            metric["utilization_percent"].as_i64().map_or_else(|| "?".to_owned(), |percent| percent.to_string());
+        format!("{} {value}/{} %", text(&metric["name"]), metric["target_percent"])
+    });
+    let metrics = metrics.collect::<Vec<_>>().join(", ");
+    let recommended = data["recommended_replicas"].as_u64().map_or_else(|| "?".to_owned(), |count| count.to_string());
+    let attention = data["attention_message"].as_str().map_or_else(String::new, |message| format!("; {message}"));
+    let status = text(&data["status"]);
+    let line = format!(
+        "{} replicas, wants {recommended} in {}..{}; {metrics}; {status}{attention}",
+        data["current_replicas"], data["min_replicas"], data["max_replicas"]
+    );
+    (line, if data["attention"] == "none" { Tone::Plain } else { Tone::Warning })
+}
+
+/// A server-sent event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Event {
+    name: String,
+    data: String,
+    id: Option<String>,
+}
+
+/// Takes a stream of server-sent events apart, however it is cut into pieces.
+#[derive(Default)]
+struct Events {
+    rest: Vec<u8>,
+    next: Event,
+}
+
+impl Events {
+    /// The events that are complete with this piece.
+    fn take(&mut self, piece: &[u8]) -> Vec<Event> {
+        self.rest.extend_from_slice(piece);
+        let mut events = Vec::new();
+        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.rest.drain(..=end).collect();
+            let line = String::from_utf8_lossy(&line);
+            let line = line.trim_end_matches(['\n', '\r']);
+            if line.is_empty() {
+                let event = std::mem::take(&mut self.next);
+                if !event.name.is_empty() || !event.data.is_empty() {
+                    events.push(event);
+                }
+                continue;
+            }
+            let (field, value) = line.split_once(':').unwrap_or((line, ""));
+            let value = value.strip_prefix(' ').unwrap_or(value);
+            match field {
+                "event" => self.next.name = value.to_owned(),
+                "id" => self.next.id = Some(value.to_owned()),
+                "data" if self.next.data.is_empty() => self.next.data = value.to_owned(),
+                "data" => {
+                    self.next.data.push('\n');
+                    self.next.data.push_str(value);
+                }
+                _ => {}
+            }
+        }
+        events
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn events_are_read_however_they_are_cut() {
+        let stream = ": keep-alive\n\nevent: action\nid: 7-3\ndata: {\"a\":\ndata: \"ü\"}\n\nevent: reset\r\ndata: {}\r\n\r\nevent: row\n";
+        let expected = [
+            Event { name: "action".into(), data: "{\"a\":\n\"ü\"}".into(), id: Some("7-3".into()) },
+            Event { name: "reset".into(), data: "{}".into(), id: None },
+        ];
+        for size in 1..stream.len() {
+            let mut events = Events::default();
+            let read: Vec<_> = stream.as_bytes().chunks(size).flat_map(|piece| events.take(piece)).collect();
+            assert_eq!(read, expected, "in pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn an_action_is_a_line() {
+        let data = json!({
+            "kind": "scaled", "at": "2026-11-27T02:00:00Z", "autoscaling_id": "autoscaler-1", "workload_name": "web",
+            "workload_namespace": "shop", "workload_type": "Deployment", "from": 2, "to": 4, "message": "2 -> 4: cpu 123 % (target 70 %) proposes 4",
+        });
+        let line = "2026-11-27T02:00:00Z Deployment shop/web scaled: 2 -> 4: cpu 123 % (target 70 %) proposes 4";
+        assert_eq!(action(&data), (line.to_owned(), Tone::Good));
+    }
+}
