@@ -257,7 +257,7 @@ impl Instruments {
             self.restarts.clone(),
         );
         registry.register_with_unit(
-            "registry_answer",
+            "registry_answer_duration",
             "How long the registry took to answer what it knows by heart, which is the wait in its mailbox",
             Unit::Seconds,
             self.registry_answers.clone(),

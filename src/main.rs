@@ -10,6 +10,7 @@ use ai_storage_orchestrator::clock::Clock;
 use ai_storage_orchestrator::domain::gpu::Preference;
 use ai_storage_orchestrator::domain::validation::TargetRange;
 use ai_storage_orchestrator::gpu_readings::write_readings;
+use ai_storage_orchestrator::http;
 use ai_storage_orchestrator::settings::{ClientEnvironment, Flags, Settings, Surroundings};
 use ai_storage_orchestrator::what_if::{Verdict, evaluate_lines};
 use anyhow::Context;
@@ -34,6 +35,8 @@ enum Command {
     Evaluate(EvaluateFlags),
     /// Show what a DCGM exporter says as the service reads it: one line of JSON for each device
     GpuReadings(GpuReadingsFlags),
+    /// Print the API's description (OpenAPI 3.1)
+    Openapi,
     #[command(flatten)]
     ForPeople(cli::Command),
 }
@@ -64,6 +67,7 @@ fn main() {
     let flags = match command {
         Some(Command::Evaluate(flags)) => exit(evaluate(&flags)),
         Some(Command::GpuReadings(flags)) => exit(gpu_readings(&flags)),
+        Some(Command::Openapi) => exit(openapi()),
         Some(Command::ForPeople(command)) => {
             install_tls_provider();
             std::process::exit(cli::run(command, &mut CommandLine::command(), ClientEnvironment::detect()))
@@ -119,6 +123,12 @@ fn gpu_readings(flags: &GpuReadingsFlags) -> anyhow::Result<ExitCode> {
     };
     write_readings(&answer, clock.now(), flags.prefer, std::io::stdout().lock(), std::io::stderr().lock())
         .context("cannot write the devices")?;
+    Ok(ExitCode::Well)
+}
+
+fn openapi() -> anyhow::Result<ExitCode> {
+    let text = http::document().to_pretty_json().context("cannot write the description as JSON")?;
+    writeln!(std::io::stdout(), "{text}").context("cannot write the description")?;
     Ok(ExitCode::Well)
 }
 

@@ -122,6 +122,13 @@ fn what_is_counted_is_shown_in_one_place_only() {
 }
 
 #[test]
+fn the_command_line_is_a_client_like_any_other() {
+    let service = ["crate::actors", "crate::app", "crate::http", "crate::ports", "crate::simulation", "crate::what_if"];
+    // What is imported must be a request that the service takes, and deleting an HPA can fail in the port's ways.
+    assert_free("cli", &service, &["cli/import/convert/tests.rs", "cli/import/hand_over.rs"]);
+}
+
+#[test]
 fn the_check_sees_a_violation() {
     assert!(names("use actix::prelude::*;", "actix"));
     assert!(!names("use actix_web::web;", "actix"));

@@ -47,8 +47,8 @@ export class TokenStore {
 }
 
 /**
- * Requests to the API. `base` is the address of `/`; `askForToken(rejected)` is called on 401 and resolves to whether there
- * is another token now, `rejected` being the one that was refused.
+ * Requests to the API. `base` is the address of `/`; `askForToken(rejected)` is called on 401 and resolves to
+ * whether there is another token now, `rejected` being the one that was refused.
  */
 export class Api {
   #base;
@@ -124,7 +124,11 @@ export class Api {
       return await this.#fetch(url, { method, headers, body: sent, signal, cache: 'no-store' });
     } catch (error) {
       if (error.name === 'AbortError') throw error;
-      throw new ApiError(0, 'The service cannot be reached', 'It may be restarting, or the network is down. This page tries again by itself.');
+      throw new ApiError(
+        0,
+        'The service cannot be reached',
+        'It may be restarting, or the network is down. This page tries again by itself.',
+      );
     }
   }
 }

@@ -9,12 +9,25 @@ import { askForToken } from './login.js';
 import { route } from './router.js';
 import { startTooltips } from './tooltip.js';
 
-const TITLES = { fleet: 'Fleet', autoscaler: 'Autoscaler', create: 'New autoscaler', sources: 'Sources', missing: 'Not found' };
-/** A hidden tab lets go of its stream after this time: browsers allow only six connections to one service, over all tabs. */
+const TITLES = {
+  fleet: 'Fleet',
+  autoscaler: 'Autoscaler',
+  create: 'New autoscaler',
+  sources: 'Sources',
+  missing: 'Not found',
+};
+/**
+ * A hidden tab lets go of its stream after this time: browsers allow only six connections to one service, over all
+ * tabs.
+ */
 const HIDDEN_MS = 10_000;
 
 const tokens = new TokenStore(storage());
-const api = new Api({ base: document.baseURI.split('#')[0], tokens, askForToken: (rejected) => askForToken(tokens, rejected) });
+const api = new Api({
+  base: document.baseURI.split('#')[0],
+  tokens,
+  askForToken: (rejected) => askForToken(tokens, rejected),
+});
 const events = new EventStream({
   url: (query) => api.url('/events', query),
   headers: () => tokens.headers(),
@@ -22,7 +35,12 @@ const events = new EventStream({
 });
 
 const root = document.getElementById('page');
-const markPage = buildHeader({ bar: document.getElementById('bar'), banner: document.getElementById('banner'), api, events });
+const markPage = buildHeader({
+  bar: document.getElementById('bar'),
+  banner: document.getElementById('banner'),
+  api,
+  events,
+});
 let shown = { key: null, mounted: null };
 
 /** Goes to an address such as `#/sources`. `replace` leaves no entry in the browser's history. */
@@ -35,7 +53,9 @@ function navigate(hash, { replace = false } = {}) {
   show();
 }
 
-/** Shows the page of the current address. A page whose query alone changed is told so, if it wants to know, and stays. */
+/**
+ * Shows the page of the current address. A page whose query alone changed is told so, if it wants to know, and stays.
+ */
 async function show() {
   const { page, id = null, query } = route(location.hash);
   const key = JSON.stringify([page, id]);
@@ -68,14 +88,30 @@ function unmount() {
 }
 
 function mountMissing(place) {
-  replaceChildren(place, element('div', { class: 'empty' }, element('h1', {}, 'There is no such page'), element('p', {}, element('a', { href: '#/' }, 'To the fleet'))));
+  replaceChildren(
+    place,
+    element(
+      'div',
+      { class: 'empty' },
+      element('h1', {}, 'There is no such page'),
+      element('p', {}, element('a', { href: '#/' }, 'To the fleet')),
+    ),
+  );
   return () => {};
 }
 
 function failure(error) {
-  return element('div', { class: 'message message-failed', role: 'alert' },
-    element('strong', {}, 'This page could not be shown'), element('span', {}, error.message),
-    element('span', {}, 'Reload it; if that does not help, the browser may be too old (Chromium 123, Firefox 120 and Safari 17.5 are new enough).'));
+  return element(
+    'div',
+    { class: 'message message-failed', role: 'alert' },
+    element('strong', {}, 'This page could not be shown'),
+    element('span', {}, error.message),
+    element(
+      'span',
+      {},
+      'Reload it; if that does not help, the browser may be too old (Chromium 123, Firefox 120 and Safari 17.5 are new enough).',
+    ),
+  );
 }
 
 function storage() {

@@ -3,12 +3,19 @@
 import { element, setAttribute, setText } from './element.js';
 import { duration } from './format.js';
 
-const WORDS = { connecting: 'connecting', live: 'live', reconnecting: 'reconnecting', offline: 'offline', paused: 'paused' };
+const WORDS = {
+  connecting: 'connecting',
+  live: 'live',
+  reconnecting: 'reconnecting',
+  offline: 'offline',
+  paused: 'paused',
+};
 const TIPS = {
   connecting: 'Opening the stream of events',
   live: 'Changes appear as they happen',
   reconnecting: 'The stream of events was cut; it is opened again by itself, and what was missed is fetched',
-  offline: 'The service cannot be reached. What is shown is as old as it says. Tried again by itself at least every 30 s',
+  offline:
+    'The service cannot be reached. What is shown is as old as it says. Tried again by itself at least every 30 s',
   paused: 'Nothing is fetched while the tab is hidden',
 };
 
@@ -18,7 +25,13 @@ export function connectionState(events) {
   const age = element('span', { class: 'connection-age' });
   // Changes of state are said aloud, the age is not.
   const spoken = element('span', { class: 'visually-hidden', role: 'status' });
-  const root = element('span', { class: 'connection', tabindex: '0', role: 'group', 'aria-label': 'Connection' }, word, age, spoken);
+  const root = element(
+    'span',
+    { class: 'connection', tabindex: '0', role: 'group', 'aria-label': 'Connection' },
+    word,
+    age,
+    spoken,
+  );
   const update = () => {
     const { connection, lastHeard } = events;
     setAttribute(root, 'data-state', connection);

@@ -2,16 +2,21 @@
 
 import { element } from './element.js';
 
-/** Shows `content` (nodes or text) and resolves to the value of the button that closed it; null when it was dismissed. */
+/**
+ * Shows `content` (nodes or text) and resolves to the value of the button that closed it; null when it was dismissed.
+ */
 export function openDialog({ title, content, actions, onSubmit }) {
   return new Promise((resolve) => {
-    const form = element('form', { method: 'dialog' },
+    const form = element(
+      'form',
+      { method: 'dialog' },
       element('div', { class: 'dialog-body' }, element('h2', { id: 'dialog-title' }, title), content),
-      element('div', { class: 'dialog-actions' }, actions.map(actionButton)));
+      element('div', { class: 'dialog-actions' }, actions.map(actionButton)),
+    );
     const dialog = element('dialog', { 'aria-labelledby': 'dialog-title' }, form);
     form.addEventListener('submit', (event) => {
       event.preventDefault();
-      dialog.close(onSubmit ? onSubmit(event.submitter?.value ?? '') : event.submitter?.value ?? '');
+      dialog.close(onSubmit ? onSubmit(event.submitter?.value ?? '') : (event.submitter?.value ?? ''));
     });
     dialog.addEventListener('cancel', () => (dialog.returnValue = ''));
     dialog.addEventListener('close', () => {

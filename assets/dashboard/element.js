@@ -2,7 +2,10 @@
 
 const SVG = 'http://www.w3.org/2000/svg';
 
-/** An HTML element. Attributes: `on...` are listeners, true and false switch one, null leaves it out; strings among the children are text. */
+/**
+ * An HTML element. Attributes: `on...` are listeners, true and false switch one, null leaves it out; strings among
+ * the children are text.
+ */
 export function element(name, attributes = {}, ...children) {
   return built(document.createElement(name), attributes, children);
 }
@@ -36,7 +39,8 @@ export function setAttribute(node, name, value) {
 function built(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith('on')) node.addEventListener(name.slice(2), value);
-    else if (name === 'style') throw new TypeError('the content security policy forbids style attributes: use a class, or node.style');
+    else if (name === 'style')
+      throw new TypeError('the content security policy forbids style attributes: use a class, or node.style');
     else setAttribute(node, name, value);
   }
   node.append(...nodes(children));
@@ -44,6 +48,8 @@ function built(node, attributes, children) {
 }
 
 function nodes(children) {
-  return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false)
+  return children
+    .flat(Infinity)
+    .filter((child) => child !== null && child !== undefined && child !== false)
     .map((child) => (child instanceof Node ? child : document.createTextNode(String(child))));
 }

@@ -6,7 +6,10 @@ export class EventParser {
   #data = [];
   #id;
 
-  /** The events that are complete with this piece, as `{type, data, id}`; `id` is undefined where the event names none. */
+  /**
+   * The events that are complete with this piece, as `{type, data, id}`; `id` is undefined where the event names
+   * none.
+   */
   push(text) {
     this.#rest += text;
     const events = [];

@@ -8,10 +8,14 @@ const LONGEST_DELAY_MS = 30_000;
 const FAILURES_UNTIL_OFFLINE = 3;
 /** One page goes and another comes: their wishes are put together. */
 const REOPEN_MS = 100;
-/** The service sends something at least every 15 s; a stream that is silent for longer is dead, whatever TCP believes. */
+/**
+ * The service sends something at least every 15 s; a stream that is silent for longer is dead, whatever TCP believes.
+ */
 const SILENCE_MS = 40_000;
 
-/** How long to wait before attempt number `failures` + 1: doubles, with jitter, so that many tabs do not come at once. */
+/**
+ * How long to wait before attempt number `failures` + 1: doubles, with jitter, so that many tabs do not come at once.
+ */
 export function retryDelay(failures, random = Math.random) {
   const longest = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.max(0, failures - 1));
   return longest * (0.5 + random() / 2);
@@ -39,8 +43,17 @@ export class EventStream {
   #running = false;
   #lastHeard = null;
 
-  /** `url(query)` makes the address, `headers()` those with the token, `unauthorized()` resolves to whether there is another token. */
-  constructor({ url, headers, unauthorized, fetch = (...request) => globalThis.fetch(...request), random = Math.random }) {
+  /**
+   * `url(query)` makes the address, `headers()` those with the token, `unauthorized()` resolves to whether there is
+   * another token.
+   */
+  constructor({
+    url,
+    headers,
+    unauthorized,
+    fetch = (...request) => globalThis.fetch(...request),
+    random = Math.random,
+  }) {
     this.#url = url;
     this.#headers = headers;
     this.#unauthorized = unauthorized;
@@ -68,7 +81,9 @@ export class EventStream {
     return () => this.#handlers.get(type).delete(handler);
   }
 
-  /** The autoscalers whose rows are wanted, at most 200. The stream is opened anew only if another one is among them. */
+  /**
+   * The autoscalers whose rows are wanted, at most 200. The stream is opened anew only if another one is among them.
+   */
   watch(ids) {
     const wanted = [...new Set(ids)].slice(0, 200);
     const watched = new Set(this.#watched);

@@ -30,7 +30,10 @@ export function duration(seconds) {
   return `${Math.floor(positive / 86_400)} d`;
 }
 
-/** `38 s ago`, `now` within the last second, or `never` when there is no such time. Both times as milliseconds or text. */
+/**
+ * `38 s ago`, `now` within the last second, or `never` when there is no such time. Both times as milliseconds or
+ * text.
+ */
 export function ago(at, now) {
   const then = milliseconds(at);
   if (then === null) return 'never';

@@ -19,8 +19,22 @@ const KEYS = [
 export function showKeys() {
   return openDialog({
     title: 'Keyboard shortcuts',
-    content: element('dl', { class: 'keys' }, KEYS.map(([keys, meaning]) => element('div', {},
-      element('dt', {}, keys.map((key) => [element('kbd', {}, key), ' '])), element('dd', {}, meaning)))),
+    content: element(
+      'dl',
+      { class: 'keys' },
+      KEYS.map(([keys, meaning]) =>
+        element(
+          'div',
+          {},
+          element(
+            'dt',
+            {},
+            keys.map((key) => [element('kbd', {}, key), ' ']),
+          ),
+          element('dd', {}, meaning),
+        ),
+      ),
+    ),
     actions: [{ label: 'Close', value: '' }],
   });
 }

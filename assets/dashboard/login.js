@@ -13,12 +13,28 @@ export function askForToken(tokens, rejected) {
 }
 
 async function ask(tokens) {
-  const field = element('input', { id: 'token', class: 'input mono', type: 'password', autocomplete: 'current-password', required: true, spellcheck: 'false' });
+  const field = element('input', {
+    id: 'token',
+    class: 'input mono',
+    type: 'password',
+    autocomplete: 'current-password',
+    required: true,
+    spellcheck: 'false',
+  });
   const answer = await openDialog({
     title: tokens.token === '' ? 'This service asks for a token' : 'The token was not accepted',
     content: [
-      element('div', { class: 'field' }, element('label', { for: 'token' }, 'Token'), field,
-        element('p', { class: 'field-hint' }, 'The one that the service was started with (http.token). It is kept in this tab until it is closed.')),
+      element(
+        'div',
+        { class: 'field' },
+        element('label', { for: 'token' }, 'Token'),
+        field,
+        element(
+          'p',
+          { class: 'field-hint' },
+          'The one that the service was started with (http.token). It is kept in this tab until it is closed.',
+        ),
+      ),
     ],
     actions: [{ label: 'Sign in', value: 'sign-in', kind: 'primary' }],
   });

@@ -6,7 +6,11 @@ const SHOWN_MS = 6_000;
 
 /** Shows a message. `kind` is `done` or `failed`. */
 export function notify(text, kind = 'done') {
-  const dismiss = element('button', { type: 'button', class: 'button-link', onclick: () => notice.remove() }, 'Dismiss');
+  const dismiss = element(
+    'button',
+    { type: 'button', class: 'button-link', onclick: () => notice.remove() },
+    'Dismiss',
+  );
   const notice = element('div', { class: `notice notice-${kind}` }, text, ' ', kind === 'failed' && dismiss);
   document.getElementById('notices').append(notice);
   if (kind !== 'failed') setTimeout(() => notice.remove(), SHOWN_MS);

@@ -1,6 +1,9 @@
 // Which page an address names. All addresses are hashes, so the service serves one document.
 
-/** `{page, id, query}` of a hash as in `location.hash`. Page is `fleet`, `autoscaler`, `create`, `sources` or `missing`. */
+/**
+ * `{page, id, query}` of a hash as in `location.hash`. Page is `fleet`, `autoscaler`, `create`, `sources` or
+ * `missing`.
+ */
 export function route(hash) {
   const [path, search = ''] = splitOnce(hash.replace(/^#/, ''), '?');
   const query = Object.fromEntries(new URLSearchParams(search));
@@ -14,7 +17,9 @@ export function route(hash) {
 
 /** The fleet's address with these filters; empty ones are left out. */
 export function fleetAddress(query = {}) {
-  const search = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== '' && value !== null && value !== undefined));
+  const search = new URLSearchParams(
+    Object.entries(query).filter(([, value]) => value !== '' && value !== null && value !== undefined),
+  );
   const text = search.toString();
   return text === '' ? '#/' : `#/?${text}`;
 }

@@ -1,4 +1,5 @@
-// The service's time. Ages are reckoned by it, because this machine's clock may be wrong, and a simulated cluster's runs fast.
+// The service's time. Ages are reckoned by it, because this machine's clock may be wrong, and a simulated cluster's
+// runs fast.
 
 let offset = null;
 

@@ -6,9 +6,12 @@ const ORDER = ['system', 'light', 'dark'];
 const NAMES = { system: 'as the system', light: 'light', dark: 'dark' };
 
 export function themeSwitch() {
-  const icon = svgElement('svg', { viewBox: '0 0 16 16', 'aria-hidden': 'true' },
+  const icon = svgElement(
+    'svg',
+    { viewBox: '0 0 16 16', 'aria-hidden': 'true' },
     svgElement('circle', { cx: 8, cy: 8, r: 5.75, fill: 'none', stroke: 'currentColor', 'stroke-width': 1.5 }),
-    svgElement('path', { d: 'M8 2.5a5.5 5.5 0 0 1 0 11z', fill: 'currentColor' }));
+    svgElement('path', { d: 'M8 2.5a5.5 5.5 0 0 1 0 11z', fill: 'currentColor' }),
+  );
   const button = element('button', { type: 'button', class: 'button button-quiet button-icon', onclick: next }, icon);
   let chosen = document.documentElement.dataset.theme ?? 'system';
   describe();

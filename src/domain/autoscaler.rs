@@ -278,6 +278,9 @@ pub enum Stabilization {
 }
 
 impl Stabilization {
+    /// Every rule.
+    pub const ALL: [Self; 2] = [Self::GateAndMaximum, Self::Hpa];
+
     /// The rule's name in the API.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -325,6 +328,9 @@ pub enum RateUnit {
 }
 
 impl RateUnit {
+    /// Every unit.
+    pub const ALL: [Self; 2] = [Self::Pods, Self::Percent];
+
     /// The unit's name in the API.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -16,6 +16,9 @@ pub enum ConditionKind {
 }
 
 impl ConditionKind {
+    /// Every condition, in the order in which they are shown.
+    pub const ALL: [Self; 3] = [Self::AbleToScale, Self::ScalingActive, Self::ScalingLimited];
+
     /// The condition's `type` in the API.
     pub fn as_str(self) -> &'static str {
         match self {

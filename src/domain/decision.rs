@@ -60,6 +60,10 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// Every rule, in the order in which they apply.
+    pub const ALL: [Self; 6] =
+        [Self::Metrics, Self::Stabilization, Self::StepLimit, Self::RateLimit, Self::Bounds, Self::Capacity];
+
     /// The rule's name in the API.
     pub fn as_str(self) -> &'static str {
         match self {

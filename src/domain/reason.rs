@@ -13,6 +13,9 @@ macro_rules! reasons {
         }
 
         impl Reason {
+            /// Every reason.
+            pub const ALL: [Self; [$(stringify!($name)),*].len()] = [$(Self::$name),*];
+
             /// The reason's name in the API and the log.
             pub fn as_str(self) -> &'static str {
                 match self {

@@ -386,7 +386,7 @@ fn policy(faults: &mut Faults, direction: Direction, raw: Option<&RawPolicy>, de
     let stabilization = faults.one_of(
         &format!("{policy}.stabilization"),
         raw.stabilization.as_deref(),
-        [Stabilization::GateAndMaximum, Stabilization::Hpa],
+        Stabilization::ALL,
         Stabilization::as_str,
     );
     let most = RatePolicy::MOST;
@@ -415,12 +415,7 @@ fn policy(faults: &mut Faults, direction: Direction, raw: Option<&RawPolicy>, de
 
 fn rate_policy(faults: &mut Faults, policy: &str, raw: &RawRatePolicy, demands: Demands) -> Option<RatePolicy> {
     let unit = faults.required(&format!("{policy}.type"), &raw.kind).map(str::to_owned);
-    let unit = faults.one_of(
-        &format!("{policy}.type"),
-        unit.as_deref(),
-        [RateUnit::Pods, RateUnit::Percent],
-        RateUnit::as_str,
-    );
+    let unit = faults.one_of(&format!("{policy}.type"), unit.as_deref(), RateUnit::ALL, RateUnit::as_str);
     if raw.value.is_none() {
         faults.add(format!("{policy}.value is required"));
     }

@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::json::shortened;
 use super::wire::{EvaluateError, PatchError};
@@ -23,9 +24,14 @@ pub struct ApiError {
     header: Option<(header::HeaderName, HeaderValue)>,
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// An answer that is not the one that was wanted.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
+pub struct ErrorBody<'a> {
+    /// What went wrong, always in the same words.
     error: &'a str,
+    /// What exactly, and what to do about it.
+    #[schema(max_length = 1000)]
     details: &'a str,
 }
 
@@ -151,7 +157,7 @@ impl ResponseError for ApiError {
         if let Some(header) = &self.header {
             response.insert_header(header.clone());
         }
-        response.json(Body { error: self.error, details: &self.details })
+        response.json(ErrorBody { error: self.error, details: &self.details })
     }
 }
 

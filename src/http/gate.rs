@@ -19,9 +19,10 @@ use super::state::HttpState;
 /// What a kubelet asks for; it has no token.
 const PROBES: [&str; 3] = ["/health", "/healthz", "/readyz"];
 
-/// Pages and their files, which tell nothing: what is to be seen on them comes from the API.
+/// Pages and their files, which tell nothing: what is to be seen on them comes from the API. So does its description.
 fn is_page(path: &str) -> bool {
-    path == "/" || path.starts_with("/assets/")
+    ["/", "/openapi.json", "/api-docs"].contains(&path)
+        || ["/assets/", "/api-docs/"].iter().any(|folder| path.starts_with(folder))
 }
 
 /// Refuses what may not come in.

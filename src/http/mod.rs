@@ -7,6 +7,7 @@ mod counted;
 mod error;
 mod gate;
 pub(crate) mod json;
+mod openapi;
 mod pulse;
 mod routes;
 mod server;
@@ -14,6 +15,7 @@ mod server_sent;
 mod state;
 pub(crate) mod wire;
 
+pub use openapi::document;
 pub use pulse::beat;
 pub use server::{HttpServerSettings, serve};
 pub use state::HttpState;

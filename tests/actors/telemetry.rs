@@ -119,7 +119,7 @@ fn reading_the_metrics_asks_the_registry_and_nobody_else() {
         }
         assert_eq!((stage.cluster.calls(Op::View).len(), stage.cluster.calls(Op::List).len()), (0, 0));
         assert_eq!(stage.actors(), actors);
-        let answered = value(&stage.metrics().await, "orchestrator_registry_answer_seconds_count");
+        let answered = value(&stage.metrics().await, "orchestrator_registry_answer_duration_seconds_count");
         assert_eq!(answered, Some(11.0), "one question for each scrape");
     });
 }

@@ -9,14 +9,9 @@ use super::app::{TestApp, answer, request};
 #[actix_web::test]
 async fn what_does_not_exist_is_answered_in_json() {
     let app = TestApp::start().await;
-    for path in [
-        "/nothing",
-        "/api",
-        "/api/v1/autoscalings",
-        "/api/v2/autoscaling",
-        "/api/v1/autoscaling/a/b",
-        "/api/v1/modes",
-    ] {
+    for path in
+        ["/nothing", "/api", "/api/v1/autoscalings", "/api/v2/autoscaling", "/api/v1/autoscaling/a/b", "/api/v1/modes"]
+    {
         let (status, body) = app.get(path).await;
         assert_eq!((status, body["error"].as_str()), (StatusCode::NOT_FOUND, Some("Not found")), "{path}");
     }

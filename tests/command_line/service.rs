@@ -36,8 +36,11 @@ pub fn binary() -> Command {
 impl Service {
     /// Starts a service, with a token if one is given.
     pub fn start(token: Option<&str>) -> Self {
+        // Nothing is under autoscaling but what a test puts there.
+        let mut settings = tempfile::NamedTempFile::new().unwrap();
+        settings.write_all(b"[simulation]\nautoscalers = []\n").unwrap();
         let mut command = binary();
-        command.args(["--simulated", "--port", "0", "--speed", SPEED]);
+        command.args(["--simulated", "--port", "0", "--speed", SPEED, "--config"]).arg(settings.path());
         command.envs(token.map(|token| ("ORCHESTRATOR__HTTP__TOKEN", token)));
         let mut process = command.spawn().unwrap();
         let lines = BufReader::new(process.stderr.take().unwrap()).lines();

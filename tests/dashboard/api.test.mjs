@@ -23,15 +23,22 @@ const json = (status, body) => new Response(JSON.stringify(body), { status });
 
 test('paths stay below the address of the page, and empty parameters are left out', async () => {
   const { api: client, requests } = api({ answers: [json(200, { total: 1 })] });
-  assert.deepEqual(await client.get('/fleet', { query: { text: 'a&b', namespace: '', offset: 0, status: null } }), { total: 1 });
+  assert.deepEqual(await client.get('/fleet', { query: { text: 'a&b', namespace: '', offset: 0, status: null } }), {
+    total: 1,
+  });
   assert.equal(requests[0].url, 'http://host/proxy/api/v1/fleet?text=a%26b&offset=0');
 });
 
 test('an error has what the service said', async () => {
-  const { api: client } = api({ answers: [json(400, { error: 'Validation failed', details: 'max_replicas is too small' })] });
+  const { api: client } = api({
+    answers: [json(400, { error: 'Validation failed', details: 'max_replicas is too small' })],
+  });
   await assert.rejects(client.patch('/autoscaling/a', { max_replicas: 0 }), (error) => {
     assert(error instanceof ApiError);
-    assert.deepEqual([error.status, error.error, error.details], [400, 'Validation failed', 'max_replicas is too small']);
+    assert.deepEqual(
+      [error.status, error.error, error.details],
+      [400, 'Validation failed', 'max_replicas is too small'],
+    );
     return true;
   });
 });
@@ -57,7 +64,11 @@ test('on 401 the token is asked for, kept, and sent', async () => {
     tokens.token = 'secret';
     return true;
   };
-  const { api: client, requests } = api({ answers: [json(401, { error: 'Unauthorized' }), json(200, {})], tokens, askForToken });
+  const { api: client, requests } = api({
+    answers: [json(401, { error: 'Unauthorized' }), json(200, {})],
+    tokens,
+    askForToken,
+  });
   await client.get('/fleet');
   assert.deepEqual(asked, ['']);
   assert.equal(requests[0].headers.authorization, undefined);

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 
 import { EventParser } from '../../assets/dashboard/event_parser.js';
 
-const STREAM = ': keep-alive\n\nid: 7\nevent: action\ndata: {"a":\ndata: 1}\n\nevent: fleet\r\ndata:x\r\n\r\ndata\n\nevent: nothing\n\n';
+const STREAM =
+  ': keep-alive\n\nid: 7\nevent: action\ndata: {"a":\ndata: 1}\n\nevent: fleet\r\ndata:x\r\n\r\ndata\n\nevent: nothing\n\n';
 const EVENTS = [
   { type: 'action', data: '{"a":\n1}', id: '7' },
   { type: 'fleet', data: 'x', id: undefined },

@@ -25,7 +25,8 @@ async function service(t) {
   });
   return {
     url: `http://127.0.0.1:${server.address().port}/events`,
-    next: () => (arrived.length > 0 ? Promise.resolve(arrived.shift()) : new Promise((resolve) => waiting.push(resolve))),
+    next: () =>
+      arrived.length > 0 ? Promise.resolve(arrived.shift()) : new Promise((resolve) => waiting.push(resolve)),
     get unexpected() {
       return arrived.length;
     },
@@ -44,21 +45,23 @@ function stream(t, { url }, options = {}) {
   return events;
 }
 
-const told = (events, type) => new Promise((resolve) => {
-  const off = events.on(type, (data) => {
-    off();
-    resolve(data);
+const told = (events, type) =>
+  new Promise((resolve) => {
+    const off = events.on(type, (data) => {
+      off();
+      resolve(data);
+    });
   });
-});
 
-const state = (events, wanted) => new Promise((resolve) => {
-  if (events.connection === wanted) return resolve();
-  const off = events.on('state', (connection) => {
-    if (connection !== wanted) return;
-    off();
-    resolve();
+const state = (events, wanted) =>
+  new Promise((resolve) => {
+    if (events.connection === wanted) return resolve();
+    const off = events.on('state', (connection) => {
+      if (connection !== wanted) return;
+      off();
+      resolve();
+    });
   });
-});
 
 function send(response, text) {
   if (!response.headersSent) response.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -109,11 +112,17 @@ test('a service that refuses again and again is offline, until it answers', SOON
   let refusals = 0;
   const failing = () => {
     refusals += 1;
-    return refusals <= 3 ? Promise.reject(new TypeError('refused')) : Promise.resolve(new Response(new ReadableStream({
-      start(controller) {
-        controller.enqueue(new TextEncoder().encode('event: reset\ndata: {}\n\n'));
-      },
-    })));
+    return refusals <= 3
+      ? Promise.reject(new TypeError('refused'))
+      : Promise.resolve(
+          new Response(
+            new ReadableStream({
+              start(controller) {
+                controller.enqueue(new TextEncoder().encode('event: reset\ndata: {}\n\n'));
+              },
+            }),
+          ),
+        );
   };
   const events = stream(t, { url: 'http://x/' }, { fetch: failing });
   const states = [];
@@ -178,7 +187,16 @@ test('a paused stream is closed and asks for what it missed when it starts again
 });
 
 test('the delay doubles up to half a minute, with jitter', () => {
-  assert.deepEqual([1, 2, 3, 4].map((failures) => retryDelay(failures, () => 1)), [500, 1000, 2000, 4000]);
-  assert.equal(retryDelay(1, () => 0), 250);
-  assert.equal(retryDelay(50, () => 1), 30_000);
+  assert.deepEqual(
+    [1, 2, 3, 4].map((failures) => retryDelay(failures, () => 1)),
+    [500, 1000, 2000, 4000],
+  );
+  assert.equal(
+    retryDelay(1, () => 0),
+    250,
+  );
+  assert.equal(
+    retryDelay(50, () => 1),
+    30_000,
+  );
 });

@@ -7,7 +7,11 @@ import { scrollToShow, visibleRows } from '../../assets/dashboard/fleet/window.j
 const row = (index) => ({ autoscaling_id: `autoscaler-${index}`, workload_name: `w-${index}` });
 
 /** Pages of a fleet of 10,000; `fetched` has the offsets that were asked for, `clock` the time. */
-function pages({ answer = async ({ offset, limit }) => ({ autoscalers: Array.from({ length: limit }, (_, index) => row(offset + index)) }) } = {}) {
+function pages({
+  answer = async ({ offset, limit }) => ({
+    autoscalers: Array.from({ length: limit }, (_, index) => row(offset + index)),
+  }),
+} = {}) {
   const clock = { now: 0 };
   const fetched = [];
   const errors = [];
@@ -70,7 +74,11 @@ test('an event changes the row where it stands', async () => {
 
 test('a refresh takes the new order and forgets the pages that were not asked for', async () => {
   let shift = 0;
-  const { rows } = pages({ answer: async ({ offset, limit }) => ({ autoscalers: Array.from({ length: limit }, (_, index) => row(offset + index + shift)) }) });
+  const { rows } = pages({
+    answer: async ({ offset, limit }) => ({
+      autoscalers: Array.from({ length: limit }, (_, index) => row(offset + index + shift)),
+    }),
+  });
   await rows.want(0, 200);
   shift = 1;
   await rows.refresh(0, 10);
@@ -81,7 +89,11 @@ test('a refresh takes the new order and forgets the pages that were not asked fo
 
 test('a row that moved to another page is found there', async () => {
   let first = 0;
-  const { rows, clock } = pages({ answer: async ({ offset, limit }) => ({ autoscalers: Array.from({ length: limit }, (_, index) => row(first + offset + index)) }) });
+  const { rows, clock } = pages({
+    answer: async ({ offset, limit }) => ({
+      autoscalers: Array.from({ length: limit }, (_, index) => row(first + offset + index)),
+    }),
+  });
   await rows.want(0, 100);
   // All rows move down by ten: the last ones of the first page are on the second one now.
   first = -10;
@@ -95,10 +107,13 @@ test('a row that moved to another page is found there', async () => {
 test('what is not wanted any more is given up, and is no error', async () => {
   const aborted = [];
   const { rows, errors } = pages({
-    answer: ({ offset, signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => {
-      aborted.push(offset);
-      reject(new DOMException('given up', 'AbortError'));
-    })),
+    answer: ({ offset, signal }) =>
+      new Promise((_, reject) =>
+        signal.addEventListener('abort', () => {
+          aborted.push(offset);
+          reject(new DOMException('given up', 'AbortError'));
+        }),
+      ),
   });
   const first = rows.want(0, 10);
   rows.want(500, 510);
@@ -122,5 +137,8 @@ test('an answer that comes after another filter was chosen is not shown', async 
 test('a failure is told', async () => {
   const { rows, errors } = pages({ answer: () => Promise.reject(new Error('away')) });
   await rows.want(0, 10);
-  assert.deepEqual(errors.map(({ message }) => message), ['away']);
+  assert.deepEqual(
+    errors.map(({ message }) => message),
+    ['away'],
+  );
 });

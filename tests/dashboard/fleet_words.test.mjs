@@ -5,7 +5,14 @@ import { actionsOfRows, merged } from '../../assets/dashboard/fleet/feed.js';
 import { filtersOf, isFiltering, queryOf } from '../../assets/dashboard/fleet/filters.js';
 import { metricBar } from '../../assets/dashboard/fleet/metric_bar.js';
 import { sparklineInWords, sparklineShape } from '../../assets/dashboard/fleet/sparkline.js';
-import { actionInWords, actionMark, lastActionInWords, metricInWords, replicasInWords, stateBadge } from '../../assets/dashboard/fleet/words.js';
+import {
+  actionInWords,
+  actionMark,
+  lastActionInWords,
+  metricInWords,
+  replicasInWords,
+  stateBadge,
+} from '../../assets/dashboard/fleet/words.js';
 
 test('the badge says what needs attention first', () => {
   const row = { status: 'active', mode: 'active', attention: 'none' };
@@ -23,15 +30,36 @@ test('replicas and actions in words', () => {
   assert.equal(replicasInWords({ current_replicas: 0, recommended_replicas: null }), '0');
   assert.equal(replicasInWords({ current_replicas: null, recommended_replicas: 4 }), 'unknown');
   const action = { at: '2026-11-27T01:59:22Z', from: 2, to: 4, because: 'GPU 91 % of 75 %' };
-  assert.deepEqual(lastActionInWords(action, Date.parse('2026-11-27T02:00:00Z')), { what: '2 → 4, 38 s ago', why: 'GPU 91 % of 75 %' });
+  assert.deepEqual(lastActionInWords(action, Date.parse('2026-11-27T02:00:00Z')), {
+    what: '2 → 4, 38 s ago',
+    why: 'GPU 91 % of 75 %',
+  });
   assert.equal(lastActionInWords(null, 0), null);
   assert.deepEqual(actionInWords({ kind: 'scaled', from: 2, to: 4, message: 'x' }), { what: '2 → 4', why: 'x' });
-  assert.deepEqual(actionInWords({ kind: 'something new', from: null, to: null, message: null }), { what: 'something new', why: '' });
-  assert.deepEqual([[2, 4], [4, 2]].map(([from, to]) => actionMark({ kind: 'scaled', from, to })), ['up', 'down']);
+  assert.equal(
+    actionInWords({ kind: 'scaled', from: 2, to: 4, message: '2 -> 4: cpu 123 % (target 70 %) proposes 4' }).why,
+    'cpu 123 % (target 70 %) proposes 4',
+  );
+  assert.deepEqual(actionInWords({ kind: 'something new', from: null, to: null, message: null }), {
+    what: 'something new',
+    why: '',
+  });
+  assert.deepEqual(
+    [
+      [2, 4],
+      [4, 2],
+    ].map(([from, to]) => actionMark({ kind: 'scaled', from, to })),
+    ['up', 'down'],
+  );
 });
 
 test('a bar shows a value against its target, and unknown as unknown', () => {
-  const metric = (utilization_percent, state = 'known') => ({ name: 'gpu', state, utilization_percent, target_percent: 75 });
+  const metric = (utilization_percent, state = 'known') => ({
+    name: 'gpu',
+    state,
+    utilization_percent,
+    target_percent: 75,
+  });
   assert.deepEqual(metricBar(metric(0)), { fill: 0, says: 'under' });
   assert.deepEqual(metricBar(metric(75)), { fill: 2 / 3, says: 'under' });
   assert.equal(metricBar(metric(82)).says, 'under', 'within the tolerance');
@@ -50,7 +78,11 @@ test('a sparkline steps, breaks where nothing is known, and shows the bounds', (
   assert.deepEqual(shape.dot, { x: 59, y: 25.8 });
   assert.equal(sparklineShape([2, null], 2, 10).dot, null);
   assert.equal(sparklineShape([null, null], 1, 1).line, '');
-  assert.equal(sparklineShape([null, 2, null], 2, 10, 60, 32).gaps, 'M40 0H60V32H40Z', 'before the first value nobody looked');
+  assert.equal(
+    sparklineShape([null, 2, null], 2, 10, 60, 32).gaps,
+    'M40 0H60V32H40Z',
+    'before the first value nobody looked',
+  );
   assert.equal(sparklineShape([null, null], 2, 10, 60, 32).gaps, 'M0 0H60V32H0Z');
   // Beyond the bounds the scale widens, so that nothing is cut off.
   const beyond = sparklineShape([20], 2, 10, 60, 32);
@@ -67,18 +99,40 @@ test('a sparkline in words', () => {
 test('filters go into the address and come out of it, and nonsense is ignored', () => {
   const filters = { namespace: 'ml', status: 'failed', attention: 'failed', text: 'web', sort: 'name' };
   assert.deepEqual(filtersOf(queryOf(filters)), filters);
-  assert.deepEqual(filtersOf({ status: 'nonsense', attention: '<b>', sort: 'x' }), { namespace: '', status: '', attention: '', text: '', sort: 'attention' });
+  assert.deepEqual(filtersOf({ status: 'nonsense', attention: '<b>', sort: 'x' }), {
+    namespace: '',
+    status: '',
+    attention: '',
+    text: '',
+    sort: 'attention',
+  });
   assert.equal(isFiltering(filtersOf({ sort: 'name' })), false);
   assert.equal(isFiltering(filtersOf({ text: 'x' })), true);
 });
 
 test('the feed keeps the newest twenty, each once', () => {
-  const action = (second) => ({ kind: 'scaled', at: new Date(second * 1_000).toISOString(), autoscaling_id: 'a', from: 1, to: second });
+  const action = (second) => ({
+    kind: 'scaled',
+    at: new Date(second * 1_000).toISOString(),
+    autoscaling_id: 'a',
+    from: 1,
+    to: second,
+  });
   const many = Array.from({ length: 30 }, (_, second) => action(second));
   const kept = merged(many.slice(0, 15), many);
   assert.equal(kept.length, 20);
   assert.equal(kept[0].to, 29);
   assert.equal(merged([action(1)], [action(1)]).length, 1);
-  const row = { autoscaling_id: 'a', workload_name: 'w', workload_namespace: 'n', workload_type: 'Deployment', last_action: { at: action(29).at, from: 1, to: 29, because: 'x' } };
-  assert.equal(merged([action(29)], actionsOfRows([row, { ...row, last_action: null }])).length, 1, 'what a row and an event tell is the same');
+  const row = {
+    autoscaling_id: 'a',
+    workload_name: 'w',
+    workload_namespace: 'n',
+    workload_type: 'Deployment',
+    last_action: { at: action(29).at, from: 1, to: 29, because: 'x' },
+  };
+  assert.equal(
+    merged([action(29)], actionsOfRows([row, { ...row, last_action: null }])).length,
+    1,
+    'what a row and an event tell is the same',
+  );
 });

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { ago, change, counted, duration, milliseconds, number, percent, timeOfDay } from '../../assets/dashboard/format.js';
+import {
+  ago,
+  change,
+  counted,
+  duration,
+  milliseconds,
+  number,
+  percent,
+  timeOfDay,
+} from '../../assets/dashboard/format.js';
 
 test('numbers are grouped and keep no needless decimals', () => {
   assert.equal(number(0), '0');
@@ -27,7 +36,15 @@ test('what is not known is never zero', () => {
 });
 
 test('durations and ages are in their greatest unit', () => {
-  assert.deepEqual([0, 59.9, 60, 3599, 3600, 86399, 86400].map(duration), ['0 s', '59 s', '1 min', '59 min', '1 h', '23 h', '1 d']);
+  assert.deepEqual([0, 59.9, 60, 3599, 3600, 86399, 86400].map(duration), [
+    '0 s',
+    '59 s',
+    '1 min',
+    '59 min',
+    '1 h',
+    '23 h',
+    '1 d',
+  ]);
   const now = Date.parse('2026-11-27T02:00:00Z');
   assert.equal(ago('2026-11-27T01:59:22Z', now), '38 s ago');
   assert.equal(ago('2026-11-27T02:00:00Z', now), 'now');

@@ -8,8 +8,13 @@ test('addresses name pages', () => {
   assert.deepEqual(route('#/'), { page: 'fleet', query: {} });
   assert.deepEqual(route('#/sources'), { page: 'sources', query: {} });
   assert.deepEqual(route('#/new'), { page: 'create', query: {} });
-  assert.deepEqual(route('#/autoscalers/autoscaler-1?at=3'), { page: 'autoscaler', id: 'autoscaler-1', query: { at: '3' } });
-  for (const hash of ['#/nothing', '#/autoscalers', '#/autoscalers/a/b', '#/sources/x']) assert.equal(route(hash).page, 'missing', hash);
+  assert.deepEqual(route('#/autoscalers/autoscaler-1?at=3'), {
+    page: 'autoscaler',
+    id: 'autoscaler-1',
+    query: { at: '3' },
+  });
+  for (const hash of ['#/nothing', '#/autoscalers', '#/autoscalers/a/b', '#/sources/x'])
+    assert.equal(route(hash).page, 'missing', hash);
 });
 
 test('a broken escape in an address breaks nothing', () => {

@@ -14,14 +14,42 @@ test('each fault that the service words has its own advice', () => {
     ['exporter', 'its answer is longer than 8192 KiB (gpu.max_answer_kib)', /longer/],
     ['exporter', 'its answer shows no GPU: <html>', /nothing of a DCGM exporter/],
     ['exporter', 'error sending request: no route to host', /cannot be reached/],
-    ['exporters', 'no DCGM exporter found: no running pod in namespace "gpu-monitoring" matches app=x (settings gpu.namespace, gpu.selectors)', /No pod looks like/],
-    ['exporters', 'no DCGM exporter found: no running pod in namespace "g" matches app=x (settings); 1 pod matches, but does not run', /do not run/],
-    ['exporters', 'no DCGM exporter found: no running pod in namespace "g" matches app=x (settings); 2 pods match, but do not run', /do not run/],
+    [
+      'exporters',
+      'no DCGM exporter found: no running pod in namespace "gpu-monitoring" matches app=x (settings gpu.namespace, gpu.selectors)',
+      /No pod looks like/,
+    ],
+    [
+      'exporters',
+      'no DCGM exporter found: no running pod in namespace "g" matches app=x (settings); 1 pod matches, but does not run',
+      /do not run/,
+    ],
+    [
+      'exporters',
+      'no DCGM exporter found: no running pod in namespace "g" matches app=x (settings); 2 pods match, but do not run',
+      /do not run/,
+    ],
     ['exporters', 'the pods of the cluster have not been read yet', /just started/],
-    ['cluster', 'the pods of the cluster cannot be watched since 2026-11-27T01:20:00Z: pods is forbidden: User "x" cannot watch resource "pods"', /may not watch/],
-    ['cluster', 'the pods of the cluster cannot be watched since 2026-11-27T01:20:00Z: the API server cannot be reached: refused', /does not answer/],
-    ['cluster', "the pods of the cluster cannot be watched since 2026-11-27T01:20:00Z: the API server does not accept the service's credentials: Unauthorized", /refuses who/],
-    ['capacity', 'the nodes of the cluster cannot be watched since 2026-11-27T01:20:00Z: nodes is forbidden', /may not watch nodes/],
+    [
+      'cluster',
+      'the pods of the cluster cannot be watched since 2026-11-27T01:20:00Z: pods is forbidden: User "x" cannot watch resource "pods"',
+      /may not watch/,
+    ],
+    [
+      'cluster',
+      'the pods of the cluster cannot be watched since 2026-11-27T01:20:00Z: the API server cannot be reached: refused',
+      /does not answer/,
+    ],
+    [
+      'cluster',
+      "the pods of the cluster cannot be watched since 2026-11-27T01:20:00Z: the API server does not accept the service's credentials: Unauthorized",
+      /refuses who/,
+    ],
+    [
+      'capacity',
+      'the nodes of the cluster cannot be watched since 2026-11-27T01:20:00Z: nodes is forbidden',
+      /may not watch nodes/,
+    ],
     ['cluster', 'something new', /cannot be watched/],
   ];
   for (const [kind, error, cause] of said) {
@@ -38,7 +66,15 @@ test('devices with an unknown value have an advice', () => {
 });
 
 test('exporters that fail come first', () => {
-  const exporters = [{ name: 'c', state: 'ok' }, { name: 'b', state: 'unread' }, { name: 'd', state: 'failing' }, { name: 'a', state: 'ok' }];
-  assert.deepEqual(inOrder(exporters).map(({ name }) => name), ['d', 'a', 'c', 'b']);
+  const exporters = [
+    { name: 'c', state: 'ok' },
+    { name: 'b', state: 'unread' },
+    { name: 'd', state: 'failing' },
+    { name: 'a', state: 'ok' },
+  ];
+  assert.deepEqual(
+    inOrder(exporters).map(({ name }) => name),
+    ['d', 'a', 'c', 'b'],
+  );
   assert.equal(devicesInWords([{ pod: 'x' }, { pod: null }]), '1 of 2 in use');
 });

@@ -17,10 +17,19 @@ export function merged(actions, newer) {
 
 /** The last actions of these rows, as far as rows tell. */
 export function actionsOfRows(rows) {
-  return rows.filter((row) => row.last_action).map((row) => ({
-    kind: 'scaled', at: row.last_action.at, from: row.last_action.from, to: row.last_action.to, message: row.last_action.because,
-    autoscaling_id: row.autoscaling_id, workload_name: row.workload_name, workload_namespace: row.workload_namespace, workload_type: row.workload_type,
-  }));
+  return rows
+    .filter((row) => row.last_action)
+    .map((row) => ({
+      kind: 'scaled',
+      at: row.last_action.at,
+      from: row.last_action.from,
+      to: row.last_action.to,
+      message: row.last_action.because,
+      autoscaling_id: row.autoscaling_id,
+      workload_name: row.workload_name,
+      workload_namespace: row.workload_namespace,
+      workload_type: row.workload_type,
+    }));
 }
 
 export class Feed {
@@ -34,8 +43,12 @@ export class Feed {
     this.latest = element('span', { class: 'feed-latest' });
     // The list itself would say each line aloud; a busy fleet has several a second.
     this.spoken = element('span', { class: 'visually-hidden', 'aria-live': 'polite' });
-    this.details = element('details', { class: 'feed-fold', open: !matchMedia('(max-width: 1359px)').matches },
-      element('summary', { class: 'feed-head' }, element('h2', {}, 'What happened'), this.latest), this.list);
+    this.details = element(
+      'details',
+      { class: 'feed-fold', open: !matchMedia('(max-width: 1359px)').matches },
+      element('summary', { class: 'feed-head' }, element('h2', {}, 'What happened'), this.latest),
+      this.list,
+    );
     this.root = element('aside', { class: 'feed', 'aria-label': 'What happened' }, this.details, this.spoken);
     this.list.addEventListener('pointerleave', () => this.#draw());
     this.list.addEventListener('focusout', () => queueMicrotask(() => this.#draw()));
@@ -65,9 +78,12 @@ export class Feed {
     setText(this.latest, newest ? `${newest.workload_name} ${actionInWords(newest).what}` : '');
     // Nothing moves under the pointer or away from the focus; it is drawn when they leave.
     if (this.list.matches(':hover') || this.list.contains(document.activeElement)) return;
-    replaceChildren(this.list, this.#actions.length === 0
-      ? element('li', { class: 'feed-empty' }, `Nothing since ${this.#since}. Changes appear here as they happen.`)
-      : this.#actions.map(entry));
+    replaceChildren(
+      this.list,
+      this.#actions.length === 0
+        ? element('li', { class: 'feed-empty' }, `Nothing since ${this.#since}. Changes appear here as they happen.`)
+        : this.#actions.map(entry),
+    );
     this.#tick();
   }
 
@@ -90,12 +106,22 @@ export class Feed {
 function entry(action) {
   const { what, why } = actionInWords(action);
   const place = `${action.workload_namespace}/${action.workload_name}`;
-  const name = action.kind === 'deleted'
-    ? element('span', { class: 'feed-name' }, action.workload_name)
-    : element('a', { class: 'feed-name', href: autoscalerAddress(action.autoscaling_id), 'data-tip': place }, action.workload_name);
-  return element('li', { class: 'feed-entry', 'data-mark': actionMark(action) },
-    element('time', { datetime: action.at, 'data-tip': timeOfDay(action.at) }), name,
-    element('span', { class: 'feed-what' }, what), why !== '' && element('span', { class: 'feed-why' }, why));
+  const name =
+    action.kind === 'deleted'
+      ? element('span', { class: 'feed-name' }, action.workload_name)
+      : element(
+          'a',
+          { class: 'feed-name', href: autoscalerAddress(action.autoscaling_id), 'data-tip': place },
+          action.workload_name,
+        );
+  return element(
+    'li',
+    { class: 'feed-entry', 'data-mark': actionMark(action) },
+    element('time', { datetime: action.at, 'data-tip': timeOfDay(action.at) }),
+    name,
+    element('span', { class: 'feed-what' }, what),
+    why !== '' && element('span', { class: 'feed-why', 'data-tip': why }, why),
+  );
 }
 
 function keyOf({ autoscaling_id: id, at, kind, to }) {

@@ -3,8 +3,16 @@
 import { element, replaceChildren, setAttribute } from '../element.js';
 
 const TYPING_MS = 250;
-const STATUSES = [['', 'Any status'], ['active', 'Active'], ['inactive', 'Paused'], ['failed', 'Failed']];
-const SORTS = [['attention', 'Needs attention first'], ['name', 'By name']];
+const STATUSES = [
+  ['', 'Any status'],
+  ['active', 'Active'],
+  ['inactive', 'Paused'],
+  ['failed', 'Failed'],
+];
+const SORTS = [
+  ['attention', 'Needs attention first'],
+  ['name', 'By name'],
+];
 
 /** The filters of an address, with defaults; what an address names besides is ignored. */
 export function filtersOf(query) {
@@ -12,7 +20,9 @@ export function filtersOf(query) {
   return {
     namespace: query.namespace ?? '',
     status: oneOf(query.status, STATUSES),
-    attention: ['failed', 'wants_more_than_max', 'metric_unknown', 'none'].includes(query.attention) ? query.attention : '',
+    attention: ['failed', 'wants_more_than_max', 'metric_unknown', 'none'].includes(query.attention)
+      ? query.attention
+      : '',
     text: query.text ?? '',
     sort: oneOf(query.sort, SORTS),
   };
@@ -35,7 +45,16 @@ export class FilterBar {
 
   /** `onChange(changes)` is called with what was chosen; for text when the typing has paused. */
   constructor(onChange) {
-    this.text = element('input', { id: 'filter-text', type: 'search', class: 'input filter-text', placeholder: 'Filter by name…', 'aria-label': 'Filter by name', autocomplete: 'off', spellcheck: 'false', 'aria-keyshortcuts': '/' });
+    this.text = element('input', {
+      id: 'filter-text',
+      type: 'search',
+      class: 'input filter-text',
+      placeholder: 'Filter by name…',
+      'aria-label': 'Filter by name',
+      autocomplete: 'off',
+      spellcheck: 'false',
+      'aria-keyshortcuts': '/',
+    });
     this.namespace = element('select', { class: 'input filter-namespace', 'aria-label': 'Namespace' });
     this.status = element('select', { class: 'input', 'aria-label': 'Status' }, options(STATUSES));
     this.sort = element('select', { class: 'input', 'aria-label': 'Order' }, options(SORTS));
@@ -46,10 +65,15 @@ export class FilterBar {
     for (const name of ['namespace', 'status', 'sort']) {
       this[name].addEventListener('change', () => onChange({ [name]: this[name].value }));
     }
-    this.root = element('div', { class: 'filters', role: 'search', 'aria-label': 'Filter the fleet' },
+    this.root = element(
+      'div',
+      { class: 'filters', role: 'search', 'aria-label': 'Filter the fleet' },
       element('div', { class: 'filter-search' }, this.text, element('kbd', { 'aria-hidden': 'true' }, '/')),
-      this.namespace, this.status, this.sort,
-      element('a', { class: 'button button-primary', href: '#/new' }, 'New autoscaler'));
+      this.namespace,
+      this.status,
+      this.sort,
+      element('a', { class: 'button button-primary', href: '#/new' }, 'New autoscaler'),
+    );
   }
 
   show(filters) {

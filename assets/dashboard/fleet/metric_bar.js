@@ -1,5 +1,5 @@
-// A metric against its target. The target's mark stands at the same place in every bar, so a column of bars shows at a
-// glance who is beyond.
+// A metric against its target. The target's mark stands at the same place in every bar, so a column of bars shows at
+// a glance who is beyond.
 
 import { element, setAttribute, setText } from '../element.js';
 import { percent } from '../format.js';
@@ -11,7 +11,9 @@ const TARGET_AT = 2 / 3;
 const TOLERANCE = 0.1;
 const SHORT = { cpu: 'CPU', memory: 'Mem', gpu: 'GPU', gpu_memory: 'VRAM' };
 
-/** How much of the bar is filled (0 to 1) and what it says: `under`, `over` (by more than the tolerance) or `unknown`. */
+/**
+ * How much of the bar is filled (0 to 1) and what it says: `under`, `over` (by more than the tolerance) or `unknown`.
+ */
 export function metricBar({ state, utilization_percent: value, target_percent: target }) {
   if (state === 'unknown' || value === null || !(target > 0)) return { fill: 0, says: 'unknown' };
   const ratio = value / target;
@@ -25,10 +27,18 @@ export class MetricBar {
     this.fill = element('span', { class: 'metric-fill' });
     this.value = element('span', { class: 'metric-value' });
     this.spoken = element('span', { class: 'visually-hidden' });
-    this.root = element('span', { class: 'metric' },
-      element('span', { class: 'metric-shown', 'aria-hidden': 'true' }, this.name,
-        element('span', { class: 'metric-track' }, this.fill, element('span', { class: 'metric-target' })), this.value),
-      this.spoken);
+    this.root = element(
+      'span',
+      { class: 'metric' },
+      element(
+        'span',
+        { class: 'metric-shown', 'aria-hidden': 'true' },
+        this.name,
+        element('span', { class: 'metric-track' }, this.fill, element('span', { class: 'metric-target' })),
+        this.value,
+      ),
+      this.spoken,
+    );
   }
 
   /** Shows this metric; nothing when it is undefined. */

@@ -24,13 +24,20 @@ export class RowView {
     this.metrics = Array.from({ length: METRICS }, () => new MetricBar());
     this.what = element('span', { class: 'row-what' });
     this.why = element('span', { class: 'row-why' });
-    this.root = element('div', { class: 'row', role: 'row' },
+    this.root = element(
+      'div',
+      { class: 'row', role: 'row' },
       cell('rowheader', 'cell-workload', this.link, this.kind),
       cell('gridcell', 'cell-state', this.badge, this.message),
       cell('gridcell', 'cell-spark', this.sparkline.root),
       cell('gridcell', 'cell-replicas', this.replicas, this.bounds),
-      cell('gridcell', 'cell-metrics', this.metrics.map(({ root }) => root)),
-      cell('gridcell', 'cell-action', this.what, this.why));
+      cell(
+        'gridcell',
+        'cell-metrics',
+        this.metrics.map(({ root }) => root),
+      ),
+      cell('gridcell', 'cell-action', this.what, this.why),
+    );
   }
 
   /** Shows `row` at `index`; `undefined` is a row that is not known yet. */
@@ -67,7 +74,11 @@ export class RowView {
       return;
     }
     setText(this.link, row.workload_name);
-    setAttribute(this.link, 'data-tip', row.workload_name.length > 18 ? `${row.workload_namespace}/${row.workload_name}` : null);
+    setAttribute(
+      this.link,
+      'data-tip',
+      row.workload_name.length > 18 ? `${row.workload_namespace}/${row.workload_name}` : null,
+    );
     setAttribute(this.link, 'href', autoscalerAddress(row.autoscaling_id));
     setText(this.kind, `${row.workload_namespace} · ${row.workload_type}`);
     const { label, kind } = stateBadge(row);

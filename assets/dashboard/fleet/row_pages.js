@@ -16,8 +16,8 @@ export class RowPages {
   #generation = 0;
 
   /**
-   * `fetchPage({offset, limit, signal})` resolves to an answer of `/fleet`; `onChange(answer)` is called when rows arrived, and
-   * `onError(error)` when they could not be had.
+   * `fetchPage({offset, limit, signal})` resolves to an answer of `/fleet`; `onChange(answer)` is called when rows
+   * arrived, and `onError(error)` when they could not be had.
    */
   constructor({ fetchPage, onChange, onError, now = () => performance.now() }) {
     this.#fetchPage = fetchPage;
@@ -46,7 +46,9 @@ export class RowPages {
     return [...this.#pages.values()].flatMap((page) => page.rows);
   }
 
-  /** A newer state of an autoscaler; returns its place in the order, or undefined where it is not among the kept ones. */
+  /**
+   * A newer state of an autoscaler; returns its place in the order, or undefined where it is not among the kept ones.
+   */
   update(row) {
     const place = this.#places.get(row.autoscaling_id);
     if (place === undefined) return undefined;
@@ -110,13 +112,15 @@ export class RowPages {
     this.#drop(number);
     this.#pages.set(number, { rows, at: this.#now() });
     rows.forEach((row, index) => this.#places.set(row.autoscaling_id, number * PAGE_SIZE + index));
-    for (const oldest of [...this.#pages.keys()].slice(0, Math.max(0, this.#pages.size - PAGES_KEPT))) this.#drop(oldest);
+    for (const oldest of [...this.#pages.keys()].slice(0, Math.max(0, this.#pages.size - PAGES_KEPT)))
+      this.#drop(oldest);
   }
 
   #drop(number) {
     for (const row of this.#pages.get(number)?.rows ?? []) {
       // It may stand on another page by now.
-      if (Math.floor(this.#places.get(row.autoscaling_id) / PAGE_SIZE) === number) this.#places.delete(row.autoscaling_id);
+      if (Math.floor(this.#places.get(row.autoscaling_id) / PAGE_SIZE) === number)
+        this.#places.delete(row.autoscaling_id);
     }
     this.#pages.delete(number);
   }

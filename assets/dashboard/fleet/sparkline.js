@@ -1,5 +1,5 @@
-// The replicas of the last half hour between their bounds. The upper edge is the maximum, the lower one the minimum, so that
-// how near a workload is to its bounds can be compared from row to row.
+// The replicas of the last half hour between their bounds. The upper edge is the maximum, the lower one the minimum,
+// so that how near a workload is to its bounds can be compared from row to row.
 
 import { setAttribute, setText, svgElement } from '../element.js';
 import { number } from '../format.js';
@@ -9,8 +9,9 @@ const HEIGHT = 32;
 const INSET = 3;
 
 /**
- * The shapes: `line` and `gaps` are paths, `begin` is where the knowledge begins, `dot` the place of the newest value, null when it is unknown. Values beyond the
- * bounds widen the scale, and `top` and `bottom` say where the bounds are then.
+ * The shapes: `line` and `gaps` are paths, `begin` is where the knowledge begins, `dot` the place of the newest
+ * value, null when it is unknown. Values beyond the bounds widen the scale, and `top` and `bottom` say where the
+ * bounds are then.
  */
 export function sparklineShape(values, min, max, width = WIDTH, height = HEIGHT) {
   const known = values.filter((value) => value !== null);
@@ -21,12 +22,19 @@ export function sparklineShape(values, min, max, width = WIDTH, height = HEIGHT)
   const y = (value) => round(height - INSET - ((value - low) / (high - low)) * (height - 2 * INSET));
   const last = values.at(-1) ?? null;
   // Before the first value nobody looked; that is no gap.
-  const begin = Math.max(0, values.findIndex((value) => value !== null));
+  const begin = Math.max(
+    0,
+    values.findIndex((value) => value !== null),
+  );
   const isGap = (value, index) => value === null && (known.length === 0 || index > begin);
   return {
     begin: x(begin),
-    line: runs(values, (value) => value !== null).map(({ from, to }) => stepPath(values, from, to, x, y)).join(''),
-    gaps: runs(values, isGap).map(({ from, to }) => `M${x(from)} 0H${x(to)}V${height}H${x(from)}Z`).join(''),
+    line: runs(values, (value) => value !== null)
+      .map(({ from, to }) => stepPath(values, from, to, x, y))
+      .join(''),
+    gaps: runs(values, isGap)
+      .map(({ from, to }) => `M${x(from)} 0H${x(to)}V${height}H${x(from)}Z`)
+      .join(''),
     top: y(max),
     bottom: y(min),
     dot: last === null ? null : { x: round(width - 1), y: y(last) },
@@ -43,7 +51,8 @@ export function sparklineInWords(values, min, max) {
   const since = values.findIndex((value) => value !== null);
   const missing = values.slice(since).filter((value) => value === null).length;
   const minutes = values.length - since;
-  return `last ${minutes} min: ${range} replicas, bounds ${number(min)} to ${number(max)}${missing > 0 ? `, ${missing} min unknown` : ''}`;
+  const gaps = missing > 0 ? `, ${missing} min unknown` : '';
+  return `last ${minutes} min: ${range} replicas, bounds ${number(min)} to ${number(max)}${gaps}`;
 }
 
 /** The picture, which changes with `update`. */
@@ -57,8 +66,18 @@ export class Sparkline {
     this.dot = svgElement('circle', { class: 'spark-dot', r: 2.25 });
     this.most = svgElement('text', { class: 'spark-label', x: WIDTH + 6, y: INSET + 7 });
     this.least = svgElement('text', { class: 'spark-label', x: WIDTH + 6, y: HEIGHT - INSET });
-    this.root = svgElement('svg', { class: 'spark', viewBox: `0 0 ${WIDTH + 32} ${HEIGHT}`, width: WIDTH + 32, height: HEIGHT, role: 'img' },
-      this.band, this.gaps, this.upper, this.lower, this.line, this.dot, this.most, this.least);
+    this.root = svgElement(
+      'svg',
+      { class: 'spark', viewBox: `0 0 ${WIDTH + 32} ${HEIGHT}`, width: WIDTH + 32, height: HEIGHT, role: 'img' },
+      this.band,
+      this.gaps,
+      this.upper,
+      this.lower,
+      this.line,
+      this.dot,
+      this.most,
+      this.least,
+    );
   }
 
   update({ replicas, min_replicas: min, max_replicas: max }) {
@@ -68,7 +87,10 @@ export class Sparkline {
     setAttribute(this.band, 'width', WIDTH - shape.begin);
     setAttribute(this.band, 'y', shape.top);
     setAttribute(this.band, 'height', Math.max(0, shape.bottom - shape.top));
-    for (const [line, at] of [[this.upper, shape.top], [this.lower, shape.bottom]]) {
+    for (const [line, at] of [
+      [this.upper, shape.top],
+      [this.lower, shape.bottom],
+    ]) {
       setAttribute(line, 'y1', at);
       setAttribute(line, 'y2', at);
     }

@@ -19,15 +19,26 @@ export class FleetTable {
   #rowHeight = 0;
   #frame = 0;
 
-  /** `rowAt(index)` is the row to show, `onView({first, end})` hears which are on screen, `open(row)` is asked for by a click. */
+  /**
+   * `rowAt(index)` is the row to show, `onView({first, end})` hears which are on screen, `open(row)` is asked for by
+   * a click.
+   */
   constructor({ rowAt, onView, open }) {
     this.#rowAt = rowAt;
     this.#onView = onView;
     this.#open = open;
     this.heads = COLUMNS.map((title) => element('div', { class: 'cell', role: 'columnheader' }, title));
     this.body = element('div', { class: 'rows', role: 'rowgroup' });
-    this.grid = element('div', { class: 'grid', role: 'grid', 'aria-label': 'Autoscalers', 'aria-colcount': COLUMNS.length },
-      element('div', { class: 'grid-head', role: 'rowgroup' }, element('div', { class: 'row row-head', role: 'row', 'aria-rowindex': 1 }, this.heads)), this.body);
+    this.grid = element(
+      'div',
+      { class: 'grid', role: 'grid', 'aria-label': 'Autoscalers', 'aria-colcount': COLUMNS.length },
+      element(
+        'div',
+        { class: 'grid-head', role: 'rowgroup' },
+        element('div', { class: 'row row-head', role: 'row', 'aria-rowindex': 1 }, this.heads),
+      ),
+      this.body,
+    );
     this.root = element('div', { class: 'grid-scroll' }, this.grid);
     this.body.addEventListener('click', (event) => this.#clicked(event));
     this.body.addEventListener('focusin', (event) => this.#focused(event));
@@ -44,7 +55,9 @@ export class FleetTable {
     this.#count = count;
     this.#active = Math.max(0, Math.min(this.#active, count - 1));
     setAttribute(this.grid, 'aria-rowcount', count + 1);
-    this.heads.forEach((head) => setAttribute(head, 'aria-sort', head.textContent === SORTED[sort] ? 'ascending' : null));
+    this.heads.forEach((head) =>
+      setAttribute(head, 'aria-sort', head.textContent === SORTED[sort] ? 'ascending' : null),
+    );
     this.#soon();
   }
 
@@ -128,7 +141,11 @@ export class FleetTable {
     const upper = scrollsItself ? box.top + head.height : Math.max(0, box.top);
     const lower = Math.min(scrollsItself ? box.bottom : Infinity, window.innerHeight);
     const scroller = scrollsItself ? this.root : document.scrollingElement;
-    return { top: upper - rows.top, height: Math.max(0, lower - upper), scrollBy: (by) => by !== 0 && (scroller.scrollTop += by) };
+    return {
+      top: upper - rows.top,
+      height: Math.max(0, lower - upper),
+      scrollBy: (by) => by !== 0 && (scroller.scrollTop += by),
+    };
   }
 
   #render() {
@@ -163,7 +180,8 @@ export class FleetTable {
     for (const view of spare) view.root.remove();
     for (const [index, view] of this.#views) setAttribute(view.link, 'tabindex', index === this.#active ? '0' : '-1');
     // One row can always be reached with Tab, even when the active one is out of sight.
-    if (!this.#views.has(this.#active)) this.#views.get(first + Math.min(OVERSCAN, first))?.link.setAttribute('tabindex', '0');
+    if (!this.#views.has(this.#active))
+      this.#views.get(first + Math.min(OVERSCAN, first))?.link.setAttribute('tabindex', '0');
   }
 
   /** Screen readers go by the order in the document, so it is that of the rows. */
@@ -194,7 +212,14 @@ export class FleetTable {
   #pressed(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const page = Math.max(1, this.view.end - this.view.first - 1);
-    const to = { ArrowDown: this.#active + 1, ArrowUp: this.#active - 1, PageDown: this.#active + page, PageUp: this.#active - page, Home: 0, End: this.#count - 1 }[event.key];
+    const to = {
+      ArrowDown: this.#active + 1,
+      ArrowUp: this.#active - 1,
+      PageDown: this.#active + page,
+      PageUp: this.#active - page,
+      Home: 0,
+      End: this.#count - 1,
+    }[event.key];
     if (to === undefined) return;
     event.preventDefault();
     this.focus(to);

@@ -20,9 +20,20 @@ export class Totals {
     this.cpu = figure('average CPU', 'Of the active autoscalers whose CPU is known');
     this.ups = figure('scaled up', 'Since the service was started');
     this.downs = figure('scaled down', 'Since the service was started');
-    this.root = element('section', { class: 'totals', 'aria-label': 'Figures over all' },
-      element('div', { class: 'totals-filters', role: 'group', 'aria-label': 'Filter by attention' }, this.filters.map(({ button }) => button)),
-      element('dl', { class: 'totals-figures' }, [this.active, this.cpu, this.ups, this.downs].map(({ root }) => root)));
+    this.root = element(
+      'section',
+      { class: 'totals', 'aria-label': 'Figures over all' },
+      element(
+        'div',
+        { class: 'totals-filters', role: 'group', 'aria-label': 'Filter by attention' },
+        this.filters.map(({ button }) => button),
+      ),
+      element(
+        'dl',
+        { class: 'totals-figures' },
+        [this.active, this.cpu, this.ups, this.downs].map(({ root }) => root),
+      ),
+    );
   }
 
   /** Which filter is pressed. */
@@ -32,7 +43,7 @@ export class Totals {
 
   update({ total, counts, totals }) {
     for (const { name, value, button } of this.filters) {
-      const count = name === '' ? total : counts?.[name] ?? 0;
+      const count = name === '' ? total : (counts?.[name] ?? 0);
       setText(value, number(count));
       setAttribute(button, 'data-zero', count === 0);
     }
@@ -45,8 +56,19 @@ export class Totals {
 
   #filter(name, label, tip, onAttention) {
     const value = element('span', { class: 'total-value' }, '–');
-    const button = element('button', { type: 'button', class: 'total', 'data-attention': name || 'all', 'data-tip': tip, 'aria-pressed': 'false', onclick: () => onAttention(name) },
-      value, element('span', { class: 'total-label' }, label));
+    const button = element(
+      'button',
+      {
+        type: 'button',
+        class: 'total',
+        'data-attention': name || 'all',
+        'data-tip': tip,
+        'aria-pressed': 'false',
+        onclick: () => onAttention(name),
+      },
+      value,
+      element('span', { class: 'total-label' }, label),
+    );
     return { name, value, button };
   }
 }

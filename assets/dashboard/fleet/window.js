@@ -1,8 +1,8 @@
 // Which rows of a long table are on screen.
 
 /**
- * The rows `first..end` (end excluded) that overlap the view from `top` to `bottom` (pixels from the first row's upper edge),
- * and `overscan` more on each side.
+ * The rows `first..end` (end excluded) that overlap the view from `top` to `bottom` (pixels from the first row's
+ * upper edge), and `overscan` more on each side.
  */
 export function visibleRows({ top, bottom, rowHeight, count, overscan = 0 }) {
   if (count === 0 || rowHeight <= 0 || bottom <= top) return { first: 0, end: 0 };

@@ -36,7 +36,8 @@ export function lastActionInWords(action, now) {
 export function metricInWords({ name, state, utilization_percent: value, target_percent: target }) {
   const of = `target ${percent(target)}`;
   if (state === 'unknown' || value === null) return `${metricName(name)} unknown, ${of}`;
-  return `${metricName(name)} ${percent(value)}, ${of}${state === 'simulated' ? ', simulated: measured by nobody' : ''}`;
+  const made = state === 'simulated' ? ', simulated: measured by nobody' : '';
+  return `${metricName(name)} ${percent(value)}, ${of}${made}`;
 }
 
 const HAPPENED = {
@@ -52,8 +53,9 @@ const HAPPENED = {
 
 /** What happened as `{what, why}`: `{what: "2 → 4", why: "GPU 91 % of 75 %"}`. */
 export function actionInWords({ kind, from, to, message }) {
-  const what = kind === 'scaled' ? change(from, to) : HAPPENED[kind] ?? String(kind);
-  return { what, why: message ?? '' };
+  const what = kind === 'scaled' ? change(from, to) : (HAPPENED[kind] ?? String(kind));
+  // A message of the log begins with the change, which is said already.
+  return { what, why: (message ?? '').replace(/^\d+ -> \d+: /, '') };
 }
 
 /** `up` or `down` of a change of replicas, `bad`, `good`, or `other`: which mark it gets. */

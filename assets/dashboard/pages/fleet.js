@@ -48,13 +48,27 @@ export function mount(root, { query, api, events, navigate }) {
   });
   const feed = new Feed();
   const summary = element('span', { role: 'status' });
-  const refreshButton = element('button', { type: 'button', class: 'button-link', hidden: true, onclick: () => refresh(), 'aria-keyshortcuts': 'r' }, 'The order has changed: refresh');
+  const refreshButton = element(
+    'button',
+    { type: 'button', class: 'button-link', hidden: true, onclick: () => refresh(), 'aria-keyshortcuts': 'r' },
+    'The order has changed: refresh',
+  );
   const instead = element('div', { class: 'grid-instead', hidden: true });
-  const card = element('section', { class: 'card fleet-card', 'aria-label': 'Fleet' }, table.root, instead,
-    element('div', { class: 'fleet-foot' }, summary, refreshButton));
+  const card = element(
+    'section',
+    { class: 'card fleet-card', 'aria-label': 'Fleet' },
+    table.root,
+    instead,
+    element('div', { class: 'fleet-foot' }, summary, refreshButton),
+  );
   root.classList.add('fleet-is-loading');
-  replaceChildren(root, element('h1', { class: 'visually-hidden' }, 'Fleet'), totals.root, bar.root,
-    element('div', { class: 'fleet-body' }, card, feed.root));
+  replaceChildren(
+    root,
+    element('h1', { class: 'visually-hidden' }, 'Fleet'),
+    totals.root,
+    bar.root,
+    element('div', { class: 'fleet-body' }, card, feed.root),
+  );
 
   const ends = [
     events.on('fleet', fleetChanged),
@@ -127,7 +141,12 @@ export function mount(root, { query, api, events, navigate }) {
     // Rows tell what happened before, but not of those that are not here.
     if (!seeded && answer.autoscalers.length === answer.total) feed.seed(actionsOfRows(answer.autoscalers));
     seeded = true;
-    setText(summary, isFiltering(filters) ? `${number(answer.matching)} of ${counted(answer.total, 'autoscaler')}` : counted(answer.total, 'autoscaler'));
+    setText(
+      summary,
+      isFiltering(filters)
+        ? `${number(answer.matching)} of ${counted(answer.total, 'autoscaler')}`
+        : counted(answer.total, 'autoscaler'),
+    );
     showInstead(answer);
     if (isFirst && left.address === fleetAddress(queryOf(filters))) table.goTo(left.place);
   }
@@ -138,9 +157,21 @@ export function mount(root, { query, api, events, navigate }) {
     table.root.hidden = matching === 0;
     instead.hidden = matching > 0;
     if (matching > 0) return;
-    replaceChildren(instead, total === 0 ? beginning(location.origin) : element('div', { class: 'empty' },
-      element('p', {}, 'No autoscaler matches these filters.'),
-      element('button', { type: 'button', class: 'button', onclick: () => navigate(fleetAddress(), { replace: true }) }, 'Show all')));
+    replaceChildren(
+      instead,
+      total === 0
+        ? beginning(location.origin)
+        : element(
+            'div',
+            { class: 'empty' },
+            element('p', {}, 'No autoscaler matches these filters.'),
+            element(
+              'button',
+              { type: 'button', class: 'button', onclick: () => navigate(fleetAddress(), { replace: true }) },
+              'Show all',
+            ),
+          ),
+    );
   }
 
   function showFailure(error) {
@@ -149,8 +180,16 @@ export function mount(root, { query, api, events, navigate }) {
     root.classList.remove('fleet-is-loading');
     table.root.hidden = true;
     instead.hidden = false;
-    replaceChildren(instead, element('div', { class: 'empty' }, element('h2', {}, error.error ?? 'The fleet cannot be shown'), element('p', {}, error.details || error.message),
-      element('button', { type: 'button', class: 'button', onclick: () => start() }, 'Try again')));
+    replaceChildren(
+      instead,
+      element(
+        'div',
+        { class: 'empty' },
+        element('h2', {}, error.error ?? 'The fleet cannot be shown'),
+        element('p', {}, error.details || error.message),
+        element('button', { type: 'button', class: 'button', onclick: () => start() }, 'Try again'),
+      ),
+    );
   }
 
   /** Fetches and watches what is on screen once the scrolling has paused. */
@@ -159,11 +198,14 @@ export function mount(root, { query, api, events, navigate }) {
     onScreen = range;
     if (isSame && settle !== null) return;
     clearTimeout(settle);
-    settle = setTimeout(() => {
-      settle = null;
-      if (onScreen.end > onScreen.first) pages.want(onScreen.first, onScreen.end);
-      watchOnScreen();
-    }, isSame ? 1_000 : SETTLED_MS);
+    settle = setTimeout(
+      () => {
+        settle = null;
+        if (onScreen.end > onScreen.first) pages.want(onScreen.first, onScreen.end);
+        watchOnScreen();
+      },
+      isSame ? 1_000 : SETTLED_MS,
+    );
   }
 
   function watchOnScreen() {

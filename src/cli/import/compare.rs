@@ -23,7 +23,7 @@ pub async fn compare(session: &Session, candidate: &Candidate) -> Result<Compari
     let observer = Observer::start(session, &candidate.converted.request).await?;
     let decided = tokio::select! {
         decided = observer.decided() => decided,
-        _ = tokio::signal::ctrl_c() => Err(Failure::Failed("interrupted".to_owned())),
+        Ok(()) = tokio::signal::ctrl_c() => Err(Failure::Failed("interrupted".to_owned())),
     };
     let left = observer.withdraw().await;
     match decided {

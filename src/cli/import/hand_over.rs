@@ -42,6 +42,9 @@ pub struct HandedOver {
 const TRIES: u32 = 30;
 const PAUSE: Duration = Duration::from_secs(2);
 
+/// Nobody scales until it works, so it is not tried for long.
+const ACTIVATION_TRIES: u32 = 10;
+
 /// The HPA's controller may have begun to decide when its HPA went: what it does then is done within this time.
 const LAST_DECISION: Duration = Duration::from_secs(3);
 
@@ -68,7 +71,9 @@ pub async fn hand_over(
         )));
     }
     step(1, "an autoscaler that only observes is created");
-    let observer = Observer::start(session, &candidate.converted.request).await?;
+    let observer = Observer::start(session, &candidate.converted.request)
+        .await
+        .map_err(|failure| Failure::Failed(format!("{failure}. The HPA was not touched and scales as before")))?;
     step(2, "its decision is compared with the HPA's");
     let before = async {
         agreed(session, cluster, candidate, live, &observer, options).await?;
@@ -135,6 +140,9 @@ async fn agreed(
     let Some(now) = now.filter(|now| now.is_as(live)) else {
         return Err(Failure::Failed("the HPA was changed or deleted meanwhile; start again".to_owned()));
     };
+    if let Some(other) = rival(cluster, live).await? {
+        return Err(Failure::Failed(format!("the HPA {other} scales the same workload; delete one of them first")));
+    }
     eprint!("{}", Comparison::new(candidate, &now.manifest, &autoscaler).shown(&session.screen));
     if let Some(tool) = tool(&live.manifest) {
         eprintln!("careful: the HPA came from {tool}; take it out there as well, or it comes back");
@@ -153,6 +161,13 @@ async fn agreed(
         workload(&candidate.converted.request)
     );
     if options.yes || confirmed(&plain(&question))? { Ok(()) } else { Err(Failure::Failed("not confirmed".to_owned())) }
+}
+
+/// Another HPA of the same workload, which would go on scaling it.
+async fn rival(cluster: &Hpas, live: &LiveHpa) -> Result<Option<String>, Failure> {
+    let all = cluster.list(Some(&live.namespace)).await.map_err(|error| Failure::Failed(error.to_string()))?;
+    let target = |hpa: &LiveHpa| ["kind", "name"].map(|field| text(&hpa.manifest["spec"]["scaleTargetRef"][field]));
+    Ok(all.into_iter().find(|other| other.name != live.name && target(other) == target(live)).map(|other| other.name))
 }
 
 /// The controller of an HPA that is made by something else.
@@ -274,14 +289,14 @@ async fn activate(
             match activated {
                 Ok(autoscaler) => return Ok(autoscaler),
                 Err(failure @ Failure::NotFound(_)) => return Err(failure),
-                Err(failure) if tries >= TRIES => return Err(failure),
+                Err(failure) if tries >= ACTIVATION_TRIES => return Err(failure),
                 Err(_) => Clock::wall().sleep(PAUSE).await,
             }
         }
     };
     let activated = patiently("activating the autoscaler", activating).await.map_err(|failure| {
         Failure::Failed(format!(
-            "the HPA is gone, but the autoscaler could not be activated: {failure}. Nobody scales {} now; {back}",
+            "the HPA is gone, but the autoscaler could not be activated: {failure}. So nobody scales {} now; {back}",
             workload(&candidate.converted.request)
         ))
     })?;
@@ -310,7 +325,7 @@ async fn uninterrupted<T>(work: impl Future<Output = T>) -> T {
     loop {
         tokio::select! {
             done = &mut work => return done,
-            _ = tokio::signal::ctrl_c() => {
+            Ok(()) = tokio::signal::ctrl_c() => {
                 eprintln!("not now: the HPA is going, and nobody would scale its workload; it is a matter of seconds");
             }
         }

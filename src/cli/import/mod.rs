@@ -179,7 +179,7 @@ async fn hand_over_all(
     failures: &mut Vec<String>,
 ) -> Result<(), Failure> {
     let mut answers = Vec::new();
-    for candidate in candidates {
+    for (number, candidate) in candidates.iter().enumerate() {
         let Some(live) = &candidate.live else { continue };
         match hand_over::hand_over(session, cluster, candidate, live, options).await {
             Ok(done) if session.format.is_data() => {
@@ -194,6 +194,8 @@ async fn hand_over_all(
             // One after the other, and no further once something is not as expected.
             Err(failure) => {
                 failures.push(format!("{}: {failure}", candidate.name));
+                let rest = candidates.iter().skip(number + 1);
+                failures.extend(rest.map(|candidate| format!("{}: not begun", candidate.name)));
                 break;
             }
         }

@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, Json, Path, Payload, ServiceConfig, resource};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use serde::Deserialize;
+use utoipa::{IntoParams, OpenApi};
 
 use super::{find, get, only, query};
 use crate::actors::messages::{Created, List, UpdateError};
@@ -11,11 +12,19 @@ use crate::actors::snapshot::Status;
 use crate::domain::validation::{is_dns_label, validate};
 use crate::http::body::{read_json, read_merge_patch};
 use crate::http::error::ApiError;
+use crate::http::openapi::{BadParameters, Busy, NoSuchAutoscaler, NotChanged, NotCreated};
 use crate::http::state::HttpState;
-use crate::http::wire::{AggregateBody, AutoscalerBody, CreateRequest, DeletedBody, ListBody, patched_rules};
+use crate::http::wire::{
+    AggregateBody, AutoscalerBody, CreateRequest, DeletedBody, ListBody, NewAutoscaler, patched_rules,
+};
 
 /// How often a change is made anew when others change the same autoscaler at the same time.
 const TRIES: usize = 20;
+
+/// The description of these paths.
+#[derive(OpenApi)]
+#[openapi(paths(create, list, aggregate, get_one, update, delete, pause, resume))]
+pub struct Description;
 
 pub fn configure(config: &mut ServiceConfig) {
     config
@@ -38,7 +47,34 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(resource("/autoscaling/{id}/resume").route(web::post().to(resume)).default_service(only("POST")));
 }
 
-/// `POST /autoscaling` (guide, "Create Autoscaler").
+/// Put a workload under autoscaling
+///
+/// The same request again answers 200 with the autoscaler that exists, so a retry does no harm.
+#[utoipa::path(
+    post, path = "/api/v1/autoscaling", operation_id = "createAutoscaler", tag = "autoscalers",
+    request_body(
+        content = NewAutoscaler,
+        examples(
+            ("cpu" = (summary = "By CPU", value = json!({
+                "workload_name": "web-frontend", "workload_namespace": "production", "workload_type": "Deployment",
+                "min_replicas": 2, "max_replicas": 10, "target_cpu_percent": 70
+            }))),
+            ("gpu" = (summary = "By GPU, slowly down", value = json!({
+                "workload_name": "ai-inference", "workload_namespace": "ml", "workload_type": "auto",
+                "min_replicas": 1, "max_replicas": 4, "target_gpu_percent": 80,
+                "scale_down_policy": {
+                    "stabilization_window_seconds": 600,
+                    "policies": [{"type": "Pods", "value": 1, "period_seconds": 120}]
+                }
+            }))),
+        ),
+    ),
+    responses(
+        (status = 201, description = "It was created", body = AutoscalerBody),
+        (status = 200, description = "The workload has this autoscaler already", body = AutoscalerBody),
+        NotCreated,
+    ),
+)]
 async fn create(state: Data<HttpState>, request: HttpRequest, payload: Payload) -> Result<impl Responder, ApiError> {
     let body: CreateRequest = read_json(&request, payload).await?;
     let requested = validate(&body.into())?;
@@ -49,21 +85,40 @@ async fn create(state: Data<HttpState>, request: HttpRequest, payload: Payload) 
     Ok(HttpResponse::build(status).json(body))
 }
 
-/// `GET /autoscaling/:id` (guide, "Get Autoscaler Status").
+/// One autoscaler
+#[utoipa::path(
+    get, path = "/api/v1/autoscaling/{id}", operation_id = "getAutoscaler", tag = "autoscalers", params(("id" = String, Path, description = "The autoscaler's id", example = "autoscaler-08a469ac")),
+    responses((status = 200, description = "The autoscaler", body = AutoscalerBody), NoSuchAutoscaler, Busy),
+)]
 async fn get_one(state: Data<HttpState>, id: Path<String>) -> Result<Json<AutoscalerBody>, ApiError> {
     Ok(Json(AutoscalerBody::new(&*find(&state, &id).await?, state.brake.mode())))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct ListQuery {
+    /// Only those of this namespace.
+    #[param(nullable = false, pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length = 63)]
     namespace: Option<String>,
+    /// Only those with this status.
+    #[param(value_type = Option<Status>, nullable = false)]
     status: Option<String>,
+    /// At most this many.
+    #[param(value_type = Option<u32>, nullable = false, minimum = 1)]
     limit: Option<String>,
+    /// `continue` of an earlier answer: what follows after it.
+    #[param(nullable = false)]
     r#continue: Option<String>,
 }
 
-/// `GET /autoscaling` (guide, "List All Autoscalers").
+/// All autoscalers by creation time
+///
+/// Page by page when a `limit` is given. Unknown parameters are refused.
+#[utoipa::path(
+    get, path = "/api/v1/autoscaling", operation_id = "listAutoscalers", tag = "autoscalers", params(ListQuery),
+    responses((status = 200, description = "The autoscalers", body = ListBody), BadParameters, Busy),
+)]
 async fn list(state: Data<HttpState>, request: HttpRequest) -> Result<Json<ListBody>, ApiError> {
     let page = state.registry.list(query::<ListQuery>(&request)?.try_into()?).await?;
     Ok(Json(ListBody::new(&page, state.brake.mode())))
@@ -93,7 +148,21 @@ impl TryFrom<ListQuery> for List {
     }
 }
 
-/// `PATCH /autoscaling/:id`: a JSON merge patch (RFC 7396) of its definition.
+/// Change an autoscaler
+///
+/// A JSON merge patch (RFC 7396) of its `spec`: what is not named stays as it is, what is null has its default again, arrays
+/// are replaced as a whole. The result is checked as strictly as a new definition. The workload cannot be changed.
+#[utoipa::path(
+    patch, path = "/api/v1/autoscaling/{id}", operation_id = "updateAutoscaler", tag = "autoscalers", params(("id" = String, Path, description = "The autoscaler's id", example = "autoscaler-08a469ac")),
+    request_body(content(
+        (CreateRequest<i32> = "application/merge-patch+json", example = json!({"max_replicas": 20, "mode": null})),
+        (CreateRequest<i32> = "application/json", example = json!({"max_replicas": 20, "mode": null})),
+    )),
+    responses(
+        (status = 200, description = "The autoscaler as it is now", body = AutoscalerBody),
+        NoSuchAutoscaler, NotChanged,
+    ),
+)]
 async fn update(
     state: Data<HttpState>,
     id: Path<String>,
@@ -115,12 +184,24 @@ async fn update(
     Err(ApiError::changed_meanwhile(&id))
 }
 
-/// `POST /autoscaling/:id/pause`
+/// Pause an autoscaler
+///
+/// Once this is answered, nothing is scaled until it is resumed. Any body is ignored.
+#[utoipa::path(
+    post, path = "/api/v1/autoscaling/{id}/pause", operation_id = "pauseAutoscaler", tag = "autoscalers", params(("id" = String, Path, description = "The autoscaler's id", example = "autoscaler-08a469ac")),
+    responses((status = 200, description = "The autoscaler, paused", body = AutoscalerBody), NoSuchAutoscaler, Busy),
+)]
 async fn pause(state: Data<HttpState>, id: Path<String>) -> Result<Json<AutoscalerBody>, ApiError> {
     set_paused(&state, &id, true).await
 }
 
-/// `POST /autoscaling/:id/resume`
+/// Resume an autoscaler
+///
+/// Any body is ignored.
+#[utoipa::path(
+    post, path = "/api/v1/autoscaling/{id}/resume", operation_id = "resumeAutoscaler", tag = "autoscalers", params(("id" = String, Path, description = "The autoscaler's id", example = "autoscaler-08a469ac")),
+    responses((status = 200, description = "The autoscaler, resumed", body = AutoscalerBody), NoSuchAutoscaler, Busy),
+)]
 async fn resume(state: Data<HttpState>, id: Path<String>) -> Result<Json<AutoscalerBody>, ApiError> {
     set_paused(&state, &id, false).await
 }
@@ -130,7 +211,13 @@ async fn set_paused(state: &HttpState, id: &str, paused: bool) -> Result<Json<Au
     Ok(Json(AutoscalerBody::new(&record, state.brake.mode())))
 }
 
-/// `DELETE /autoscaling/:id` (guide, "Delete Autoscaler").
+/// End an autoscaler
+///
+/// Nothing is scaled by it afterwards. The workload stays as it is.
+#[utoipa::path(
+    delete, path = "/api/v1/autoscaling/{id}", operation_id = "deleteAutoscaler", tag = "autoscalers", params(("id" = String, Path, description = "The autoscaler's id", example = "autoscaler-08a469ac")),
+    responses((status = 200, description = "There is no such autoscaler any more", body = DeletedBody), NoSuchAutoscaler, Busy),
+)]
 async fn delete(state: Data<HttpState>, id: Path<String>) -> Result<Json<DeletedBody>, ApiError> {
     if !state.registry.delete(&id).await? {
         return Err(ApiError::autoscaler_not_found(&id));
@@ -138,7 +225,11 @@ async fn delete(state: Data<HttpState>, id: Path<String>) -> Result<Json<Deleted
     Ok(Json(DeletedBody::new(id.into_inner())))
 }
 
-/// `GET /autoscaling/metrics` (guide, "Get Autoscaling Metrics").
+/// Figures over all autoscalers
+#[utoipa::path(
+    get, path = "/api/v1/autoscaling/metrics", operation_id = "getFigures", tag = "autoscalers",
+    responses((status = 200, description = "The figures", body = AggregateBody), Busy),
+)]
 async fn aggregate(state: Data<HttpState>) -> Result<Json<AggregateBody>, ApiError> {
     Ok(Json(AggregateBody::new(&state.registry.aggregate().await?, state.brake.mode())))
 }

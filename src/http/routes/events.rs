@@ -12,11 +12,13 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Interval, MissedTickBehavior};
+use utoipa::{IntoParams, OpenApi};
 
 use super::{only, query};
 use crate::actors::fleet::Member;
 use crate::actors::snapshot::AutoscalerRecord;
 use crate::http::error::ApiError;
+use crate::http::openapi::{BadParameters, TooManyFollowers};
 use crate::http::pulse;
 use crate::http::server_sent::{KEEP_ALIVE, event};
 use crate::http::state::HttpState;
@@ -31,18 +33,39 @@ const LOOK: Duration = Duration::from_secs(1);
 /// After so many looks without anything to tell a sign of life is sent.
 const QUIET: u32 = 15;
 
+/// The description of this path; a program cannot tell from the type of a stream what its events are.
+#[derive(OpenApi)]
+#[openapi(paths(events), components(schemas(FleetSummaryBody, RowBody, EventBody)))]
+pub struct Description;
+
 pub fn configure(config: &mut ServiceConfig) {
     config.service(resource("/events").route(web::get().to(events)).default_service(only("GET")));
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct EventsQuery {
+    /// The autoscalers whose rows to watch, with commas between them; 200 at most.
+    #[param(nullable = false, example = "autoscaler-08a469ac,autoscaler-03e59e11")]
     ids: Option<String>,
+    /// The id of the last event that is known, as the header `Last-Event-ID` may say as well: what came after it is sent.
+    #[param(nullable = false)]
     last_event_id: Option<String>,
 }
 
-/// `GET /events`
+/// What happens, as it happens
+///
+/// A stream of server-sent events that has no end. `fleet`: a `FleetSummary`, at once and when it changes. `row`: a
+/// `FleetRow` of a watched autoscaler, likewise. `action`, with an id: an `Event`. `reset`: something was missed that is not kept
+/// any more, load everything anew.
+#[utoipa::path(
+    get, path = "/api/v1/events", operation_id = "followEvents", tag = "autoscalers", params(EventsQuery),
+    responses(
+        (status = 200, description = "The stream", body = String, content_type = "text/event-stream"),
+        BadParameters, TooManyFollowers,
+    ),
+)]
 async fn events(state: Data<HttpState>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let EventsQuery { ids, last_event_id } = query(&request)?;
     let ids: Vec<_> = ids.iter().flat_map(|ids| ids.split(',')).filter(|id| !id.is_empty()).collect();

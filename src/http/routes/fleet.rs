@@ -3,11 +3,13 @@
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Json, ServiceConfig, resource};
 use serde::Deserialize;
+use utoipa::{IntoParams, OpenApi};
 
 use super::{get, only, query};
 use crate::actors::fleet::{Attention, Filter, Order};
 use crate::actors::snapshot::Status;
 use crate::http::error::ApiError;
+use crate::http::openapi::{BadParameters, Busy};
 use crate::http::pulse;
 use crate::http::state::HttpState;
 use crate::http::wire::FleetBody;
@@ -18,23 +20,49 @@ const USUAL_ROWS: usize = 100;
 /// How many rows there are at most.
 const MOST_ROWS: usize = 1_000;
 
+/// The description of these paths.
+#[derive(OpenApi)]
+#[openapi(paths(fleet))]
+pub struct Description;
+
 pub fn configure(config: &mut ServiceConfig) {
     config.service(resource("/fleet").route(get().to(fleet)).default_service(only("GET, HEAD")));
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct FleetQuery {
+    /// Only those of this namespace.
+    #[param(nullable = false)]
     namespace: Option<String>,
+    /// Only those with this status.
+    #[param(value_type = Option<Status>, nullable = false)]
     status: Option<String>,
+    /// Only those that need this attention.
+    #[param(value_type = Option<Attention>, nullable = false)]
     attention: Option<String>,
+    /// Only those with this in their names.
+    #[param(nullable = false)]
     text: Option<String>,
+    /// In which order; by attention when absent.
+    #[param(value_type = Option<Order>, nullable = false)]
     sort: Option<String>,
+    /// How many to leave out.
+    #[param(value_type = Option<u32>, nullable = false, minimum = 0)]
     offset: Option<String>,
+    /// How many to show at most; 100 when absent.
+    #[param(value_type = Option<u32>, nullable = false, minimum = 1, maximum = 1000)]
     limit: Option<String>,
 }
 
-/// `GET /fleet`
+/// All autoscalers at a glance
+///
+/// What needs attention first, page by page, with figures over all. Unknown parameters are refused.
+#[utoipa::path(
+    get, path = "/api/v1/fleet", operation_id = "getFleet", tag = "autoscalers", params(FleetQuery),
+    responses((status = 200, description = "A page of the fleet", body = FleetBody), BadParameters, Busy),
+)]
 async fn fleet(state: Data<HttpState>, request: HttpRequest) -> Result<Json<FleetBody>, ApiError> {
     let query = query::<FleetQuery>(&request)?;
     let rows = query.rows()?;

@@ -3,18 +3,36 @@
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE, VARY};
 use actix_web::web::{Data, ServiceConfig, block, resource};
 use actix_web::{HttpRequest, HttpResponse};
+use utoipa::OpenApi;
 
 use super::{get, only};
 use crate::actors::messages::List;
 use crate::http::error::ApiError;
+use crate::http::openapi::{Busy, Unwritable};
 use crate::http::state::HttpState;
 use crate::telemetry::{Format, Registered};
+
+/// The description of this path.
+#[derive(OpenApi)]
+#[openapi(paths(metrics))]
+pub struct Description;
 
 pub fn configure(config: &mut ServiceConfig) {
     config.service(resource("/metrics").route(get().to(metrics)).default_service(only("GET, HEAD")));
 }
 
-/// `GET /metrics`, in the text format that the client prefers.
+/// What Prometheus reads
+///
+/// In the text format that the client prefers.
+#[utoipa::path(
+    get, path = "/metrics", operation_id = "getMetrics", tag = "service",
+    responses(
+        (status = 200, description = "The metrics", content(
+            (String = "text/plain"), (String = "application/openmetrics-text"),
+        )),
+        Unwritable, Busy,
+    ),
+)]
 async fn metrics(state: Data<HttpState>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let accept = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok()).collect::<Vec<_>>();
     let format = Format::preferred(&accept.join(","));
@@ -22,8 +40,13 @@ async fn metrics(state: Data<HttpState>, request: HttpRequest) -> Result<HttpRes
     let autoscalers = state.registry.list(List::default()).await?.autoscalers;
     let telemetry = state.telemetry.clone();
     // Ten thousand autoscalers are many megabytes of text: not on a thread that others' requests wait for.
-    let written = block(move || telemetry.write(Registered { autoscalers, waiting }, format)).await;
-    let text = written.ok().and_then(Result::ok).ok_or_else(ApiError::unwritable_metrics)?;
+    let text = match block(move || telemetry.write(Registered { autoscalers, waiting }, format)).await {
+        Ok(Ok(text)) => text,
+        failed => {
+            log::error!("the metrics cannot be written: {failed:?}");
+            return Err(ApiError::unwritable_metrics());
+        }
+    };
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, format.content_type()))
         .insert_header((VARY, "Accept"))

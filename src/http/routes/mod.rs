@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, guard, web};
 use serde::de::DeserializeOwned;
+use utoipa::OpenApi as _;
+use utoipa::openapi::OpenApi;
 
 use super::error::ApiError;
 use super::state::HttpState;
 use crate::actors::snapshot::AutoscalerRecord;
 use crate::domain::Timestamp;
 
+mod api_docs;
 mod autoscaling;
 mod dashboard;
 mod decisions;
@@ -27,7 +30,24 @@ pub fn configure(config: &mut web::ServiceConfig) {
     let api = web::scope("/api/v1").configure(decisions::configure).configure(history::configure);
     let api = api.configure(autoscaling::configure).configure(fleet::configure).configure(events::configure);
     let api = api.configure(mode::configure).configure(sources::configure).configure(service::configure_index);
-    config.configure(service::configure).configure(metrics::configure).configure(dashboard::configure).service(api);
+    config.configure(service::configure).configure(metrics::configure).configure(api_docs::configure);
+    config.configure(dashboard::configure).service(api);
+}
+
+/// The description of every path, by subject.
+pub fn descriptions() -> [OpenApi; 10] {
+    [
+        autoscaling::Description::openapi(),
+        decisions::Description::openapi(),
+        mode::Description::openapi(),
+        sources::Description::openapi(),
+        fleet::Description::openapi(),
+        events::Description::openapi(),
+        history::Description::openapi(),
+        service::Description::openapi(),
+        metrics::Description::openapi(),
+        api_docs::Description::openapi(),
+    ]
 }
 
 /// What is at no path.

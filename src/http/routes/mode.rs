@@ -2,6 +2,7 @@
 
 use actix_web::HttpRequest;
 use actix_web::web::{self, Data, Json, Payload, ServiceConfig, resource};
+use utoipa::OpenApi;
 
 use super::{get, only};
 use crate::http::body::read_json;
@@ -9,18 +10,34 @@ use crate::http::error::ApiError;
 use crate::http::state::HttpState;
 use crate::http::wire::{ModeBody, ModeRequest};
 
+/// The description of these paths.
+#[derive(OpenApi)]
+#[openapi(paths(mode, set))]
+pub struct Description;
+
 pub fn configure(config: &mut ServiceConfig) {
     config.service(
         resource("/mode").route(get().to(mode)).route(web::put().to(set)).default_service(only("GET, HEAD, PUT")),
     );
 }
 
-/// `GET /mode`
+/// Whether the whole service scales, or only observes
+#[utoipa::path(
+    get, path = "/api/v1/mode", operation_id = "getMode", tag = "mode",
+    responses((status = 200, description = "The mode", body = ModeBody)),
+)]
 async fn mode(state: Data<HttpState>) -> Json<ModeBody> {
     Json(state.brake.mode().into())
 }
 
-/// `PUT /mode`. Once an answer says `observe`, nothing is scaled any more.
+/// Put the emergency brake on, or release it
+///
+/// `observe`: every autoscaler goes on deciding, but once this is answered nothing is scaled. `active` releases the brake.
+#[utoipa::path(
+    put, path = "/api/v1/mode", operation_id = "setMode", tag = "mode",
+    request_body(content = ModeRequest, example = json!({"mode": "observe"})),
+    responses((status = 200, description = "The mode as it is now", body = ModeBody)),
+)]
 async fn set(state: Data<HttpState>, request: HttpRequest, payload: Payload) -> Result<Json<ModeBody>, ApiError> {
     let asked: ModeRequest = read_json(&request, payload).await?;
     let mode = asked.mode().map_err(ApiError::validation)?;

@@ -1,12 +1,18 @@
 //! What an operator and a kubelet ask for.
 
 use actix_web::web::{Data, Json, ServiceConfig, resource};
-use serde_json::{Value, json};
+use utoipa::OpenApi;
 
 use super::{get, only};
 use crate::http::error::ApiError;
+use crate::http::openapi::{NotAlive, NotReady};
 use crate::http::state::HttpState;
-use crate::http::wire::{GpuSummaryBody, shown_mode};
+use crate::http::wire::{AliveBody, GpuSummaryBody, HealthBody, IndexBody, ReadyBody};
+
+/// The description of these paths.
+#[derive(OpenApi)]
+#[openapi(paths(index, health, healthz, readyz))]
+pub struct Description;
 
 pub fn configure(config: &mut ServiceConfig) {
     config
@@ -20,12 +26,17 @@ pub fn configure_index(config: &mut ServiceConfig) {
     config.service(resource("").route(get().to(index)).default_service(only("GET, HEAD")));
 }
 
-async fn index(state: Data<HttpState>) -> Json<Value> {
-    Json(json!({
-        "service": env!("CARGO_PKG_NAME"),
-        "version": env!("CARGO_PKG_VERSION"),
-        "cluster": state.cluster_name,
-        "paths": [
+/// Which service this is
+///
+/// Its name and version, the cluster that it works on, and the paths of the API.
+#[utoipa::path(
+    get, path = "/api/v1", operation_id = "getIndex", tag = "service",
+    responses((status = 200, description = "The index", body = IndexBody)),
+)]
+async fn index(state: Data<HttpState>) -> Json<IndexBody> {
+    Json(IndexBody::new(
+        state.cluster_name.clone(),
+        &[
             "/api/v1/autoscaling",
             "/api/v1/autoscaling/metrics",
             "/api/v1/autoscaling/evaluate",
@@ -36,39 +47,42 @@ async fn index(state: Data<HttpState>) -> Json<Value> {
             "/health",
             "/healthz",
             "/readyz",
+            "/openapi.json",
+            "/api-docs",
             "/metrics",
         ],
-    }))
+    ))
 }
 
-/// As the first implementation of the guide answers.
-async fn health(state: Data<HttpState>) -> Json<Value> {
-    let health = json!({
-        "status": "healthy",
-        "service": env!("CARGO_PKG_NAME"),
-        "version": env!("CARGO_PKG_VERSION"),
-    });
-    Json(with_mode(health, &state))
+/// Name and version of the process that listens
+///
+/// As the first implementation of the guide answers. Says nothing about whether it can do its work.
+#[utoipa::path(
+    get, path = "/health", operation_id = "getHealth", tag = "service", security(()),
+    responses((status = 200, description = "It listens", body = HealthBody)),
+)]
+async fn health(state: Data<HttpState>) -> Json<HealthBody> {
+    Json(HealthBody::new(state.brake.mode()))
 }
 
-/// `answer`, which says so when the emergency brake is on.
-fn with_mode(mut answer: Value, state: &HttpState) -> Value {
-    if let Some(mode) = shown_mode(state.brake.mode()) {
-        answer["mode"] = mode.into();
-    }
-    answer
-}
-
-/// Whether the process lives, or has to be started again.
-async fn healthz(state: Data<HttpState>) -> Result<Json<Value>, ApiError> {
+/// Whether the process lives, or has to be started again
+#[utoipa::path(
+    get, path = "/healthz", operation_id = "getLiveness", tag = "service", security(()),
+    responses((status = 200, description = "It lives", body = AliveBody), NotAlive),
+)]
+async fn healthz(state: Data<HttpState>) -> Result<Json<AliveBody>, ApiError> {
     if !state.registry.is_alive() {
         return Err(ApiError::not_alive());
     }
-    Ok(Json(json!({ "status": "ok" })))
+    Ok(Json(AliveBody::ALIVE))
 }
 
-/// Whether it can do its work: it is not stopping, and it knows the cluster.
-async fn readyz(state: Data<HttpState>) -> Result<Json<Value>, ApiError> {
+/// Whether it can do its work: it is not stopping, and it knows the cluster
+#[utoipa::path(
+    get, path = "/readyz", operation_id = "getReadiness", tag = "service", security(()),
+    responses((status = 200, description = "It can", body = ReadyBody), NotReady),
+)]
+async fn readyz(state: Data<HttpState>) -> Result<Json<ReadyBody>, ApiError> {
     if state.stopping.is_cancelled() {
         return Err(ApiError::not_ready("the service is stopping"));
     }
@@ -76,9 +90,5 @@ async fn readyz(state: Data<HttpState>) -> Result<Json<Value>, ApiError> {
         return Err(ApiError::not_ready(fault));
     }
     let gpu = GpuSummaryBody::new(&state.exporters.exporters(), &state.gpu_table.load());
-    let mut ready = json!({ "status": "ready", "cluster": state.cluster_name, "gpu": gpu });
-    if let Some(fault) = state.index.capacity_fault() {
-        ready["capacity"] = json!({ "error": fault });
-    }
-    Ok(Json(with_mode(ready, &state)))
+    Ok(Json(ReadyBody::new(state.cluster_name.clone(), gpu, state.index.capacity_fault(), state.brake.mode())))
 }

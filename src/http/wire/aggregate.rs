@@ -1,19 +1,29 @@
 //! Figures over all autoscalers.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::mode::shown_mode;
 use crate::actors::messages::Aggregate;
 use crate::domain::autoscaler::Mode;
 
 /// The answer to the aggregate metrics.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = Figures)]
 pub struct AggregateBody {
+    /// How many autoscalers there are.
     total_autoscalers: usize,
+    /// How many of them are active.
     active_autoscalers: usize,
+    /// Changes upwards in the lifetime of the service, those of deleted autoscalers included.
     total_scale_ups: u64,
+    /// Changes downwards, likewise.
     total_scale_downs: u64,
+    /// Of the active autoscalers whose CPU is known; 0 when there is none.
+    #[schema(minimum = 0)]
     average_cpu_utilization: f64,
+    /// Only there while the emergency brake is on.
+    #[schema(value_type = Option<Mode>, nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<&'static str>,
 }

@@ -1,6 +1,7 @@
 //! Autoscalers, in the answers to create, get, list, update, pause, resume and delete.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::decision::{ConditionBody, DecisionBody};
 use super::gpu::GpuBody;
@@ -10,56 +11,95 @@ use super::scalar::rfc3339;
 use super::spec::SpecBody;
 use crate::actors::messages::Page;
 use crate::actors::snapshot::{AutoscalerRecord, Snapshot, Status};
-use crate::domain::autoscaler::{Metric, Mode, ScalingRules};
+use crate::domain::autoscaler::{Metric, Mode, ScalingRules, WorkloadKind};
 use crate::domain::decision_log::Entry;
 
 /// One autoscaler.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Autoscaler)]
 pub struct AutoscalerBody {
+    /// The name of the autoscaler in the API.
+    #[schema(pattern = "^autoscaler-[0-9a-f]{8}$", example = "autoscaler-08a469ac")]
     autoscaling_id: String,
+    #[schema(value_type = Status)]
     status: &'static str,
+    /// What was done, or the status in words.
+    #[schema(value_type = String)]
     message: &'static str,
     details: Details,
 }
 
-#[derive(Debug, Serialize)]
+/// Everything about one autoscaler. What does not apply is absent.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AutoscalerDetails)]
 struct Details {
+    /// When it was created.
+    #[schema(format = DateTime)]
     created_at: String,
+    /// When it was evaluated last.
+    #[schema(nullable = false, format = DateTime)]
     #[serde(skip_serializing_if = "Option::is_none")]
     updated_at: Option<String>,
+    /// The workload's `spec.replicas`, as last seen or set.
     current_replicas: u32,
+    /// Where the last decision wanted to go.
     desired_replicas: u32,
+    /// 0 when unknown; `metrics` tells whether it was measured. So are the next three.
     current_cpu_percent: i64,
     current_memory_percent: i64,
     current_gpu_percent: i64,
     current_gpu_memory_percent: i64,
+    /// When the count was changed last.
+    #[schema(nullable = false, format = DateTime)]
     #[serde(skip_serializing_if = "Option::is_none")]
     last_scale_time: Option<String>,
+    /// How often the count was raised.
     scale_up_count: u64,
+    /// How often it was lowered.
     scale_down_count: u64,
+    /// A name as the HPA's would be.
+    #[schema(pattern = "^hpa-", example = "hpa-web-frontend-025aa4")]
     hpa_name: String,
     workload_name: String,
     workload_namespace: String,
+    #[schema(value_type = WorkloadKind)]
     workload_type: &'static str,
     /// What holds for this autoscaler, be it by its own mode or by the service's.
+    #[schema(value_type = Mode)]
     mode: &'static str,
+    /// Only there while the emergency brake is on.
+    #[schema(value_type = Option<Mode>, nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     service_mode: Option<&'static str>,
     /// Who else scales the workload that is only observed, as it was at the creation.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     scaled_by: Option<String>,
+    /// The definition with every default filled in. The items of a list do without it.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     spec: Option<SpecBody>,
+    /// Why it failed.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<String>,
+    /// How often it crashed, when it did.
+    #[schema(nullable = false, minimum = 1)]
     #[serde(skip_serializing_if = "Option::is_none")]
     restarts: Option<u32>,
+    /// Each metric as the last evaluation saw it, once there was one.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     metrics: Option<Vec<MetricSummary>>,
+    /// The GPUs of the pods that request some. The items of a list do without it.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     gpu: Option<GpuBody>,
+    /// The HPA's conditions, once it was evaluated.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     conditions: Vec<ConditionBody>,
+    /// The newest decision, once there is one. The items of a list do without it.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     last_decision: Option<DecisionBody>,
 }
@@ -163,10 +203,15 @@ fn metrics(rules: &ScalingRules, snapshot: &Snapshot) -> Option<Vec<MetricSummar
 }
 
 /// The answer to list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AutoscalerList)]
 pub struct ListBody {
+    /// By creation time.
     autoscalers: Vec<AutoscalerBody>,
+    /// The number of items in this answer.
     count: usize,
+    /// Only there when more follow: the value to pass for the next page.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     r#continue: Option<String>,
 }
@@ -181,9 +226,12 @@ impl ListBody {
 }
 
 /// The answer to delete.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Deleted)]
 pub struct DeletedBody {
+    #[schema(value_type = String)]
     message: &'static str,
+    /// The autoscaler that there is no more.
     autoscaler_id: String,
 }
 

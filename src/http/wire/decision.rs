@@ -5,14 +5,15 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use serde::Serialize;
 use serde_json::Number;
+use utoipa::ToSchema;
 
 use super::inputs::InputsBody;
 use super::metric::MetricBody;
 use super::scalar::{rfc3339_millis, seconds};
 use crate::domain::Timestamp;
 use crate::domain::capacity::Room;
-use crate::domain::condition::Condition;
-use crate::domain::decision::{Blocked, Decision, Outcome, Step};
+use crate::domain::condition::{Condition, ConditionKind};
+use crate::domain::decision::{Blocked, Decision, Outcome, Rule, Step};
 use crate::domain::decision_log::Entry;
 use crate::domain::reason::Reason;
 use crate::domain::standing::{InFlight, Rollout, Survey};
@@ -21,70 +22,127 @@ use crate::domain::standing::{InFlight, Rollout, Survey};
 const VERSION: u32 = 1;
 
 /// A decision. What does not apply is null, so that the fields are always the same.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Decision)]
 pub struct DecisionBody {
+    /// The version of this shape; it changes when a field changes its meaning or goes.
+    #[schema(minimum = 1, maximum = 1)]
     version: u32,
+    /// When it was decided; null for a what-if.
+    #[schema(required, format = DateTime)]
     at: Option<String>,
-    /// Only a decision of an autoscaler has a run.
-    #[serde(flatten)]
-    run: Option<RunBody>,
+    /// When the same was decided first; only a decision of an autoscaler has this and the next two.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = DateTime)]
+    first_at: Option<String>,
+    /// When the same was decided last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = DateTime)]
+    last_at: Option<String>,
+    /// How often the same was decided in a row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1)]
+    count: Option<u64>,
+    /// What the workload had.
+    #[schema(required)]
     current_replicas: Option<u32>,
+    /// What it should have.
+    #[schema(required)]
     desired_replicas: Option<u32>,
+    /// What the metrics asked for; null when they could not say.
+    #[schema(required)]
     recommended_replicas: Option<u32>,
+    #[schema(value_type = Outcome)]
     outcome: &'static str,
+    #[schema(value_type = Reason)]
     reason: &'static str,
+    /// All of it as a sentence.
     message: String,
+    /// cpu, memory, gpu and gpu_memory, in this order; empty where nothing could be decided.
     metrics: Vec<MetricBody>,
+    /// The rules that changed the number, in their order.
     steps: Vec<StepBody>,
     conditions: Vec<ConditionBody>,
+    /// When windows and limits hold the count: from when on they would let it change if all else stays as it is.
+    #[schema(required, format = DateTime)]
     earliest_action: Option<String>,
+    /// The same in seconds from then on.
+    #[schema(required, value_type = Option<f64>, minimum = 0)]
     earliest_action_seconds: Option<Number>,
+    /// A rolling update in progress.
+    #[schema(required)]
     rollout: Option<RolloutBody>,
+    /// Replicas that do not run yet; null when every one does.
+    #[schema(required)]
     in_flight: Option<InFlightBody>,
+    /// Room on the nodes; null when it was not looked at.
+    #[schema(required)]
     capacity: Option<CapacityBody>,
+    /// What was looked at.
     inputs: InputsBody,
 }
 
-/// How often the same was decided in a row.
-#[derive(Clone, Debug, Serialize)]
-struct RunBody {
-    first_at: String,
-    last_at: String,
-    count: u64,
-}
-
-#[derive(Clone, Debug, Serialize)]
+/// A rule that changed the number.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Step)]
 struct StepBody {
+    #[schema(value_type = Rule)]
     rule: &'static str,
+    /// The number before.
     from: u32,
+    /// The number after.
     to: u32,
+    #[schema(value_type = Reason)]
     reason: &'static str,
     message: String,
 }
 
-#[derive(Clone, Debug, Serialize)]
+/// Pods of the new revision and of the old ones.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Rollout)]
 struct RolloutBody {
     new_pods: usize,
     old_pods: usize,
 }
 
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum CapacityState {
+    Known,
+    Unknown,
+}
+
 /// Whether the nodes have room for what is wanted.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Capacity)]
 struct CapacityBody {
-    state: &'static str,
+    state: CapacityState,
     /// Replicas that have a node, and those for which there is room.
+    #[schema(required)]
     can_run: Option<u32>,
     /// Replicas that were wanted and would find no room.
+    #[schema(required)]
     blocked: Option<u32>,
+    /// What keeps more pods off the nodes.
+    #[schema(required)]
     blocked_by: Option<String>,
+    /// Why it is unknown.
+    #[schema(required)]
     error: Option<String>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+/// Replicas that do not run yet.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = InFlight)]
 struct InFlightBody {
+    /// Pods that do not run yet.
     pending_pods: usize,
+    /// Pods that there should be and that are not.
     not_created: usize,
+    /// Pods for which the scheduler finds no node.
     unschedulable_pods: usize,
+    /// The scheduler's words.
+    #[schema(required)]
     scheduler_message: Option<String>,
 }
 
@@ -100,12 +158,12 @@ impl DecisionBody {
             // Be it by the autoscaler's mode or by the service's.
             body.inputs.observed();
         }
-        let run = RunBody {
-            first_at: rfc3339_millis(entry.first_at),
-            last_at: rfc3339_millis(entry.last_at),
-            count: entry.count,
-        };
-        Self { run: Some(run), ..body.with(entry.outcome, entry.reason, entry.message.clone()) }
+        Self {
+            first_at: Some(rfc3339_millis(entry.first_at)),
+            last_at: Some(rfc3339_millis(entry.last_at)),
+            count: Some(entry.count),
+            ..body.with(entry.outcome, entry.reason, entry.message.clone())
+        }
     }
 
     /// A decision that nothing comes of. Its clock is not the world's, so only spans are shown.
@@ -141,7 +199,9 @@ impl DecisionBody {
         Self {
             version: VERSION,
             at: None,
-            run: None,
+            first_at: None,
+            last_at: None,
+            count: None,
             current_replicas: None,
             desired_replicas: None,
             recommended_replicas: None,
@@ -190,7 +250,8 @@ impl From<Rollout> for RolloutBody {
 impl CapacityBody {
     /// `None` when it was not looked at.
     fn new(decision: &Decision) -> Option<Self> {
-        let unknown = Self { state: "unknown", can_run: None, blocked: None, blocked_by: None, error: None };
+        let unknown =
+            Self { state: CapacityState::Unknown, can_run: None, blocked: None, blocked_by: None, error: None };
         match &decision.observation.room {
             Room::NotAsked => None,
             Room::Unknown { error } => Some(Self { error: Some(error.to_string()), ..unknown }),
@@ -198,7 +259,7 @@ impl CapacityBody {
                 let survey = Survey::new(&decision.rules, &decision.observation);
                 let blocked = decision.blocked.as_ref();
                 Some(Self {
-                    state: "known",
+                    state: CapacityState::Known,
                     can_run: Some(survey.can_run(*more)),
                     blocked: Some(blocked.map_or(0, Blocked::count)),
                     blocked_by: blocked.map(|_| blocked_by.to_string()),
@@ -221,11 +282,20 @@ impl InFlightBody {
     }
 }
 
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+enum ConditionStatus {
+    True,
+    False,
+}
+
 /// One of the HPA's conditions.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Condition)]
 pub struct ConditionBody {
+    #[schema(value_type = ConditionKind)]
     r#type: &'static str,
-    status: &'static str,
+    status: ConditionStatus,
+    #[schema(value_type = Reason)]
     reason: &'static str,
     message: String,
 }
@@ -234,7 +304,7 @@ impl From<&Condition> for ConditionBody {
     fn from(condition: &Condition) -> Self {
         Self {
             r#type: condition.kind.as_str(),
-            status: if condition.holds { "True" } else { "False" },
+            status: if condition.holds { ConditionStatus::True } else { ConditionStatus::False },
             reason: condition.reason.as_str(),
             message: condition.message.clone().into_owned(),
         }

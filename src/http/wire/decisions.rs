@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::decision::DecisionBody;
 use crate::domain::Timestamp;
@@ -27,9 +28,12 @@ impl DecisionFilter {
 }
 
 /// Decisions, newest first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Decisions)]
 pub struct DecisionsBody {
+    /// Newest first.
     decisions: Vec<DecisionBody>,
+    /// The number of items in this answer.
     count: usize,
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Number;
+use utoipa::ToSchema;
 
 use super::scalar::{age, number};
 use crate::domain::Timestamp;
@@ -11,36 +12,63 @@ use crate::domain::gpu::GpuReading;
 use crate::ports::Device;
 
 /// A device with the pod that uses it. What is unknown or does not apply is null.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Device)]
 pub struct DeviceBody {
+    #[schema(required)]
     namespace: Option<String>,
+    #[schema(required)]
     pod: Option<String>,
     #[serde(flatten)]
     reading: ReadingBody,
 }
 
 /// A device of a pod, as old as it was when the pod was looked at.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = AgedReading)]
 pub struct AgedReadingBody {
     #[serde(flatten)]
     reading: ReadingBody,
+    /// Negative for a reading from a time to come.
+    #[schema(value_type = f64)]
     age_seconds: Number,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum DeviceState {
+    Ok,
+    Unknown,
+}
+
+/// What was read of a device. What is unknown or does not apply is null.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Reading)]
 struct ReadingBody {
+    #[schema(required)]
     container: Option<String>,
+    /// The name or number of the device on its node.
     device: String,
+    #[schema(required)]
     uuid: Option<String>,
+    #[schema(required)]
     mig_instance: Option<String>,
+    #[schema(required)]
     mig_profile: Option<String>,
+    #[schema(required)]
     model: Option<String>,
+    #[schema(required, value_type = Option<f64>)]
     utilization_percent: Option<Number>,
+    #[schema(required, value_type = Option<f64>)]
     memory_used_mib: Option<Number>,
+    #[schema(required, value_type = Option<f64>)]
     memory_total_mib: Option<Number>,
+    /// Whether several pods share it.
     shared: bool,
     /// Whether the utilisation is known.
-    state: &'static str,
+    state: DeviceState,
+    /// Why the utilisation is unknown.
+    #[schema(required)]
     reason: Option<String>,
 }
 
@@ -74,7 +102,7 @@ impl From<&GpuReading> for ReadingBody {
             memory_used_mib: reading.memory_used_mib.map(number),
             memory_total_mib: reading.memory_total_mib.map(number),
             shared: reading.shared,
-            state: if reading.utilization_percent.is_some() { "ok" } else { "unknown" },
+            state: if reading.utilization_percent.is_some() { DeviceState::Ok } else { DeviceState::Unknown },
             reason: text(&reading.unknown_because),
         }
     }

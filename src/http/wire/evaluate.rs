@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use chrono::DateTime;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::decision::DecisionBody;
 use super::scalar::{Phase, Quantity, Replicas, Span};
-use super::spec::CreateRequest;
+use super::spec::{CreateRequest, what_if_spec};
 use crate::domain::Timestamp;
 use crate::domain::autoscaler::{Direction, ScalingRules};
 use crate::domain::capacity::Room;
@@ -36,66 +37,103 @@ const NOW: Timestamp = match DateTime::from_timestamp(1_767_225_600, 0) {
 const SOURCE: &str = "document";
 
 /// The document. Nothing is invented: what is left out is not there.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WhatIf)]
 pub struct EvaluateRequest {
+    /// What is wanted: a definition with bounds. Without any target only together with `recommended_replicas`.
+    #[schema(schema_with = what_if_spec)]
     spec: Object<CreateRequest<f64>>,
+    /// The workload's `spec.replicas`.
     current_replicas: Replicas,
+    /// The revision that the pods are to have.
     revision: Option<String>,
+    #[schema(value_type = Option<Vec<PodDocument>>)]
     pods: Option<Vec<Object<PodDocument>>>,
+    /// At most one reading a pod. Absent: the source does not answer. Empty: it does, and knows no pod.
+    #[schema(value_type = Option<Vec<UsageDocument>>)]
     usage: Option<Vec<Object<UsageDocument>>>,
+    /// One reading a device; absent and empty likewise.
+    #[schema(value_type = Option<Vec<GpuDocument>>)]
     gpu: Option<Vec<Object<GpuDocument>>>,
+    /// Takes the place of what the metrics recommend.
     recommended_replicas: Option<Replicas>,
+    /// Earlier recommendations. Absent: there was no decision yet. Empty: there are none.
+    #[schema(value_type = Option<Vec<RecommendationDocument>>)]
     history: Option<Vec<Object<RecommendationDocument>>>,
+    /// Changes that were made.
+    #[schema(value_type = Option<Vec<ScaleEventDocument>>)]
     scale_events: Option<Vec<Object<ScaleEventDocument>>>,
+    /// Room on the nodes; absent: nothing is limited by it.
+    #[schema(value_type = Option<RoomDocument>)]
     room: Option<Object<RoomDocument>>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+/// A pod. What is left out is not so, or not known.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WhatIfPod)]
 struct PodDocument {
     name: String,
+    #[schema(value_type = Option<PodPhase>)]
     phase: Option<Phase>,
+    /// Its `Ready` condition; absent: it has none.
     ready: Option<bool>,
     ready_changed_seconds_ago: Option<Span>,
+    /// Since when the kubelet has it.
     started_seconds_ago: Option<Span>,
     terminating: Option<bool>,
     revision: Option<String>,
+    /// Why the scheduler finds no node for it.
     unschedulable: Option<String>,
+    /// Pod-level requests by resource name.
+    #[schema(value_type = Option<BTreeMap<String, Quantity>>)]
     requests: Option<Requests>,
+    #[schema(value_type = Option<Vec<ContainerDocument>>)]
     containers: Option<Vec<Object<ContainerDocument>>>,
 }
 
 /// By resource name.
 type Requests = BTreeMap<String, Quantity>;
 
-#[derive(Clone, Debug, Deserialize)]
+/// A container of a pod.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WhatIfContainer)]
 struct ContainerDocument {
     name: String,
+    /// Whether it is a native one.
     sidecar: Option<bool>,
+    #[schema(value_type = Option<BTreeMap<String, Quantity>>)]
     requests: Option<Requests>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+/// A reading of a pod's CPU and memory.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WhatIfUsage)]
 struct UsageDocument {
     pod: String,
     age_seconds: Option<Span>,
     window_seconds: Option<Span>,
+    #[schema(value_type = Option<Vec<ContainerUsageDocument>>)]
     containers: Option<Vec<Object<ContainerUsageDocument>>>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+/// What a container used.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WhatIfContainerUsage)]
 struct ContainerUsageDocument {
     name: String,
     cpu: Option<Quantity>,
     memory: Option<Quantity>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+/// A reading of a GPU.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WhatIfGpu)]
 struct GpuDocument {
     pod: String,
     device: Option<String>,
@@ -106,24 +144,30 @@ struct GpuDocument {
 }
 
 /// Room on the nodes; without it nothing is limited by that.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WhatIfRoom)]
 struct RoomDocument {
     more_pods: Replicas,
     blocked_by: Option<String>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+/// An earlier recommendation.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WhatIfRecommendation)]
 struct RecommendationDocument {
     seconds_ago: Span,
     replicas: Replicas,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+/// A change that was made.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WhatIfScaleEvent)]
 struct ScaleEventDocument {
     seconds_ago: Span,
+    /// Negative is down.
     change: i32,
 }
 

@@ -1,23 +1,32 @@
 //! What happens to autoscalers, as those who follow it are told.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::scalar::rfc3339;
-use crate::actors::events::Event;
+use crate::actors::events::{Event, EventKind};
+use crate::domain::autoscaler::WorkloadKind;
 
 /// Something that happened to an autoscaler.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Event)]
 pub struct EventBody {
+    #[schema(value_type = EventKind)]
     kind: &'static str,
+    #[schema(format = DateTime)]
     at: String,
     autoscaling_id: String,
     workload_name: String,
     workload_namespace: String,
+    #[schema(value_type = WorkloadKind)]
     workload_type: &'static str,
     /// The replicas before, when it was scaled.
+    #[schema(required)]
     from: Option<u32>,
     /// The replicas after, when it was scaled.
+    #[schema(required)]
     to: Option<u32>,
+    /// What happened, in words.
     message: String,
 }
 

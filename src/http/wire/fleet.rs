@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::aggregate::AggregateBody;
+use super::metric::MetricState;
 use super::scalar::rfc3339;
 use crate::actors::fleet::{Attention, Fleet, Member};
-use crate::actors::snapshot::AutoscalerRecord;
+use crate::actors::snapshot::{AutoscalerRecord, Status};
 use crate::domain::Timestamp;
-use crate::domain::autoscaler::{Metric, Mode, TargetPercent};
+use crate::domain::autoscaler::{Metric, Mode, TargetPercent, WorkloadKind};
 use crate::domain::cause::ScaleAction;
 use crate::domain::timeline::COARSE_STEP;
 
@@ -18,10 +20,15 @@ use crate::domain::timeline::COARSE_STEP;
 const MINUTES: i64 = 30;
 
 /// The figures over all autoscalers.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = FleetSummary)]
 pub struct FleetSummaryBody {
+    /// How many autoscalers there are.
     total: usize,
+    /// How many of them need which attention.
+    #[schema(value_type = BTreeMap<String, usize>)]
     counts: BTreeMap<&'static str, usize>,
+    /// The figures over all of them.
     totals: AggregateBody,
 }
 
@@ -34,14 +41,21 @@ impl FleetSummaryBody {
 }
 
 /// The answer to `GET /fleet`: a part of the rows that are looked for.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Fleet)]
 pub struct FleetBody {
+    /// When this was so.
+    #[schema(format = DateTime)]
     at: String,
     #[serde(flatten)]
     summary: FleetSummaryBody,
+    /// How many are as asked for.
     matching: usize,
+    /// How many of these come before the first that is shown.
     offset: usize,
+    /// The namespaces of all autoscalers.
     namespaces: Vec<String>,
+    /// What was asked for, in its order.
     autoscalers: Vec<RowBody>,
 }
 
@@ -68,44 +82,65 @@ impl FleetBody {
 }
 
 /// One autoscaler in a line.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = FleetRow)]
 pub struct RowBody {
+    #[schema(pattern = "^autoscaler-[0-9a-f]{8}$")]
     autoscaling_id: String,
     workload_name: String,
     workload_namespace: String,
+    #[schema(value_type = WorkloadKind)]
     workload_type: &'static str,
+    #[schema(value_type = Status)]
     status: &'static str,
+    #[schema(value_type = Mode)]
     mode: &'static str,
+    #[schema(value_type = Attention)]
     attention: &'static str,
+    /// Why it needs attention.
+    #[schema(required)]
     attention_message: Option<String>,
     min_replicas: u32,
     max_replicas: u32,
     current_replicas: u32,
     desired_replicas: u32,
+    #[schema(required)]
     recommended_replicas: Option<u32>,
+    /// Those with a target.
     metrics: Vec<CellBody>,
+    /// The last change of replicas.
+    #[schema(required)]
     last_action: Option<ActionBody>,
     /// The replicas of the last half hour, one a minute, oldest first.
+    #[schema(min_items = 30, max_items = 30)]
     replicas: Vec<Option<u32>>,
+    /// When it was evaluated last.
+    #[schema(required, format = DateTime)]
     updated_at: Option<String>,
 }
 
 /// A metric with a target.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = FleetMetric)]
 struct CellBody {
+    #[schema(value_type = Metric)]
     name: &'static str,
-    state: &'static str,
+    state: MetricState,
+    #[schema(required)]
     utilization_percent: Option<u32>,
     target_percent: u32,
 }
 
 /// A change of replicas.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = ScaleAction)]
 pub struct ActionBody {
+    #[schema(format = DateTime)]
     at: String,
     from: u32,
     to: u32,
     /// What decided; null when that is not kept any more.
+    #[schema(required)]
     because: Option<String>,
 }
 
@@ -155,9 +190,9 @@ impl RowBody {
 impl CellBody {
     fn new(metric: Metric, target: TargetPercent, measured: Option<u32>, shown: Option<u32>) -> Self {
         let state = match (measured, shown) {
-            (Some(_), _) => "known",
-            (None, Some(_)) => "simulated",
-            (None, None) => "unknown",
+            (Some(_), _) => MetricState::Known,
+            (None, Some(_)) => MetricState::Simulated,
+            (None, None) => MetricState::Unknown,
         };
         Self { name: metric.as_str(), state, utilization_percent: shown, target_percent: target.get() }
     }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::Number;
+use utoipa::ToSchema;
 
 use super::device::AgedReadingBody;
 use super::scalar::two_decimals;
@@ -9,22 +10,31 @@ use crate::domain::Timestamp;
 use crate::domain::observation::{Observation, ObservedPod};
 
 /// The GPUs of all pods that request some.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Gpus)]
 pub struct GpuBody {
     pods: Vec<PodGpuBody>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+/// The GPUs of a pod. What is unknown is null.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = PodGpus)]
 struct PodGpuBody {
     pod: String,
+    #[schema(required)]
     node: Option<String>,
+    /// How many GPUs it requests.
     requested: u32,
+    #[schema(required, value_type = Option<f64>)]
     utilization_percent: Option<Number>,
+    #[schema(required, value_type = Option<f64>)]
     memory_percent: Option<Number>,
     /// The busiest device's percentage less the idlest one's.
+    #[schema(required, value_type = Option<f64>)]
     imbalance_percent: Option<Number>,
     devices: Vec<AgedReadingBody>,
     /// Why there is nothing, or nothing new.
+    #[schema(required)]
     error: Option<String>,
 }
 

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::fleet::ActionBody;
 use super::scalar::rfc3339;
@@ -22,24 +23,36 @@ pub struct HistoryRange {
 }
 
 /// The answer to `GET /autoscaling/:id/history`. Every list has an item for each step; null is unknown.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = History)]
 pub struct HistoryBody {
     autoscaling_id: String,
+    #[schema(format = DateTime)]
     from: String,
+    #[schema(format = DateTime)]
     to: String,
+    /// The seconds from one point to the next, which may be more than asked for.
+    #[schema(minimum = 15)]
     step_seconds: u32,
+    /// The last known in each step.
     current_replicas: Vec<Option<u32>>,
     recommended_replicas: Vec<Option<u32>>,
     min_replicas: Vec<Option<u32>>,
     max_replicas: Vec<Option<u32>>,
+    /// Those that have or had a value or a target.
     metrics: Vec<MetricHistoryBody>,
+    /// Changes of replicas, oldest first.
     actions: Vec<ActionBody>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+/// A metric over time.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = MetricHistory)]
 struct MetricHistoryBody {
+    #[schema(value_type = Metric)]
     name: &'static str,
     utilization_percent: Vec<Option<u32>>,
+    /// Whether the value is made up.
     simulated: Vec<bool>,
     target_percent: Vec<Option<u32>>,
 }

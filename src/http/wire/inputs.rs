@@ -2,53 +2,79 @@
 
 use serde::Serialize;
 use serde_json::Number;
+use utoipa::ToSchema;
 
 use super::device::AgedReadingBody;
 use super::scalar::{age, phase_name, quantity, seconds};
-use crate::domain::autoscaler::{Metric, Mode, ScalingRules};
+use crate::domain::autoscaler::{Compatibility, Metric, Mode, ScalingRules};
 use crate::domain::decision::Decision;
-use crate::domain::observation::{ObservedPod, PodUsage};
+use crate::domain::observation::{ObservedPod, PodPhase, PodUsage};
 use crate::domain::standing::{Standing, Survey, WHOLE_GPU};
 use crate::domain::utilization::request;
 
 /// What a decision looked at. Amounts are Kubernetes quantities: cores, bytes and GPUs.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+#[schema(as = Inputs)]
 pub struct InputsBody {
+    /// Older readings are unknown.
+    #[schema(required, value_type = Option<f64>, minimum = 0)]
     max_age_seconds: Option<Number>,
+    #[schema(required, value_type = Option<Compatibility>)]
     compatibility: Option<&'static str>,
+    #[schema(required, value_type = Option<Mode>)]
     mode: Option<&'static str>,
+    /// The revision that the pods are to have.
+    #[schema(required)]
     revision: Option<String>,
     /// Readings of pods that the workload does not have.
     strays: usize,
     pods: Vec<PodBody>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+/// A pod as it was looked at.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Pod)]
 struct PodBody {
     name: String,
+    #[schema(value_type = PodPhase)]
     phase: &'static str,
+    #[schema(required)]
     revision: Option<String>,
     terminating: bool,
+    #[schema(required)]
     node: Option<String>,
+    /// Why the scheduler finds no node for it.
+    #[schema(required)]
     unschedulable: Option<String>,
     cpu: StandingBody,
     memory: StandingBody,
     gpu: StandingBody,
     gpu_memory: StandingBody,
+    /// Of CPU and memory; negative for a reading from a time to come.
+    #[schema(required, value_type = Option<f64>)]
     usage_age_seconds: Option<Number>,
+    /// Over which time CPU and memory were measured.
+    #[schema(required, value_type = Option<f64>, minimum = 0)]
     window_seconds: Option<Number>,
     devices: Vec<AgedReadingBody>,
     /// Why nothing, or nothing new, is known of its GPUs.
+    #[schema(required)]
     gpu_error: Option<String>,
 }
 
 /// What a pod contributes to a metric.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Contribution)]
 struct StandingBody {
+    #[schema(value_type = Standing)]
     state: &'static str,
+    /// Why it is unready or missing.
+    #[schema(required)]
     why: Option<&'static str>,
     /// What was measured, whether it counts or not.
+    #[schema(required, pattern = "^-?[0-9]+[mu]?$")]
     usage: Option<String>,
+    #[schema(required, pattern = "^-?[0-9]+[mu]?$")]
     request: Option<String>,
 }
 

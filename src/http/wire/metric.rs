@@ -2,24 +2,52 @@
 
 use serde::Serialize;
 use serde_json::Number;
+use utoipa::ToSchema;
 
 use super::scalar::age;
 use crate::domain::Timestamp;
 use crate::domain::autoscaler::{Metric, TargetPercent};
 use crate::domain::utilization::{Coverage, MetricReport, SIMULATED};
 
+/// Whether a metric was measured, and whether it is made up.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MetricState {
+    /// It was measured.
+    Known,
+    /// It was not.
+    Unknown,
+    /// It is made up, and nothing follows from it.
+    Simulated,
+}
+
 /// A metric in a decision. Every field is always there.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Metric)]
 pub struct MetricBody {
+    #[schema(value_type = Metric)]
     name: &'static str,
-    state: &'static str,
+    state: MetricState,
+    #[schema(required)]
     target_percent: Option<u32>,
+    /// As measured.
+    #[schema(required)]
     utilization_percent: Option<i32>,
+    /// After what is missing was filled in.
+    #[schema(required)]
     effective_utilization_percent: Option<i32>,
+    #[schema(required)]
     proposed_replicas: Option<i32>,
+    /// Where it was read.
+    #[schema(required, value_type = Option<String>)]
     source: Option<&'static str>,
+    /// Of the oldest reading that counts.
+    #[schema(required, value_type = Option<f64>)]
     age_seconds: Option<Number>,
+    #[schema(required)]
     coverage: Option<CoverageBody>,
+    /// Why it is not known.
+    #[schema(required)]
     error: Option<String>,
 }
 
@@ -32,9 +60,9 @@ impl MetricBody {
         Self {
             name: report.metric.as_str(),
             state: match (simulated, measured) {
-                (Some(_), _) => "simulated",
-                (None, Some(_)) => "known",
-                (None, None) => "unknown",
+                (Some(_), _) => MetricState::Simulated,
+                (None, Some(_)) => MetricState::Known,
+                (None, None) => MetricState::Unknown,
             },
             target_percent: report.target.map(TargetPercent::get),
             utilization_percent: report.shown_percent(),
@@ -49,24 +77,35 @@ impl MetricBody {
 }
 
 /// A metric in an autoscaler's details, where what does not apply is left out.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct MetricSummary {
+    #[schema(value_type = Metric)]
     name: &'static str,
-    state: &'static str,
+    state: MetricState,
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     utilization_percent: Option<i32>,
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     effective_utilization_percent: Option<i32>,
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     target_percent: Option<u32>,
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     proposed_replicas: Option<i32>,
+    #[schema(nullable = false, value_type = Option<String>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<&'static str>,
+    /// Of the oldest reading that counts.
+    #[schema(nullable = false, minimum = 0)]
     #[serde(skip_serializing_if = "Option::is_none")]
     age_seconds: Option<i64>,
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     coverage: Option<CoverageBody>,
+    /// Why it is not known.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
@@ -94,7 +133,7 @@ impl MetricSummary {
     pub fn unknown(metric: Metric, target: Option<TargetPercent>, error: &str) -> Self {
         Self {
             name: metric.as_str(),
-            state: "unknown",
+            state: MetricState::Unknown,
             utilization_percent: None,
             effective_utilization_percent: None,
             target_percent: target.map(TargetPercent::get),
@@ -107,7 +146,9 @@ impl MetricSummary {
     }
 }
 
-#[derive(Clone, Debug, Serialize)]
+/// How many pods were measured, how many are warming up, and of how many nothing is known.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Coverage)]
 struct CoverageBody {
     measured_pods: usize,
     unready_pods: usize,

@@ -1,6 +1,7 @@
 //! The mode of the whole service: an emergency brake for all autoscalers at once.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::domain::autoscaler::Mode;
 
@@ -14,9 +15,10 @@ pub fn shown_mode(mode: Mode) -> Option<&'static str> {
 }
 
 /// `PUT /mode`: the request.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModeRequest {
+    #[schema(required, value_type = Mode)]
     mode: Option<String>,
 }
 
@@ -29,8 +31,10 @@ impl ModeRequest {
 }
 
 /// The service's mode.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ServiceMode)]
 pub struct ModeBody {
+    #[schema(value_type = Mode)]
     mode: &'static str,
 }
 

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::Number;
+use utoipa::ToSchema;
 
 use super::scalar::{number, rfc3339};
 use super::spec::SpecBody;
@@ -11,34 +12,49 @@ use crate::domain::autoscaler::ScalingRules;
 use crate::domain::decision::Decision;
 
 /// The answer to `POST /autoscaling/:id/preview`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Preview)]
 pub struct PreviewBody {
     autoscaling_id: String,
+    /// The definition as it would be.
     spec: SpecBody,
     current_replicas: u32,
     /// Null while nothing is known about the workload.
+    #[schema(required)]
     as_is: Option<PreviewedBody>,
+    /// Likewise.
+    #[schema(required)]
     with_change: Option<PreviewedBody>,
     /// Null when nothing is known of the last hour.
+    #[schema(required)]
     past: Option<PastBody>,
+    /// All of it as a sentence.
     message: String,
 }
 
 /// A decision in short.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = PreviewedDecision)]
 struct PreviewedBody {
     desired_replicas: u32,
+    #[schema(required)]
     recommended_replicas: Option<u32>,
     message: String,
 }
 
 /// What both would have come to over the last hour's load.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = PreviewedPast)]
 struct PastBody {
+    #[schema(format = DateTime)]
     from: String,
+    #[schema(format = DateTime)]
     to: String,
+    #[schema(value_type = f64, minimum = 0)]
     replica_minutes_as_is: Number,
+    #[schema(value_type = f64, minimum = 0)]
     replica_minutes_with_change: Number,
+    #[schema(value_type = f64)]
     difference: Number,
 }
 

@@ -7,6 +7,9 @@ use chrono::{SecondsFormat, TimeDelta};
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Number;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::Timestamp;
 use crate::domain::observation::PodPhase;
@@ -59,7 +62,8 @@ pub fn quantity(millionths: i128) -> String {
 }
 
 /// A span that a client gives in seconds, to the nanosecond; what is longer than any span is the longest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ToSchema)]
+#[schema(as = Span, value_type = f64, minimum = 0)]
 pub struct Span(pub Duration);
 
 impl Span {
@@ -78,7 +82,8 @@ impl<'de> Deserialize<'de> for Span {
 }
 
 /// A number of replicas.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(value_type = i32, minimum = 0)]
 pub struct Replicas(pub u32);
 
 impl<'de> Deserialize<'de> for Replicas {
@@ -125,7 +130,19 @@ impl<'de> Deserialize<'de> for Quantity {
     }
 }
 
-const PHASES: [(&str, PodPhase); 5] = [
+impl ToSchema for Quantity {}
+
+impl PartialSchema for Quantity {
+    fn schema() -> RefOr<Schema> {
+        const TEXT: &str = "^[+-]?([0-9]+(\\.[0-9]*)?|\\.[0-9]+)([eE][+-]?[0-9]+|[numkMGTPE]|[KMGTPE]i)?$";
+        let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some(TEXT)).examples(["250m", "1Gi"]);
+        let either = OneOfBuilder::new().item(text).item(ObjectBuilder::new().schema_type(Type::Number));
+        either.description(Some("A Kubernetes quantity, as text or as a number.")).into()
+    }
+}
+
+/// The pods' phases as Kubernetes writes them.
+pub const PHASES: [(&str, PodPhase); 5] = [
     ("Pending", PodPhase::Pending),
     ("Running", PodPhase::Running),
     ("Succeeded", PodPhase::Succeeded),

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 use serde_json::Number;
+use utoipa::ToSchema;
 
 use super::device::DeviceBody;
 use super::scalar::{age, rfc3339_millis, seconds};
@@ -12,43 +13,92 @@ use crate::domain::Timestamp;
 use crate::ports::Exporter;
 
 /// The answer to `GET /sources`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Sources)]
 pub struct SourcesBody {
+    /// The watches of workloads and pods.
     cluster: SourceBody,
+    /// The room on the nodes.
     capacity: SourceBody,
+    /// The GPU exporters.
     gpu: GpuSourceBody,
 }
 
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum SourceState {
+    Ok,
+    Failing,
+}
+
+/// How the exporters are as a whole; `idle`: none was read yet.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum GpuState {
+    Ok,
+    Degraded,
+    Failing,
+    Idle,
+}
+
+/// `unread`: nothing is read while no autoscaler has a target for GPUs.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ExporterState {
+    Ok,
+    Failing,
+    Unread,
+}
+
 /// A source that is either read or not.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Source)]
 struct SourceBody {
-    state: &'static str,
+    state: SourceState,
+    #[schema(required)]
     error: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+/// The GPU exporters.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = GpuSource)]
 struct GpuSourceBody {
-    state: &'static str,
+    state: GpuState,
     /// Why there is no exporter.
+    #[schema(required)]
     error: Option<String>,
     exporters: Vec<ExporterBody>,
 }
 
 /// One exporter. What does not apply is null.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Exporter)]
 struct ExporterBody {
     name: String,
+    #[schema(required)]
     node: Option<String>,
     url: String,
-    state: &'static str,
+    state: ExporterState,
+    #[schema(required)]
     error: Option<String>,
+    #[schema(required, format = DateTime)]
     failing_since: Option<String>,
+    #[schema(required, format = DateTime)]
     last_success: Option<String>,
+    /// How long ago it answered.
+    #[schema(required, value_type = Option<f64>)]
     age_seconds: Option<Number>,
+    /// How long it took to answer.
+    #[schema(required, value_type = Option<f64>, minimum = 0)]
     took_seconds: Option<Number>,
+    #[schema(required)]
     answer_bytes: Option<usize>,
+    /// Lines that could not be read.
+    #[schema(required)]
     skipped_lines: Option<usize>,
+    #[schema(required)]
     first_skipped_line: Option<String>,
+    #[schema(required)]
     devices_seen: Option<usize>,
     devices: Vec<DeviceBody>,
 }
@@ -72,7 +122,7 @@ impl SourcesBody {
 
 impl From<Option<String>> for SourceBody {
     fn from(error: Option<String>) -> Self {
-        Self { state: if error.is_none() { "ok" } else { "failing" }, error }
+        Self { state: if error.is_none() { SourceState::Ok } else { SourceState::Failing }, error }
     }
 }
 
@@ -96,16 +146,16 @@ fn failing(table: &GpuTable) -> impl Iterator<Item = (&ExporterReport, &Exporter
 }
 
 /// How the exporters are as a whole.
-fn state(listed: &Result<Vec<Exporter>, String>, table: &GpuTable) -> &'static str {
+fn state(listed: &Result<Vec<Exporter>, String>, table: &GpuTable) -> GpuState {
     if listed.is_err() {
-        return "failing";
+        return GpuState::Failing;
     }
     let exporters = table.reports().len() + unread(listed, table).count();
     match failing(table).count() {
-        _ if table.reports().is_empty() => "idle",
-        0 => "ok",
-        failing if failing == exporters => "failing",
-        _ => "degraded",
+        _ if table.reports().is_empty() => GpuState::Idle,
+        0 => GpuState::Ok,
+        failing if failing == exporters => GpuState::Failing,
+        _ => GpuState::Degraded,
     }
 }
 
@@ -116,7 +166,7 @@ impl ExporterBody {
             name: exporter.name.clone(),
             node: exporter.node.as_deref().map(str::to_owned),
             url: exporter.url.clone(),
-            state: "unread",
+            state: ExporterState::Unread,
             error: None,
             failing_since: None,
             last_success: None,
@@ -134,7 +184,7 @@ impl ExporterBody {
         let reading = report.reading.as_deref();
         let scrape = reading.map(|reading| &reading.scrape);
         Self {
-            state: if report.fault.is_some() { "failing" } else { "ok" },
+            state: if report.fault.is_some() { ExporterState::Failing } else { ExporterState::Ok },
             error: report.fault.as_ref().map(|fault| fault.error.to_string()),
             failing_since: report.fault.as_ref().map(|fault| rfc3339_millis(fault.since)),
             last_success: reading.map(|reading| rfc3339_millis(reading.at)),
@@ -151,12 +201,18 @@ impl ExporterBody {
 }
 
 /// The exporters in a few words, for `/readyz`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = GpuSummary)]
 pub struct GpuSummaryBody {
-    state: &'static str,
+    state: GpuState,
+    /// How many exporters there are.
     exporters: usize,
+    /// How many of them cannot be read.
     failing_exporters: usize,
+    /// How many devices they show.
     devices: usize,
+    /// Why there is no exporter, or what is wrong with the first that fails.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }

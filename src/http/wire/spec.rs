@@ -2,61 +2,115 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
+use utoipa::ToSchema;
 
+pub use self::schema::{NewAutoscaler, what_if_spec};
+use self::schema::{SpanSchema, interval, period, window, workload_type};
 use super::scalar::{number, seconds};
 use crate::domain::autoscaler::{
-    Metric, RatePolicy, RequestedAutoscaler, ScalingPolicy, ScalingRules, WarmUp, WorkloadRef,
+    CapacityRule, Compatibility, Metric, Mode, RatePolicy, RateUnit, RequestedAutoscaler, ScalingPolicy, ScalingRules,
+    SelectPolicy, Stabilization, WarmUp, WorkloadKind, WorkloadRef,
 };
 use crate::domain::validation::{RawAutoscaler, RawPolicy, RawRatePolicy, RawWarmUp, ValidationErrors, validate};
 use crate::http::json::{MalformedJson, Object, read_value};
 
+mod schema;
+
 /// `POST /autoscaling`: the request. Everything is optional here, so that one answer can name all that is missing.
 /// Seconds are int32, and in a what-if any number.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, bound = "Seconds: Deserialize<'de>")]
+#[schema(as = Definition, bound = "Seconds: SpanSchema + ToSchema")]
 pub struct CreateRequest<Seconds = i32> {
+    #[schema(
+        pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+        max_length = 253,
+        example = "web-frontend"
+    )]
     workload_name: Option<String>,
+    #[schema(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length = 63, example = "production")]
     workload_namespace: Option<String>,
+    /// `Deployment`, `StatefulSet` or `ReplicaSet` in any case, or `auto`: looked up by name.
+    #[schema(schema_with = workload_type)]
     workload_type: Option<String>,
+    #[schema(minimum = 1, example = 2)]
     min_replicas: Option<i32>,
+    /// At least `min_replicas`.
+    #[schema(minimum = 1, example = 10)]
     max_replicas: Option<i32>,
+    /// 0 is no target, as for the next three; at least one metric needs one.
+    #[schema(minimum = 0, maximum = 100, example = 70)]
     target_cpu_percent: Option<i32>,
+    #[schema(minimum = 0, maximum = 100)]
     target_memory_percent: Option<i32>,
+    #[schema(minimum = 0, maximum = 100)]
     target_gpu_percent: Option<i32>,
+    #[schema(minimum = 0, maximum = 100)]
     target_gpu_memory_percent: Option<i32>,
+    #[schema(value_type = Option<Policy<Seconds>>)]
     scale_up_policy: Option<Object<Policy<Seconds>>>,
+    #[schema(value_type = Option<Policy<Seconds>>)]
     scale_down_policy: Option<Object<Policy<Seconds>>>,
+    #[schema(schema_with = interval::<Seconds>)]
     interval_seconds: Option<Seconds>,
+    #[schema(value_type = Option<Mode>)]
     mode: Option<String>,
+    #[schema(value_type = Option<Compatibility>)]
     compatibility: Option<String>,
+    /// The container whose CPU and memory count; all when absent.
+    #[schema(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length = 63)]
     container_name: Option<String>,
+    #[schema(value_type = Option<WarmUpRequest>)]
     warm_up: Option<Object<WarmUpRequest>>,
+    #[schema(value_type = Option<CapacityRule>)]
     capacity: Option<String>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+/// How fast the count may change in one direction.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, bound = "Seconds: Deserialize<'de>")]
+#[schema(bound = "Seconds: SpanSchema + ToSchema")]
 struct Policy<Seconds> {
+    #[schema(schema_with = window::<Seconds>)]
     stabilization_window_seconds: Option<Seconds>,
+    /// Replicas that one operation may add or remove; 0 or absent is no limit.
+    #[schema(minimum = 0)]
     max_scale_change: Option<i32>,
+    /// The deviation from the target that changes nothing; 10 when absent.
+    #[schema(minimum = 0)]
     tolerance_percent: Option<f64>,
+    #[schema(value_type = Option<Stabilization>)]
     stabilization: Option<String>,
+    /// Rate limits; none is no limit.
+    #[schema(value_type = Option<Vec<RatePolicyRequest<Seconds>>>, max_items = 16)]
     policies: Option<Vec<Object<RatePolicyRequest<Seconds>>>>,
+    #[schema(value_type = Option<SelectPolicy>)]
     select_policy: Option<String>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+/// How much may change within a period.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = RateLimit, bound = "Seconds: SpanSchema + ToSchema")]
 struct RatePolicyRequest<Seconds> {
+    #[schema(value_type = RateUnit, required)]
     r#type: Option<String>,
+    #[schema(value_type = i32, required, minimum = 1)]
     value: Option<i32>,
+    #[schema(schema_with = period::<Seconds>, required)]
     period_seconds: Option<Seconds>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+/// How long a starting pod's CPU and GPU say more about its start than about its load.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WarmUp)]
 struct WarmUpRequest {
+    /// 300 when absent.
+    #[schema(minimum = 0)]
     cpu_initialization_seconds: Option<f64>,
+    /// 30 when absent.
+    #[schema(minimum = 0)]
     readiness_delay_seconds: Option<f64>,
 }
 
@@ -124,54 +178,84 @@ impl<Seconds: Into<f64>> From<Policy<Seconds>> for RawPolicy {
 
 /// An autoscaler's definition with every default filled in. It is a valid create request itself, and what a merge patch
 /// is applied to.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Spec)]
 pub struct SpecBody {
     workload_name: String,
     workload_namespace: String,
+    #[schema(value_type = WorkloadKind)]
     workload_type: &'static str,
+    #[schema(minimum = 1)]
     min_replicas: u32,
+    #[schema(minimum = 1)]
     max_replicas: u32,
+    #[schema(nullable = false, minimum = 1, maximum = 100)]
     #[serde(skip_serializing_if = "Option::is_none")]
     target_cpu_percent: Option<u32>,
+    #[schema(nullable = false, minimum = 1, maximum = 100)]
     #[serde(skip_serializing_if = "Option::is_none")]
     target_memory_percent: Option<u32>,
+    #[schema(nullable = false, minimum = 1, maximum = 100)]
     #[serde(skip_serializing_if = "Option::is_none")]
     target_gpu_percent: Option<u32>,
+    #[schema(nullable = false, minimum = 1, maximum = 100)]
     #[serde(skip_serializing_if = "Option::is_none")]
     target_gpu_memory_percent: Option<u32>,
     scale_up_policy: PolicyBody,
     scale_down_policy: PolicyBody,
+    #[schema(minimum = 1, maximum = 3600)]
     interval_seconds: u64,
+    #[schema(value_type = Mode)]
     mode: &'static str,
+    #[schema(value_type = Compatibility)]
     compatibility: &'static str,
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     container_name: Option<String>,
     warm_up: WarmUpBody,
+    #[schema(value_type = CapacityRule)]
     capacity: &'static str,
 }
 
-#[derive(Clone, Debug, Serialize)]
+/// How fast the count may change in one direction, with every default filled in.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = SpecPolicy)]
 struct PolicyBody {
+    #[schema(maximum = 3600)]
     stabilization_window_seconds: u64,
     /// 0 is no limit.
     max_scale_change: u32,
+    #[schema(value_type = f64, minimum = 0)]
     tolerance_percent: Number,
+    #[schema(value_type = Stabilization)]
     stabilization: &'static str,
+    /// Rate limits; absent when there is none.
+    #[schema(required = false, min_items = 1, max_items = 16)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     policies: Vec<RatePolicyBody>,
+    #[schema(value_type = SelectPolicy)]
     select_policy: &'static str,
 }
 
-#[derive(Clone, Debug, Serialize)]
+/// How much may change within a period.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = SpecRateLimit)]
 struct RatePolicyBody {
+    #[schema(value_type = RateUnit)]
     r#type: &'static str,
+    #[schema(minimum = 1)]
     value: u32,
+    #[schema(minimum = 1, maximum = 1800)]
     period_seconds: u64,
 }
 
-#[derive(Clone, Debug, Serialize)]
+/// The warm-up with every default filled in.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = SpecWarmUp)]
 struct WarmUpBody {
+    #[schema(value_type = f64, minimum = 0)]
     cpu_initialization_seconds: Number,
+    #[schema(value_type = f64, minimum = 0)]
     readiness_delay_seconds: Number,
 }
 

@@ -1,0 +1,13 @@
+// Shows the service's own description; the token that Authorize asks for stays in the page.
+SwaggerUIBundle({
+  url: "/openapi.json",
+  dom_id: "#api",
+  deepLinking: true,
+  docExpansion: "list",
+  defaultModelsExpandDepth: 0,
+  displayRequestDuration: true,
+  filter: true,
+  tryItOutEnabled: true,
+  // No description is sent to a validator elsewhere.
+  validatorUrl: null,
+});
