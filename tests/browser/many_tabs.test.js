@@ -50,6 +50,10 @@ stage.test(`${TABS} tabs are told, and ask for nothing`, { timeout: 180_000 }, a
   const row = (tab) => tab.getByRole('row').filter({ has: tab.getByRole('link', { name: 'calm', exact: true }) });
   await Promise.all(tabs.map((tab) => row(tab).getByText('active').waitFor()));
   tabs.forEach(follow);
+  let last = Date.now();
+  tabs.forEach((tab) => tab.on('request', () => { last = Date.now(); }));
+  await eventually('each tab has all that it shows', () => Date.now() - last > 1_500);
+  asked.length = 0;
 
   const before = streams.map((stream) => stream.count());
   await eventually('each stream was told of several evaluations', async () => streams.every((stream, index) => stream.count() >= before[index] + 6));

@@ -1,8 +1,7 @@
 // Every page and dialog, light and dark, wide and narrow: accessible as far as axe can see, and nothing to scroll sideways.
-import assert from 'node:assert/strict';
-
 import { isAccessible } from './accessibility.js';
 import { DESKTOP, PHONE, useStage } from './browser.js';
+import { fits } from './fitting.js';
 import { SCENE, createAutoscalers } from './scene.js';
 import { eventually } from './service.js';
 
@@ -75,20 +74,4 @@ for (const [what, { path, ready = async () => {}, act, dialog = false }] of Obje
       await isAccessible(page, `${what}, ${other}, ${viewport.width} px`);
     });
   }
-}
-
-/** Fails with what sticks out of the page at the right. */
-async function fits(page, what) {
-  const { wide, out } = await page.evaluate(() => {
-    const width = document.documentElement.clientWidth;
-    const scrolls = (node) => node.closest('body, dialog') !== node && ['auto', 'scroll', 'hidden', 'clip'].includes(getComputedStyle(node).overflowX);
-    const out = [...document.querySelectorAll('body *')].filter((node) => {
-      if (node.getBoundingClientRect().right <= width + 1 || node.closest('svg, .visually-hidden')) return false;
-      for (let parent = node.parentElement; parent; parent = parent.parentElement) if (scrolls(parent)) return false;
-      return true;
-    });
-    return { wide: document.documentElement.scrollWidth - width, out: out.slice(0, 5).map((node) => node.outerHTML.slice(0, 160)) };
-  });
-  assert.deepEqual(out, [], `${what}: this sticks out`);
-  assert.equal(wide, 0, `${what}: the page scrolls sideways`);
 }
