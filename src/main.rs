@@ -128,8 +128,13 @@ fn gpu_readings(flags: &GpuReadingsFlags) -> anyhow::Result<ExitCode> {
 
 fn openapi() -> anyhow::Result<ExitCode> {
     let text = http::document().to_pretty_json().context("cannot write the description as JSON")?;
-    writeln!(std::io::stdout(), "{text}").context("cannot write the description")?;
-    Ok(ExitCode::Well)
+    match writeln!(std::io::stdout(), "{text}") {
+        // Who reads no more has seen enough.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write the description")
+        }
+        _ => Ok(ExitCode::Well),
+    }
 }
 
 fn install_tls_provider() {

@@ -77,21 +77,19 @@ fn complete(document: &mut OpenApi) {
             }
             add_missing(operation, of_other_methods(&allowed));
             if operation.operation_id.as_deref() == Some("createAutoscaler") {
-                link(operation, &on_one_autoscaler, "$response.body#/autoscaling_id");
-            }
-            if operation.operation_id.as_deref() == Some("listAutoscalers") {
-                link(operation, &on_one_autoscaler, "$response.body#/autoscalers/0/autoscaling_id");
+                link(operation, &on_one_autoscaler);
             }
         }
     }
 }
 
-/// Says that the autoscaler which `id` finds in a good answer is one for `targets`.
-fn link(operation: &mut Operation, targets: &[String], id: &str) {
+/// Says that the autoscaler in a good answer is one for `targets`.
+fn link(operation: &mut Operation, targets: &[String]) {
+    const ID: &str = "$response.body#/autoscaling_id";
     let good = operation.responses.responses.iter_mut().filter(|(status, _)| status.starts_with('2'));
     for (_, response) in good {
         if let RefOr::T(Response { links, .. }) = response {
-            let link = |target: &String| Link::builder().operation_id(target.clone()).parameter("id", id).build();
+            let link = |target: &String| Link::builder().operation_id(target.clone()).parameter("id", ID).build();
             links.extend(targets.iter().map(|target| (target.clone(), RefOr::T(link(target)))));
         }
     }

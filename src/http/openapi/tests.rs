@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
-use actix_web::{App, HttpRequest, test, web};
+use actix_web::test::{TestRequest, call_and_read_body, init_service};
+use actix_web::{App, HttpRequest, web};
 
 use super::*;
 
@@ -11,26 +12,49 @@ const PAGES: [&str; 4] = ["/", "/assets/{file:.+}", "/api-docs", "/api-docs/{fil
 async fn served() -> BTreeSet<String> {
     let table = |request: HttpRequest| async move { format!("{:#?}", request.resource_map()) };
     let app = App::new().configure(routes::configure).default_service(web::to(table));
-    let app = test::init_service(app).await;
-    let request = test::TestRequest::with_uri("/nothing").to_request();
-    let table = test::call_and_read_body(&app, request).await;
+    let app = init_service(app).await;
+    let request = TestRequest::with_uri("/nothing").to_request();
+    let table = call_and_read_body(&app, request).await;
     paths_of(std::str::from_utf8(&table).unwrap())
 }
 
 /// A scope's paths follow it, further to the right.
 fn paths_of(table: &str) -> BTreeSet<String> {
     let mut scopes: Vec<(usize, String)> = Vec::new();
-    let mut found: Vec<(usize, String)> = Vec::new();
-    for line in table.lines() {
+    let mut found = BTreeSet::new();
+    for (before, line) in table.lines().zip(table.lines().skip(1)) {
+        let pattern = line.trim().strip_prefix('"').and_then(|rest| rest.strip_suffix("\","));
+        let Some(pattern) = pattern.filter(|_| before.trim() == "patterns: Single(") else { continue };
         let indent = line.len() - line.trim_start().len();
-        if let Some(pattern) = line.trim_start().strip_prefix('"').and_then(|rest| rest.strip_suffix("\",")) {
-            scopes.retain(|(of_scope, _)| *of_scope < indent);
-            let above: String = scopes.last().map(|(_, path)| path.clone()).unwrap_or_default();
-            found.push((indent, format!("{above}{pattern}")));
-            scopes.push((indent, format!("{above}{pattern}")));
-        }
+        scopes.retain(|(of_scope, _)| *of_scope < indent);
+        let path = scopes.last().map_or(String::new(), |(_, above)| above.clone()) + pattern;
+        found.insert(path.clone());
+        scopes.push((indent, path));
     }
-    found.into_iter().map(|(_, path)| path).collect()
+    // The application's own.
+    found.remove("");
+    found
+}
+
+/// Every `$ref` in a value.
+fn references(value: &serde_json::Value) -> Vec<&str> {
+    match value {
+        serde_json::Value::Object(object) => {
+            let own = object.get("$ref").and_then(serde_json::Value::as_str);
+            own.into_iter().chain(object.values().flat_map(references)).collect()
+        }
+        serde_json::Value::Array(items) => items.iter().flat_map(references).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    let document = serde_json::to_value(document()).unwrap();
+    let all = references(&document);
+    assert!(all.len() > 100);
+    let lost: Vec<_> = all.into_iter().filter(|to| document.pointer(to.trim_start_matches('#')).is_none()).collect();
+    assert!(lost.is_empty(), "{lost:?}");
 }
 
 #[actix_web::test]

@@ -22,7 +22,7 @@ const MOST_ROWS: usize = 1_000;
 
 /// The description of these paths.
 #[derive(OpenApi)]
-#[openapi(paths(fleet))]
+#[openapi(paths(fleet), components(schemas(Order)))]
 pub struct Description;
 
 pub fn configure(config: &mut ServiceConfig) {
@@ -84,7 +84,7 @@ impl FleetQuery {
     /// From which row on, and how many.
     fn rows(&self) -> Result<(usize, usize), ApiError> {
         let offset = self.offset.as_deref().map_or(Ok(0), |text| {
-            text.parse().map_err(|_| ApiError::validation("offset must be a whole number of at least 0"))
+            super::number(text).ok_or_else(|| ApiError::validation("offset must be a whole number of at least 0"))
         })?;
         let limit = super::limit(self.limit.clone())?.unwrap_or(USUAL_ROWS);
         if limit > MOST_ROWS {

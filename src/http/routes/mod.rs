@@ -86,9 +86,14 @@ fn time(field: &str, text: Option<String>) -> Result<Option<Timestamp>, ApiError
     })
 }
 
+/// A count in a parameter, an int32 of at least 0 as everywhere in the API.
+fn number(text: &str) -> Option<usize> {
+    usize::try_from(text.parse::<i32>().ok()?).ok()
+}
+
 /// How many items are wanted at most.
 fn limit(text: Option<String>) -> Result<Option<usize>, ApiError> {
-    let parse = |text: String| text.parse().ok().filter(|&limit: &usize| limit >= 1);
+    let parse = |text: String| number(&text).filter(|&limit| limit >= 1);
     text.map(|text| parse(text).ok_or_else(|| ApiError::validation("limit must be a whole number of at least 1")))
         .transpose()
 }
