@@ -21,16 +21,19 @@ async fn served() -> BTreeSet<String> {
 fn paths_of(table: &str) -> BTreeSet<String> {
     let mut scopes: Vec<(usize, String)> = Vec::new();
     let mut found: Vec<(usize, String)> = Vec::new();
-    for line in table.lines() {
+    for (line, next) in table.lines().zip(table.lines().skip(1)) {
         let indent = line.len() - line.trim_start().len();
-        if let Some(pattern) = line.trim_start().strip_prefix('"').and_then(|rest| rest.strip_suffix("\",")) {
+        let is_path = line.trim_start().starts_with("patterns: Single(");
+        let text = next.trim_start().strip_prefix('"').and_then(|rest| rest.strip_suffix("\",")).filter(|_| is_path);
+        if let Some(pattern) = text {
             scopes.retain(|(of_scope, _)| *of_scope < indent);
             let above: String = scopes.last().map(|(_, path)| path.clone()).unwrap_or_default();
             found.push((indent, format!("{above}{pattern}")));
             scopes.push((indent, format!("{above}{pattern}")));
         }
     }
-    found.into_iter().map(|(_, path)| path).collect()
+    // The whole server is a scope without a path.
+    found.into_iter().map(|(_, path)| path).filter(|path| !path.is_empty()).collect()
 }
 
 #[actix_web::test]
