@@ -15,6 +15,9 @@ use crate::domain::timeline::FINE_STEP;
 /// How far back the load is replayed.
 const PAST: TimeDelta = TimeDelta::hours(1);
 
+/// Of less than so many seconds nothing can be said.
+const LEAST_PAST: i64 = 60;
+
 /// What other rules would make of a workload.
 #[derive(Debug)]
 pub struct Preview {
@@ -22,7 +25,7 @@ pub struct Preview {
     pub current_replicas: u32,
     /// Both decisions; `None` while nothing is known about the workload.
     pub now: Option<Compared<Decision>>,
-    /// Both sums of replica-minutes over the load of the last hour; `None` when nothing is known of it.
+    /// Both sums of replica-minutes over the load of the last hour; `None` when hardly anything is known of it.
     pub past: Option<(Stretch, Compared<f64>)>,
 }
 
@@ -66,7 +69,7 @@ impl Preview {
                 })
             }),
             past: past.and_then(|past| {
-                let seconds = i64::try_from(past.known_seconds()).ok()?;
+                let seconds = i64::try_from(past.known_seconds()).ok().filter(|seconds| *seconds >= LEAST_PAST)?;
                 let as_is = past.replica_minutes(&rules.as_is)?;
                 let with_change = past.replica_minutes(&rules.with_change)?;
                 let stretch = Stretch { from: now - TimeDelta::seconds(seconds), to: now };

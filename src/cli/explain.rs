@@ -35,6 +35,13 @@ pub async fn run(session: &Session, wanted: &Explain) -> Result<(), Failure> {
     if at > now {
         return Err(Failure::Usage(format!("{} is yet to come; it is {} in the service", shown(at), shown(now))));
     }
+    if let Some(created) = time(&autoscaler["details"]["created_at"]).filter(|created| at < *created) {
+        return Err(Failure::NotFound(format!(
+            "nothing is kept of {}: the autoscaler was created at {}",
+            shown(at),
+            shown(created)
+        )));
+    }
     let answer = session.api.get(&["autoscaling", &id, "decisions"], &[]).await?;
     let empty = Vec::new();
     let decisions = answer["decisions"].as_array().unwrap_or(&empty);
@@ -77,8 +84,8 @@ fn kept(decisions: &[Value], autoscaler: &Value) -> String {
 
 /// What the history has of a time of which no decision is kept any more: one point, and the actions around it.
 async fn older(session: &Session, id: &str, at: DateTime<Utc>) -> Result<Option<Value>, Failure> {
-    let (from, to) = (shown(at - TimeDelta::seconds(60)), shown(at + TimeDelta::seconds(60)));
-    let query = [("from", &*from), ("to", &*to), ("step", "60")];
+    let (from, to) = (shown(at - TimeDelta::seconds(60)), shown(at + TimeDelta::seconds(15)));
+    let query = [("from", &*from), ("to", &*to), ("step", "15")];
     let history = match session.api.get(&["autoscaling", id, "history"], &query).await {
         Ok(history) => history,
         Err(Failure::NotFound(_)) => return Ok(None),
@@ -106,7 +113,8 @@ fn point(history: &Value, at: DateTime<Utc>) -> Option<Value> {
     let metrics: Vec<_> = metrics.collect();
     let at = from + TimeDelta::seconds(step.saturating_mul(i64::try_from(index).ok()?));
     Some(json!({
-        "at": shown(at),
+        "from": shown(at),
+        "to": shown(at + TimeDelta::seconds(step)),
         "current_replicas": of("current_replicas"),
         "recommended_replicas": of("recommended_replicas"),
         "min_replicas": of("min_replicas"),
@@ -139,8 +147,9 @@ fn remembered(point: &Value, kept: &str) -> [String; 5] {
         .collect();
     [
         format!(
-            "At {}: {} replicas, the metrics asked for {}, allowed were {}..{}",
-            text(&point["at"]),
+            "When it last decided between {} and {}: {} replicas, the metrics asked for {}, allowed were {}..{}",
+            text(&point["from"]),
+            text(&point["to"]),
             count("current_replicas"),
             count("recommended_replicas"),
             count("min_replicas"),

@@ -206,8 +206,13 @@ async fn the_history_shows_what_was_and_the_preview_what_would_have_been() {
     assert_eq!(app.get("/api/v1/autoscaling/autoscaler-0/history").await.0, StatusCode::NOT_FOUND);
 
     let preview = format!("/api/v1/autoscaling/{id}/preview");
-    let (status, body) = app.send(Method::POST, &preview, &json!({"min_replicas": 6})).await;
-    assert_eq!(status, StatusCode::OK, "{body}");
+    let body = app
+        .eventually("a minute is known", async || {
+            let (status, body) = app.send(Method::POST, &preview, &json!({"min_replicas": 6})).await;
+            assert_eq!(status, StatusCode::OK, "{body}");
+            (!body["past"].is_null()).then_some(body)
+        })
+        .await;
     assert_eq!((&body["spec"]["min_replicas"], &body["current_replicas"]), (&6.into(), &3.into()));
     assert_eq!((&body["as_is"]["desired_replicas"], &body["with_change"]["desired_replicas"]), (&3.into(), &6.into()));
     assert!(body["message"].as_str().unwrap().starts_with("6 instead of 3 replicas now; over the last "), "{body}");

@@ -50,6 +50,7 @@ async fn run(phases: &str) -> String {
         // A stream has no end.
         .args(["--exclude-path", "/api/v1/events", "--generation-database", "none", "--no-color"])
         .current_dir(folder.path())
+        .env("SCHEMATHESIS_HOOKS", rules.join("hooks.py"))
         .env("PYTHONPATH", &tools)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("SERVICE_TOKEN", TOKEN)

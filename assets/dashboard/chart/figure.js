@@ -12,6 +12,7 @@ import { describePoint, orUnknown, summarize } from './words.js';
 const MINUTE = 60_000;
 /** What can be looked at: the label, the length, and the step that is asked for. */
 export const RANGES = [
+  { id: '10m', label: '10 min', length: 10 * MINUTE, step: 15 },
   { id: '30m', label: '30 min', length: 30 * MINUTE, step: 15 },
   { id: '1h', label: '1 h', length: 60 * MINUTE, step: 60 },
   { id: '6h', label: '6 h', length: 360 * MINUTE, step: 60 },

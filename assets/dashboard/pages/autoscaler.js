@@ -22,13 +22,15 @@ export function mount(root, { id, query, api, events, navigate }) {
   return { unmount: () => page.end(), changed: (next) => page.choose(milliseconds(next.at)) };
 }
 
+const [SHORT, USUAL] = RANGES;
+
 class Page {
   #id;
   #api;
   #navigate;
   #root;
   #at;
-  #range = RANGES[0];
+  #range = USUAL;
   #latest = null;
   #ended = false;
 
@@ -78,9 +80,13 @@ class Page {
     if (this.#ended) return;
     const first = this.#latest === null;
     this.#latest = data;
-    if (first) this.#layOut();
-    const { autoscaler, decisions, history } = data;
+    const { autoscaler, decisions, history, to } = data;
     const { details } = autoscaler;
+    if (first) {
+      // Of a young one there is nothing to see in a longer range.
+      if (to - milliseconds(details.created_at) < SHORT.length) this.feed.range = this.#range = SHORT;
+      this.#layOut();
+    }
     document.title = `${details.workload_name} · AI Storage Orchestrator`;
     this.overview.update(autoscaler, decisions[0] ?? null, history.actions.at(-1) ?? lastScaled(decisions));
     this.gpus.update(details);

@@ -103,7 +103,7 @@ fn an_older_time_is_told_from_the_history() {
     });
     let found = point(&history, utc("2026-11-27T14:03:00Z")).unwrap();
     let expected = [
-        "At 2026-11-27T14:03:00Z: 4 replicas, the metrics asked for 5, allowed were 2..10",
+        "When it last decided between 2026-11-27T14:03:00Z and 2026-11-27T14:04:00Z: 4 replicas, the metrics asked for 5, allowed were 2..10",
         "Metrics: cpu 99 % of 70 %",
         "Action:  3 -> 4 at 2026-11-27T14:03:10Z: cpu 99 % of 70 %",
         "Rules:   not kept for so long: only the counts and the metrics are",

@@ -25,7 +25,7 @@ pub struct PreviewBody {
     /// Likewise.
     #[schema(required)]
     with_change: Option<PreviewedBody>,
-    /// Null when nothing is known of the last hour.
+    /// Null when less than a minute is known of the last hour.
     #[schema(required)]
     past: Option<PastBody>,
     /// All of it as a sentence.
@@ -110,7 +110,7 @@ fn message(preview: &Preview) -> String {
         }
     };
     match &preview.past {
-        None => format!("{now}; nothing is known of the last hour"),
+        None => format!("{now}; too little is known of the last hour"),
         Some((stretch, minutes)) => {
             let span = (stretch.to - stretch.from).num_minutes();
             let difference = (minutes.with_change - minutes.as_is).round();
@@ -143,6 +143,6 @@ mod tests {
         assert_eq!(said(194.0, 180.0), format!("{now} 14 fewer replica-minutes"));
         assert_eq!(said(180.0, 180.25), format!("{now} as many replica-minutes"));
         let nothing = message(&Preview { current_replicas: 3, now: None, past: None });
-        assert_eq!(nothing, "nothing is known about the workload now; nothing is known of the last hour");
+        assert_eq!(nothing, "nothing is known about the workload now; too little is known of the last hour");
     }
 }
