@@ -19,7 +19,7 @@ const stage = useStage({ speed: 20, config: SCENE }, async ({ api, service }) =>
 after(() => proxy?.stop());
 
 const connection = (page) => page.getByRole('group', { name: 'Connection' });
-const isLive = (page, limit = 15_000) => connection(page).getByText('live', { exact: true }).waitFor({ timeout: limit });
+const isLive = (page, limit = 30_000) => connection(page).getByText('live', { exact: true }).waitFor({ timeout: limit });
 
 /** As if another tab was in front, or this one again. */
 const hide = (page, hidden) => page.evaluate((state) => {
