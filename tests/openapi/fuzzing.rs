@@ -1,11 +1,11 @@
 //! A fuzzer that reads the description and asks the service whatever that lets it think of.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::json;
-use tokio::process::Command;
 
 use crate::app::TestApp;
 use crate::contract::Contract;
@@ -40,7 +40,8 @@ async fn run(phases: &str) -> String {
     let tools = std::env::var_os("SCHEMATHESIS")
         .expect("SCHEMATHESIS does not name the folder of the fuzzer; `scripts/test` installs it and says where it is");
     let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/openapi/fuzzing");
-    let fuzzer = Command::new("python3")
+    let mut fuzzer = Command::new("python3");
+    fuzzer
         .args(["-m", "schemathesis.cli", "--config-file"])
         .arg(rules.join("schemathesis.toml"))
         .arg("run")
@@ -53,10 +54,9 @@ async fn run(phases: &str) -> String {
         .env("SCHEMATHESIS_HOOKS", rules.join("hooks.py"))
         .env("PYTHONPATH", &tools)
         .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("SERVICE_TOKEN", TOKEN)
-        .kill_on_drop(true)
-        .output();
-    let fuzzer = tokio::time::timeout(LONGEST * 3, fuzzer).await.expect("the fuzzer does not end").unwrap();
+        .env("SERVICE_TOKEN", TOKEN);
+    let fuzzer = tokio::task::spawn_blocking(move || fuzzer.output());
+    let fuzzer = tokio::time::timeout(LONGEST * 3, fuzzer).await.expect("the fuzzer does not end").unwrap().unwrap();
     let said = String::from_utf8_lossy(&fuzzer.stdout).into_owned();
     assert!(fuzzer.status.success(), "{said}\n{}", String::from_utf8_lossy(&fuzzer.stderr));
     app.stop().await;
