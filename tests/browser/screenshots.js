@@ -41,7 +41,7 @@ try {
       await decisions(page).getByRole('listitem').first().waitFor();
     });
     await shoot('decisions', `/#/autoscalers/${id}`, async (page) => {
-      await decisions(page).getByRole('button', { name: 'Scaled' }).click();
+      await decisions(page).getByRole('button', { name: 'Scaled', exact: true }).click();
       await decisions(page).getByRole('listitem').first().getByRole('button').first().click();
       await page.getByRole('heading', { name: 'Steps' }).waitFor();
     });
