@@ -22,7 +22,7 @@ const MOST_ROWS: usize = 1_000;
 
 /// The description of these paths.
 #[derive(OpenApi)]
-#[openapi(paths(fleet))]
+#[openapi(paths(fleet), components(schemas(Order)))]
 pub struct Description;
 
 pub fn configure(config: &mut ServiceConfig) {
