@@ -93,7 +93,7 @@ impl Screen {
             Some(width) => table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width),
             None => table.set_content_arrangement(ContentArrangement::Disabled),
         };
-        table.set_header(header.iter().map(|title| Cell::new(title)));
+        table.set_header(header.iter().map(Cell::new));
         for row in rows {
             table.add_row(row.into_iter().map(|(text, tone)| {
                 let cell = Cell::new(plain(&text));

@@ -186,14 +186,23 @@ pub fn validate(raw: &RawAutoscaler) -> Result<RequestedAutoscaler, ValidationEr
     }
 }
 
-/// Checks the rules of a what-if; which workload it names, if any, does not matter. A target can be left out when the
-/// recommendation comes from elsewhere, and spans of time may be of any length.
+/// Checks the rules of a what-if; which workload it names, if any, does not matter, as long as it could be one. A target
+/// can be left out when the recommendation comes from elsewhere, and spans of time may be of any length.
 pub fn validate_rules(
     raw: &RawAutoscaler,
     range: TargetRange,
     needs_target: bool,
 ) -> Result<ScalingRules, ValidationErrors> {
     let mut faults = Faults::default();
+    if raw.workload_name.is_some() {
+        object_name(&mut faults, "workload_name", &raw.workload_name, is_dns_subdomain, SUBDOMAIN_RULE);
+    }
+    if raw.workload_namespace.is_some() {
+        object_name(&mut faults, "workload_namespace", &raw.workload_namespace, is_dns_label, LABEL_RULE);
+    }
+    if raw.workload_type.is_some() {
+        kind(&mut faults, &raw.workload_type);
+    }
     match rules(&mut faults, raw, Demands { targets: range, needs_target, any_span: true }) {
         Some(rules) if faults.0.is_empty() => Ok(rules),
         _ => Err(ValidationErrors(faults.0)),

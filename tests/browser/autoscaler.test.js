@@ -86,7 +86,7 @@ stage.test('a decision opens and shows its steps and inputs', of('web'), async (
 stage.test('decisions are narrowed to those that scaled', of('web'), async (page) => {
   const filters = decisions(page).getByRole('group', { name: 'Which decisions' });
   await decisions(page).getByRole('listitem').nth(1).waitFor();
-  await filters.getByRole('button', { name: 'Scaled' }).click();
+  await filters.getByRole('button', { name: 'Scaled', exact: true }).click();
   await eventually('one is left', async () => (await decisions(page).getByRole('listitem').count()) === 1);
   assert.match(await decisions(page).getByRole('listitem').innerText(), /2 → 4/);
 });

@@ -11,7 +11,8 @@ const TABS = 50;
 
 let ids;
 let proxy;
-const stage = useStage({ speed: 20, config: SCENE }, async ({ api, service }) => {
+// Not so fast that on a busy machine the readings get too old: then there would be a reason to ask.
+const stage = useStage({ speed: 5, config: SCENE }, async ({ api, service }) => {
   ids = await createAutoscalers(api);
   await settle(api);
   proxy = await startProxy(service.port);
@@ -19,7 +20,7 @@ const stage = useStage({ speed: 20, config: SCENE }, async ({ api, service }) =>
 after(() => proxy?.stop());
 
 const connection = (page) => page.getByRole('group', { name: 'Connection' });
-const isLive = (page, limit = 15_000) => connection(page).getByText('live', { exact: true }).waitFor({ timeout: limit });
+const isLive = (page, limit = 30_000) => connection(page).getByText('live', { exact: true }).waitFor({ timeout: limit });
 
 /** As if another tab was in front, or this one again. */
 const hide = (page, hidden) => page.evaluate((state) => {
@@ -33,7 +34,7 @@ async function listen() {
   const response = await fetch(`${stage.url}/api/v1/events?ids=${ids.web},${ids.search}`, { signal: stop.signal });
   let count = 0;
   const reading = (async () => {
-    for await (const chunk of response.body) count += Buffer.from(chunk).toString().split('\nevent: row').length - 1;
+    for await (const chunk of response.body) count += Buffer.from(chunk).toString().split('event: row').length - 1;
   })().catch((error) => { if (error.name !== 'AbortError') throw error; });
   return { count: () => count, stop: () => (stop.abort(), reading) };
 }
@@ -52,11 +53,11 @@ stage.test(`${TABS} tabs are told, and ask for nothing`, { timeout: 180_000 }, a
   tabs.forEach(follow);
   let last = Date.now();
   tabs.forEach((tab) => tab.on('request', () => { last = Date.now(); }));
-  await eventually('each tab has all that it shows', () => Date.now() - last > 1_500);
+  await eventually('each tab has all that it shows', () => Date.now() - last > 4_000);
   asked.length = 0;
 
   const before = streams.map((stream) => stream.count());
-  await eventually('each stream was told of several evaluations', async () => streams.every((stream, index) => stream.count() >= before[index] + 6));
+  await eventually('each stream was told of several evaluations', async () => streams.every((stream, index) => stream.count() >= before[index] + 4));
   assert.deepEqual(asked, [], 'evaluations alone are no reason to ask');
 
   await stage.api('POST', `/autoscaling/${ids.calm}/pause`);

@@ -90,7 +90,7 @@ function address(child, log) {
 }
 
 /** Asks until the answer is neither false nor null, and returns it: for what nobody can be told of. */
-export async function eventually(what, look, limit = 15_000) {
+export async function eventually(what, look, limit = 30_000) {
   const deadline = Date.now() + limit;
   let failure;
   for (;;) {

@@ -1,86 +1,84 @@
-// Where the service's knowledge comes from, with exporters that fail in each their own way.
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import { after, before } from 'node:test';
+// Where the service's knowledge comes from, and what to do when it does not come.
+import assert from 'node:assert/strict';
 
 import { useStage } from './browser.js';
 import { SCENE, createAutoscalers } from './scene.js';
 import { eventually } from './service.js';
 
-const GOOD = `# TYPE DCGM_FI_DEV_GPU_UTIL gauge
-DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-1",device="nvidia0",modelName="NVIDIA L4",Hostname="gpu-node-1"} 64
-DCGM_FI_DEV_FB_USED{gpu="0",UUID="GPU-1",device="nvidia0",modelName="NVIDIA L4",Hostname="gpu-node-1"} 2048
-DCGM_FI_DEV_FB_FREE{gpu="0",UUID="GPU-1",device="nvidia0",modelName="NVIDIA L4",Hostname="gpu-node-1"} 20480
-`;
-const ANSWERS = {
-  '/good': [200, GOOD],
-  '/missing': [404, 'not here'],
-  '/page': [200, '<html>welcome</html>'],
-};
+const REFUSING = 'http://127.0.0.1:1/metrics';
+const exporters = (api, state, count) => eventually(`${count} exporters are ${state}`, async () =>
+  (await api('GET', '/sources')).gpu.exporters.filter((exporter) => exporter.state === state).length === count);
 
-let exporters;
-before(async () => {
-  exporters = createServer((request, response) => {
-    const answer = ANSWERS[request.url];
-    if (!answer) return; // It hangs.
-    response.writeHead(answer[0], { 'Content-Type': 'text/plain' }).end(answer[1]);
-  });
-  exporters.listen(0, '127.0.0.1');
-  await once(exporters, 'listening');
-});
-after(() => {
-  exporters.closeAllConnections();
-  exporters.close();
-});
-
-const address = () => `http://127.0.0.1:${exporters.address().port}`;
-const stage = useStage(() => ({
-  speed: 20,
-  config: `${SCENE}
-[gpu]
-timeout_seconds = 1
-urls = [${['good', 'missing', 'page', 'hangs'].map((path) => `"${address()}/${path}"`)}, "http://127.0.0.1:1/metrics"]
-`,
-}), async ({ api }) => {
+const well = useStage({ speed: 20, config: SCENE }, async ({ api }) => {
   await createAutoscalers(api, ['web', 'trainer']);
-  await eventually('each exporter was read, or tried', async () => {
-    const { exporters: all } = (await api('GET', '/sources')).gpu;
-    return all.every(({ state }) => state !== 'unread') && all.filter(({ state }) => state === 'ok').length === 1;
-  });
+  await exporters(api, 'ok', 2);
+});
+const ill = useStage({ speed: 20, config: `${SCENE}\n[gpu]\nurls = ["${REFUSING}"]\n` }, async ({ api }) => {
+  await createAutoscalers(api, ['web', 'trainer']);
+  await exporters(api, 'failing', 1);
+});
+const PAGE = { path: '/#/sources' };
+const exporter = (page, name) => page.getByRole('region', { name: 'GPU exporters' }).getByRole('listitem').filter({ hasText: name });
+
+well.test('each exporter shows its age and its devices, with their pods', PAGE, async (page) => {
+  const { gpu } = await well.api('GET', '/sources');
+  const { name, devices } = gpu.exporters.find((its) => its.devices.some(({ pod }) => pod !== null));
+  const item = exporter(page, name);
+  await item.getByText('ok', { exact: true }).waitFor();
+  assert.match(await item.innerText(), /ago/);
+  await item.locator('summary').click();
+  const table = item.getByRole('table');
+  await table.getByText(devices.find(({ pod }) => pod !== null).pod).waitFor();
+  assert.match(await table.innerText(), /\d+\s%/);
+  // One more for the heads.
+  assert.equal(await table.getByRole('row').count(), devices.length + 1);
 });
 
-const exporter = (page, path) => page.getByRole('listitem').filter({ hasText: path });
+well.test('the bar leads to the sources, which say that all is well', {}, async (page) => {
+  await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: 'Sources' }).click();
+  await page.getByText(/^Ready on simulated cluster \(seed 7, speed 20\)\.$/).waitFor();
+});
 
-stage.test('each exporter that fails has its error, the cause, and what to do', { path: '/#/sources' }, async (page) => {
-  const cures = {
-    '/missing': [/status 404/, /gpu\.path/],
-    '/page': [/shows no GPU/, /gpu-readings --url/],
-    '/hangs': [/no complete answer within/, /NetworkPolicy/],
-    '127.0.0.1:1/metrics': [/refused/, /9400/],
-  };
-  for (const [path, words] of Object.entries(cures)) {
-    for (const word of words) await exporter(page, path).getByText(word).first().waitFor();
-    await exporter(page, path).getByText(/Failing for/).waitFor();
+ill.test('an exporter that fails has its error, since when, the cause and what to do', PAGE, async (page) => {
+  await page.getByText(/^Ready on.*but not every source can be read/).waitFor();
+  const item = exporter(page, REFUSING);
+  for (const words of ['connection refused', 'Nothing listens on this address.', "Look at the exporter's log", 'Failing for', 'It has never been read']) {
+    await item.getByText(words, { exact: false }).first().waitFor();
   }
 });
 
-stage.test('an exporter that works shows its devices', { path: '/#/sources' }, async (page) => {
-  const good = exporter(page, '/good');
-  await good.getByText('ok', { exact: true }).waitFor();
-  await good.locator('summary').click();
-  const table = good.getByRole('table');
-  await table.getByText('NVIDIA L4').waitFor();
-  await table.getByText(/64\s%/).waitFor();
-  await table.getByText(/2 of 22 GiB/).waitFor();
-});
+/** The faults that the simulated network does not have, in the service's words, and what is to be done. */
+const FAULTS = {
+  'answered with status 404 Not Found': 'Check gpu.path',
+  'no complete answer within 5 s': 'Look for a NetworkPolicy',
+  'the answer breaks off': 'look at its log and its memory limit',
+  'the answer shows no GPU': 'ai-storage-orchestrator gpu-readings --url ADDRESS',
+};
+for (const [error, todo] of Object.entries(FAULTS)) {
+  ill.test(`what to do is known for: ${error}`, {
+    ...PAGE,
+    beforeLoad: (page) => page.route('**/api/v1/sources', async (route) => {
+      const response = await route.fetch();
+      const sources = await response.json();
+      for (const its of sources.gpu.exporters) its.error = error;
+      await route.fulfill({ response, json: sources });
+    }),
+  }, async (page) => {
+    await exporter(page, REFUSING).getByText(todo, { exact: false }).waitFor();
+  });
+}
 
-stage.test('the cluster and the room on its nodes are sources as well', { path: '/' }, async (page) => {
-  await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: 'Sources' }).click();
-  await page.getByText(/Ready on simulated cluster.*but not every source can be read/).waitFor();
-});
-
-stage.test('an exporter that works again is shown as such', { path: '/#/sources' }, async (page) => {
-  await exporter(page, '/missing').getByText('failing', { exact: true }).waitFor();
-  ANSWERS['/missing'] = [200, GOOD];
-  await exporter(page, '/missing').getByText('ok', { exact: true }).waitFor({ timeout: 30_000 });
+well.test('a source that fails and works again is followed', {
+  ...PAGE,
+  beforeLoad: (page) => page.route('**/api/v1/sources', async (route) => {
+    const response = await route.fetch();
+    const sources = await response.json();
+    sources.cluster = { state: 'failing', error: 'the API server cannot be reached: connection refused' };
+    await route.fulfill({ response, json: sources });
+  }),
+}, async (page) => {
+  await page.getByText('The API server does not answer.').waitFor();
+  await page.unroute('**/api/v1/sources');
+  await page.getByRole('button', { name: 'Read again' }).click();
+  await page.getByText('The API server does not answer.').waitFor({ state: 'detached' });
 });

@@ -15,7 +15,9 @@ async function shiftsWhile(page, updates) {
     const shifts = [];
     new PerformanceObserver((list) => {
       for (const { value, hadRecentInput, sources } of list.getEntries()) {
-        if (!hadRecentInput) shifts.push({ value, nodes: sources.map(({ node }) => node?.outerHTML?.slice(0, 120)) });
+        // A new decision comes on top of the others: that is no number that changed.
+        const isNewDecision = sources.length > 0 && sources.every(({ node }) => node?.closest?.('[aria-label="Decisions"] ol'));
+        if (!hadRecentInput && !isNewDecision) shifts.push({ value, nodes: sources.map(({ node }) => node?.outerHTML?.slice(0, 120)) });
       }
     }).observe({ type: 'layout-shift', buffered: false });
     let seen = 0;

@@ -57,6 +57,16 @@ test('each page is fetched once, while it is fresh', async () => {
   assert.deepEqual(fetched, [0, 100, 0]);
 });
 
+test('a page whose rows are told of is not fetched again, however long it is looked at', async () => {
+  const { rows, fetched, clock } = pages();
+  await rows.want(0, 10);
+  for (clock.now = 0; clock.now < 60_000; clock.now += 10_000) {
+    rows.update(row(3));
+    await rows.want(0, 10);
+  }
+  assert.deepEqual(fetched, [0]);
+});
+
 test('memory is bounded, however far one scrolls', async () => {
   const { rows } = pages();
   for (let first = 0; first < 10_000; first += 100) await rows.want(first, first + 100);

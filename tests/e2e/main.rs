@@ -9,6 +9,7 @@ mod api;
 mod audit;
 mod cluster;
 mod creation;
+mod dashboard;
 mod deletion;
 mod faults;
 mod gpu;

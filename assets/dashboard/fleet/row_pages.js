@@ -52,7 +52,10 @@ export class RowPages {
   update(row) {
     const place = this.#places.get(row.autoscaling_id);
     if (place === undefined) return undefined;
-    this.#pages.get(Math.floor(place / PAGE_SIZE)).rows[place % PAGE_SIZE] = row;
+    const page = this.#pages.get(Math.floor(place / PAGE_SIZE));
+    page.rows[place % PAGE_SIZE] = row;
+    // What is watched is not old: without this, each open tab would ask again and again.
+    page.at = this.#now();
     return place;
   }
 

@@ -74,7 +74,7 @@ fn verb(request: &Request<Body>) -> &'static str {
 fn is_collection(path: &str) -> bool {
     let mut parts = path.trim_matches('/').split('/');
     let below_version = match parts.next() {
-        Some("api") => parts.nth(0).map(|_| parts),
+        Some("api") => parts.next().map(|_| parts),
         Some("apis") => parts.nth(1).map(|_| parts),
         _ => None,
     };

@@ -94,14 +94,14 @@ impl FleetQuery {
     }
 }
 
-/// The value with this name, which must be one of `all`. An empty text is as good as none.
+/// The value with this name, which must be one of `all`.
 fn one_of<T: Copy>(
     field: &str,
     text: Option<&str>,
     all: &[T],
     name: fn(T) -> &'static str,
 ) -> Result<Option<T>, ApiError> {
-    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let Some(text) = text else { return Ok(None) };
     let known = all.iter().copied().find(|value| name(*value) == text);
     known.map(Some).ok_or_else(|| {
         let names: Vec<_> = all.iter().map(|value| name(*value)).collect();

@@ -114,10 +114,12 @@ fn message(preview: &Preview) -> String {
         Some((stretch, minutes)) => {
             let span = (stretch.to - stretch.from).num_minutes();
             let difference = (minutes.with_change - minutes.as_is).round();
-            let how = match difference {
-                none if none == 0.0 => "as many replica-minutes".to_owned(),
-                more if more > 0.0 => format!("{more} more replica-minutes"),
-                fewer => format!("{} fewer replica-minutes", -fewer),
+            let how = if difference > 0.0 {
+                format!("{difference} more replica-minutes")
+            } else if difference < 0.0 {
+                format!("{} fewer replica-minutes", -difference)
+            } else {
+                "as many replica-minutes".to_owned()
             };
             format!("{now}; over the last {span} min {how}")
         }

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 use utoipa::ToSchema;
 
-use self::schema::{Document, interval, period, window, workload_name, workload_namespace, workload_type};
 pub use self::schema::{NewAutoscaler, what_if_spec};
+use self::schema::{SpanSchema, interval, period, window, workload_type};
 use super::scalar::{number, seconds};
 use crate::domain::autoscaler::{
     CapacityRule, Compatibility, Metric, Mode, RatePolicy, RateUnit, RequestedAutoscaler, ScalingPolicy, ScalingRules,
@@ -22,15 +22,20 @@ mod schema;
 #[serde(deny_unknown_fields, bound = "Seconds: Deserialize<'de>")]
 #[schema(
     as = Definition,
-    bound = "Seconds: Document + ToSchema",
+    bound = "Seconds: SpanSchema + ToSchema",
     description = "What is wanted of an autoscaler. What is absent or null has its default; in a patch, what is absent stays as it is."
 )]
 pub struct CreateRequest<Seconds = i32> {
-    #[schema(schema_with = workload_name::<Seconds>)]
+    #[schema(
+        pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+        max_length = 253,
+        example = "web-frontend"
+    )]
     workload_name: Option<String>,
-    #[schema(schema_with = workload_namespace::<Seconds>)]
+    #[schema(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length = 63, example = "production")]
     workload_namespace: Option<String>,
-    #[schema(schema_with = workload_type::<Seconds>)]
+    /// `Deployment`, `StatefulSet` or `ReplicaSet` in any case, or `auto`: looked up by name.
+    #[schema(schema_with = workload_type)]
     workload_type: Option<String>,
     #[schema(minimum = 1, example = 2)]
     min_replicas: Option<i32>,
@@ -68,7 +73,7 @@ pub struct CreateRequest<Seconds = i32> {
 /// How fast the count may change in one direction.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, bound = "Seconds: Deserialize<'de>")]
-#[schema(bound = "Seconds: Document + ToSchema")]
+#[schema(bound = "Seconds: SpanSchema + ToSchema")]
 struct Policy<Seconds> {
     #[schema(schema_with = window::<Seconds>)]
     stabilization_window_seconds: Option<Seconds>,
@@ -90,7 +95,7 @@ struct Policy<Seconds> {
 /// How much may change within a period.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = RateLimit, bound = "Seconds: Document + ToSchema")]
+#[schema(as = RateLimit, bound = "Seconds: SpanSchema + ToSchema")]
 struct RatePolicyRequest<Seconds> {
     #[schema(value_type = RateUnit, required)]
     r#type: Option<String>,

@@ -11,24 +11,17 @@ use utoipa::{PartialSchema, ToSchema};
 use super::CreateRequest;
 use crate::domain::autoscaler::{Interval, Metric, RatePolicy, Window, WorkloadKind};
 
-/// A kind of document, known by the type of its seconds.
-pub trait Document {
+/// Seconds as one kind of document has them.
+pub trait SpanSchema {
     /// A whole number, or any.
     const TYPE: Type;
-
-    /// A text about the workload that is to be like `pattern`.
-    fn workload(pattern: &str, longest: usize) -> ObjectBuilder;
 
     /// A span of `least` to `most` seconds.
     fn schema(least: u32, most: u32) -> ObjectBuilder;
 }
 
-impl Document for i32 {
+impl SpanSchema for i32 {
     const TYPE: Type = Type::Integer;
-
-    fn workload(pattern: &str, longest: usize) -> ObjectBuilder {
-        of_type(Type::String).pattern(Some(pattern)).max_length(Some(longest))
-    }
 
     fn schema(least: u32, most: u32) -> ObjectBuilder {
         let format = SchemaFormat::KnownFormat(KnownFormat::Int32);
@@ -36,12 +29,8 @@ impl Document for i32 {
     }
 }
 
-impl Document for f64 {
+impl SpanSchema for f64 {
     const TYPE: Type = Type::Number;
-
-    fn workload(_: &str, _: usize) -> ObjectBuilder {
-        of_type(Type::String)
-    }
 
     fn schema(_: u32, _: u32) -> ObjectBuilder {
         of_type(Self::TYPE).minimum(Some(0))
@@ -53,39 +42,28 @@ fn of_type(kind: Type) -> ObjectBuilder {
 }
 
 /// An autoscaler's interval.
-pub fn interval<Seconds: Document>() -> ObjectBuilder {
+pub fn interval<Seconds: SpanSchema>() -> ObjectBuilder {
     Seconds::schema(1, Interval::MAX_SECONDS).description(Some("Time between evaluations; 15 when absent."))
 }
 
 /// A stabilization window.
-pub fn window<Seconds: Document>() -> ObjectBuilder {
+pub fn window<Seconds: SpanSchema>() -> ObjectBuilder {
     Seconds::schema(0, Window::MAX_SECONDS)
         .description(Some("How long a recommendation counts; 0 up and 300 down when absent."))
 }
 
 /// A rate limit's period.
-pub fn period<Seconds: Document>() -> ObjectBuilder {
+pub fn period<Seconds: SpanSchema>() -> ObjectBuilder {
     Seconds::schema(1, RatePolicy::MAX_PERIOD_SECONDS).schema_type(Seconds::TYPE).description(Some("The period."))
 }
 
-/// The name of a workload.
-pub fn workload_name<Seconds: Document>() -> ObjectBuilder {
-    const SUBDOMAIN: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
-    Seconds::workload(SUBDOMAIN, 253).examples(["web-frontend"])
-}
-
-/// The namespace of a workload.
-pub fn workload_namespace<Seconds: Document>() -> ObjectBuilder {
-    Seconds::workload("^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", 63).examples(["production"])
-}
-
 /// A kind of workload as a client may write it.
-pub fn workload_type<Seconds: Document>() -> ObjectBuilder {
+pub fn workload_type() -> ObjectBuilder {
     let either_case = |c: char| format!("[{}{}]", c.to_ascii_uppercase(), c.to_ascii_lowercase());
     let words = WorkloadKind::ALL.map(WorkloadKind::as_str).into_iter().chain(["auto"]);
-    let longest = words.clone().map(str::len).max().unwrap_or(0);
     let pattern: Vec<String> = words.map(|word| word.chars().map(either_case).collect()).collect();
-    Seconds::workload(&format!("^({})$", pattern.join("|")), longest)
+    of_type(Type::String)
+        .pattern(Some(format!("^({})$", pattern.join("|"))))
         .examples([WorkloadKind::Deployment.as_str()])
         .description(Some("`Deployment`, `StatefulSet` or `ReplicaSet` in any case, or `auto`: looked up by name."))
 }
