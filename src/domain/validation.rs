@@ -770,8 +770,16 @@ mod tests {
 
     #[test]
     fn rules_alone_need_no_workload() {
-        let raw = RawAutoscaler { workload_name: Some("Not a name".into()), ..valid() };
+        let raw = RawAutoscaler { workload_name: None, workload_namespace: None, workload_type: None, ..valid() };
         assert!(validate_rules(&raw, TargetRange::Guide, true).is_ok());
+        let impossible = RawAutoscaler {
+            workload_name: Some("Not a name".into()),
+            workload_namespace: Some("a.b".into()),
+            workload_type: Some("Job".into()),
+            ..valid()
+        };
+        let ValidationErrors(faults) = validate_rules(&impossible, TargetRange::Guide, true).unwrap_err();
+        assert_eq!(faults.len(), 3, "{faults:?}");
         let raw = RawAutoscaler { target_cpu_percent: Some(250), ..raw };
         assert!(validate_rules(&raw, TargetRange::Guide, true).is_err());
         let rules = validate_rules(&raw, TargetRange::Unbounded, true).unwrap();

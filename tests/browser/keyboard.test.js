@@ -97,7 +97,7 @@ stage.test('the shortcuts do what their list says', {}, async (page) => {
   await page.getByRole('heading', { name: 'Sources' }).first().waitFor();
   await page.keyboard.press('g');
   await page.keyboard.press('f');
-  await page.getByRole('grid').waitFor();
+  await page.getByRole('row').getByRole('link').first().waitFor();
   await page.keyboard.press('j');
   assert.equal((await focused(page)).tag, 'a');
   await page.keyboard.press('n');

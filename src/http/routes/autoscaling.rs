@@ -98,7 +98,7 @@ async fn get_one(state: Data<HttpState>, id: Path<String>) -> Result<Json<Autosc
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListQuery {
-    /// Only those of this namespace; of all when it is empty.
+    /// Only those of this namespace; of all when empty.
     #[param(nullable = false, pattern = "^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$", max_length = 63)]
     namespace: Option<String>,
     /// Only those with this status.
