@@ -2,6 +2,10 @@
 //!
 //! Each future ends by itself: an implementation gives every call to the outside a time limit.
 
+pub mod announcer;
+pub mod election;
+pub mod store;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -195,6 +199,20 @@ pub trait WorkloadScaler: Send + Sync {
 
     /// Asks the API server whether the scale could be set, without changing anything.
     fn probe(&self, workload: &WorkloadRef) -> PortFuture<Result<(), ClusterError>>;
+
+    /// The count as the API server has it, and who set it last.
+    fn last_writer(&self, workload: &WorkloadRef) -> PortFuture<Result<Written, ClusterError>>;
+}
+
+/// Who wrote a workload's count last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// `spec.replicas`.
+    pub replicas: u32,
+    /// Whether it was this service, as far as the API server knows.
+    pub by_us: bool,
+    /// Who it was, for people: an autoscaler of the cluster, or the name under which the API server knows the writer.
+    pub writer: String,
 }
 
 /// Which pods to measure.

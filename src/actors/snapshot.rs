@@ -12,34 +12,10 @@ use crate::domain::cause::ScaleAction;
 use crate::domain::condition::Condition;
 use crate::domain::decision::{Decision, State};
 use crate::domain::decision_log::{DecisionLog, Entry, LogBounds};
+pub use crate::domain::status::Status;
 use crate::domain::timeline::{Frame, Point, Timeline};
 use crate::domain::utilization::MetricReport;
 use crate::ports::ResolvedWorkload;
-
-/// An autoscaler's status in the API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Status {
-    /// It evaluates and may scale.
-    Active,
-    /// It is paused; it evaluates nothing.
-    Inactive,
-    /// Its workload is gone, may not be scaled, or its actor crashed. It recovers by itself.
-    Failed,
-}
-
-impl Status {
-    /// Every status.
-    pub const ALL: [Self; 3] = [Self::Active, Self::Inactive, Self::Failed];
-
-    /// The status as the API writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Inactive => "inactive",
-            Self::Failed => "failed",
-        }
-    }
-}
 
 /// One autoscaler at one moment.
 #[derive(Clone, Debug)]

@@ -540,6 +540,29 @@ impl CapacityRule {
     }
 }
 
+/// What becomes of an autoscaler whose changes somebody else reverses again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum OnConflict {
+    /// It leaves the workload to the other, until it is changed or resumed.
+    #[default]
+    Yield,
+    /// It goes on.
+    Insist,
+}
+
+impl OnConflict {
+    /// Every choice.
+    pub const ALL: [Self; 2] = [Self::Yield, Self::Insist];
+
+    /// The choice's name in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Yield => "yield",
+            Self::Insist => "insist",
+        }
+    }
+}
+
 /// How long a starting pod's CPU and GPU say more about its start than about its load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WarmUp {
@@ -581,6 +604,8 @@ pub struct ScalingRules {
     pub warm_up: WarmUp,
     /// Whether the nodes' free places limit it.
     pub capacity: CapacityRule,
+    /// What becomes of it when somebody else scales the workload as well.
+    pub on_conflict: OnConflict,
 }
 
 impl ScalingRules {
@@ -597,6 +622,7 @@ impl ScalingRules {
             container: None,
             warm_up: WarmUp::default(),
             capacity: CapacityRule::default(),
+            on_conflict: OnConflict::default(),
         }
     }
 

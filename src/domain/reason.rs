@@ -65,6 +65,14 @@ reasons! {
     ObserveOnly,
     /// The autoscaler is paused.
     Paused,
+    /// Another replica of the service is the leader, which scales.
+    NotLeading,
+    /// Somebody else reverses the autoscaler's changes, so the workload is left to that.
+    YieldedToAnother,
+    /// An older autoscaler scales the same workload.
+    ScaledByAnother,
+    /// The object of the autoscaler was changed while it was about to act.
+    ObjectChanged,
 }
 
 impl Reason {

@@ -31,6 +31,13 @@ pub struct History {
     runs: VecDeque<Run>,
 }
 
+impl FromIterator<Run> for History {
+    /// Runs that were kept, oldest first.
+    fn from_iter<I: IntoIterator<Item = Run>>(runs: I) -> Self {
+        Self { runs: runs.into_iter().collect() }
+    }
+}
+
 /// What the windows make of a recommendation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stabilized {

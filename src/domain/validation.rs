@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::autoscaler::{
-    CapacityRule, Compatibility, Direction, Interval, Metric, Mode, RatePolicy, RateUnit, ReplicaBounds,
+    CapacityRule, Compatibility, Direction, Interval, Metric, Mode, OnConflict, RatePolicy, RateUnit, ReplicaBounds,
     RequestedAutoscaler, RequestedKind, ScalingPolicy, ScalingRules, SelectPolicy, Stabilization, TargetPercent,
     Targets, TolerancePercent, WarmUp, Window,
 };
@@ -47,6 +47,8 @@ pub struct RawAutoscaler {
     pub warm_up: Option<RawWarmUp>,
     /// `capacity`: `respect` or `ignore`.
     pub capacity: Option<String>,
+    /// `on_conflict`: `yield` or `insist`.
+    pub on_conflict: Option<String>,
 }
 
 /// A warm-up as it came.
@@ -233,6 +235,7 @@ fn rules(faults: &mut Faults, raw: &RawAutoscaler, demands: Demands) -> Option<S
     );
     let warm_up = warm_up(faults, raw.warm_up.as_ref());
     let capacity = faults.one_of("capacity", raw.capacity.as_deref(), CapacityRule::ALL, CapacityRule::as_str);
+    let on_conflict = faults.one_of("on_conflict", raw.on_conflict.as_deref(), OnConflict::ALL, OnConflict::as_str);
     Some(ScalingRules {
         scale_up,
         scale_down,
@@ -242,6 +245,7 @@ fn rules(faults: &mut Faults, raw: &RawAutoscaler, demands: Demands) -> Option<S
         container,
         warm_up,
         capacity: capacity.unwrap_or_default(),
+        on_conflict: on_conflict.unwrap_or_default(),
         ..ScalingRules::new(bounds?, targets?)
     })
 }

@@ -32,6 +32,7 @@ mod taken;
 mod watch;
 mod watched;
 mod workloads;
+mod writers;
 
 #[cfg(test)]
 mod tests;

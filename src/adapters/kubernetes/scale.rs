@@ -6,21 +6,24 @@ use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::calls::Calls;
+use super::rivals::Rivals;
 use super::workloads::resource;
+use super::writers::last_writer;
 use crate::domain::autoscaler::WorkloadRef;
-use crate::ports::{ClusterError, PortFuture, Scale, WorkloadScaler};
+use crate::ports::{ClusterError, PortFuture, Scale, WorkloadScaler, Written};
 
 /// Under this name the API server records who changed a field.
-const FIELD_MANAGER: &str = env!("CARGO_PKG_NAME");
+pub(super) const FIELD_MANAGER: &str = env!("CARGO_PKG_NAME");
 
 /// Reads and changes scales, one request at a time.
 pub(super) struct Scaler {
     calls: Calls,
+    rivals: Rivals,
 }
 
 impl Scaler {
     pub(super) fn new(calls: Calls) -> Self {
-        Self { calls }
+        Self { rivals: Rivals::new(calls.clone()), calls }
     }
 
     fn of(&self, workload: &WorkloadRef) -> Subresource {
@@ -57,6 +60,10 @@ impl WorkloadScaler for Scaler {
             scale.patch(json!({ "spec": { "replicas": replicas } }), true).await
         }
         .boxed()
+    }
+
+    fn last_writer(&self, workload: &WorkloadRef) -> PortFuture<Result<Written, ClusterError>> {
+        last_writer(self.calls.clone(), self.rivals.clone(), workload.clone()).boxed()
     }
 }
 

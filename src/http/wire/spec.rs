@@ -8,8 +8,8 @@ pub use self::schema::{NewAutoscaler, what_if_spec};
 use self::schema::{SpanSchema, interval, period, window, workload_type};
 use super::scalar::{number, seconds};
 use crate::domain::autoscaler::{
-    CapacityRule, Compatibility, Metric, Mode, RatePolicy, RateUnit, RequestedAutoscaler, ScalingPolicy, ScalingRules,
-    SelectPolicy, Stabilization, WarmUp, WorkloadKind, WorkloadRef,
+    CapacityRule, Compatibility, Metric, Mode, OnConflict, RatePolicy, RateUnit, RequestedAutoscaler, ScalingPolicy,
+    ScalingRules, SelectPolicy, Stabilization, WarmUp, WorkloadKind, WorkloadRef,
 };
 use crate::domain::validation::{RawAutoscaler, RawPolicy, RawRatePolicy, RawWarmUp, ValidationErrors, validate};
 use crate::http::json::{MalformedJson, Object, read_value};
@@ -68,6 +68,8 @@ pub struct CreateRequest<Seconds = i32> {
     warm_up: Option<Object<WarmUpRequest>>,
     #[schema(value_type = Option<CapacityRule>)]
     capacity: Option<String>,
+    #[schema(value_type = Option<OnConflict>)]
+    on_conflict: Option<String>,
 }
 
 /// How fast the count may change in one direction.
@@ -158,6 +160,7 @@ impl<Seconds: Into<f64>> From<CreateRequest<Seconds>> for RawAutoscaler {
                 readiness_delay_seconds: warm_up.readiness_delay_seconds,
             }),
             capacity: request.capacity,
+            on_conflict: request.on_conflict,
         }
     }
 }
@@ -219,6 +222,8 @@ pub struct SpecBody {
     warm_up: WarmUpBody,
     #[schema(value_type = CapacityRule)]
     capacity: &'static str,
+    #[schema(value_type = OnConflict)]
+    on_conflict: &'static str,
 }
 
 /// How fast the count may change in one direction, with every default filled in.
@@ -285,6 +290,7 @@ impl SpecBody {
             container_name: rules.container.as_deref().map(str::to_owned),
             warm_up: (&rules.warm_up).into(),
             capacity: rules.capacity.as_str(),
+            on_conflict: rules.on_conflict.as_str(),
         }
     }
 }
@@ -343,6 +349,7 @@ mod tests {
                 "scale_up_policy": policy(0), "scale_down_policy": policy(300), "interval_seconds": 15,
                 "mode": "active", "compatibility": "default",
                 "warm_up": {"cpu_initialization_seconds": 300, "readiness_delay_seconds": 30}, "capacity": "respect",
+                "on_conflict": "yield",
             })
         );
     }

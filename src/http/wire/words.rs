@@ -9,7 +9,7 @@ use crate::actors::events::EventKind;
 use crate::actors::fleet::{Attention, Order};
 use crate::actors::snapshot::Status;
 use crate::domain::autoscaler::{
-    CapacityRule, Compatibility, Metric, Mode, RateUnit, SelectPolicy, Stabilization, WorkloadKind,
+    CapacityRule, Compatibility, Metric, Mode, OnConflict, RateUnit, SelectPolicy, Stabilization, WorkloadKind,
 };
 use crate::domain::condition::ConditionKind;
 use crate::domain::decision::{Outcome, Rule};
@@ -51,6 +51,8 @@ words! {
     Compatibility as "Compatibility", Compatibility::ALL.map(Compatibility::as_str), "`hpa`: decides as the HPA does";
     CapacityRule as "CapacityRule", CapacityRule::ALL.map(CapacityRule::as_str),
         "`respect`: of pods that request GPUs no more than can run";
+    OnConflict as "OnConflict", OnConflict::ALL.map(OnConflict::as_str),
+        "`yield`: leaves the workload to whoever reverses its changes again and again; `insist`: goes on";
     Stabilization as "Stabilization", Stabilization::ALL.map(Stabilization::as_str),
         "`hpa`: the window's minimum decides on scaling up";
     SelectPolicy as "SelectPolicy", SelectPolicy::ALL.map(SelectPolicy::as_str),
