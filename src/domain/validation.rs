@@ -650,6 +650,7 @@ mod tests {
                 readiness_delay_seconds: Some(f64::NAN),
             }),
             capacity: Some("none".into()),
+            on_conflict: Some("fight".into()),
         };
         let ValidationErrors(faults) = validate(&raw).unwrap_err();
         let fields: Vec<_> = faults.iter().filter_map(|fault| fault.split(' ').next()).collect();
