@@ -689,6 +689,7 @@ mod tests {
                 "warm_up.cpu_initialization_seconds",
                 "warm_up.readiness_delay_seconds",
                 "capacity",
+                "on_conflict",
             ]
         );
     }
