@@ -17,8 +17,10 @@ use crate::actors::brake::Brake;
 use crate::actors::collectors::gpu::{GpuCollector, GpuCollectorSettings};
 use crate::actors::collectors::resource::{CollectorSettings, ResourceCollector};
 use crate::actors::events::Journal;
+use crate::actors::leadership::Leadership;
 use crate::actors::registry::Registry;
 use crate::actors::registry_handle::RegistryHandle;
+use crate::actors::saving::Saver;
 use crate::actors::snapshot::ScaleTotals;
 use crate::adapters::dcgm::fixed::{ExporterUrlError, FixedExporters};
 use crate::adapters::dcgm::scraper::{ScrapeLimits, Scraper, SetupError};
@@ -26,11 +28,15 @@ use crate::adapters::kubernetes::client::{AccessError, Clients, ClusterAccess};
 use crate::adapters::kubernetes::exporters::ExporterDiscovery;
 use crate::adapters::kubernetes::selector::MalformedSelector;
 use crate::adapters::kubernetes::{KubernetesCluster, Limits};
+use crate::adapters::memory::MemoryStore;
 use crate::clock::Clock;
 use crate::domain::autoscaler::{Mode, RequestedAutoscaler};
 use crate::http::{self, HttpServerSettings, HttpState, InvalidRequest};
 use crate::instruments::Instruments;
 use crate::ports::ExporterDirectory;
+use crate::ports::announcer::{Announcer, Silent};
+use crate::ports::election::Election;
+use crate::ports::store::{AutoscalerStore, StoreEvents};
 use crate::settings::{ClusterChoice, Settings, SettingsError, Surroundings};
 use crate::simulation::SimulatedCluster;
 use crate::telemetry::{self, Telemetry};
@@ -82,9 +88,35 @@ pub enum StartError {
     },
 }
 
+/// Where the autoscalers are kept, and who acts on them.
+struct Keeping {
+    store: Arc<dyn AutoscalerStore>,
+    /// What the store tells of its own accord.
+    events: Option<StoreEvents>,
+    /// Elects the replica that acts, where there can be several.
+    election: Option<Arc<dyn Election>>,
+    announcer: Arc<dyn Announcer>,
+}
+
+impl Keeping {
+    /// In this process only.
+    fn in_memory(clock: Clock) -> Self {
+        let store = Arc::new(MemoryStore::new(clock));
+        Self { store, events: None, election: None, announcer: Arc::new(Silent) }
+    }
+
+    fn leadership(&self, clock: Clock) -> Leadership {
+        match &self.election {
+            Some(election) => Leadership::elected(election.claim(), clock, election.identity()),
+            None => Leadership::alone(),
+        }
+    }
+}
+
 /// A cluster that is connected to.
 pub struct ConnectedCluster {
     kubernetes: KubernetesCluster,
+    keeping: Keeping,
     exporters: Arc<dyn ExporterDirectory>,
     scraper: Scraper,
     clock: Clock,
@@ -163,7 +195,8 @@ impl ConnectedCluster {
             Some(fixed) => Arc::new(fixed),
             None => kubernetes.exporters(discovery),
         };
-        Ok(Self { kubernetes, exporters, scraper, clock, name, instruments, autoscalers: Vec::new() })
+        let keeping = Keeping::in_memory(clock);
+        Ok(Self { kubernetes, keeping, exporters, scraper, clock, name, instruments, autoscalers: Vec::new() })
     }
 }
 
@@ -182,13 +215,17 @@ pub struct Application {
     state: Data<HttpState>,
     arbiters: Vec<Arbiter>,
     kubernetes: KubernetesCluster,
+    events: Option<StoreEvents>,
     autoscalers: Vec<RequestedAutoscaler>,
 }
 
 impl Application {
     /// Joins all parts. Must be called within an actix system.
     pub fn build(settings: &Settings, in_pod: bool, connected: ConnectedCluster) -> Result<Self, StartError> {
-        let ConnectedCluster { kubernetes, exporters, scraper, clock, name, instruments, autoscalers } = connected;
+        let ConnectedCluster { kubernetes, keeping, exporters, scraper, clock, name, instruments, autoscalers } =
+            connected;
+        let leadership = keeping.leadership(clock);
+        let Keeping { store, events, election, announcer } = keeping;
         let cluster = kubernetes.cluster();
         let bind = SocketAddr::new(settings.http.bind_address(in_pod)?, settings.http.port);
         let cannot_listen = |error| StartError::Listen { address: bind, error };
@@ -241,6 +278,10 @@ impl Application {
             totals,
             instruments,
             journal: journal.clone(),
+            saver: Arc::new(Saver::new(store.clone())),
+            store: store.clone(),
+            leadership: leadership.clone(),
+            announcer,
         };
         let arbiters: Vec<_> = (0..threads(settings.actors.arbiters, 1)).map(|_| Arbiter::new()).collect();
         let handles = arbiters.iter().map(Arbiter::handle).collect();
@@ -252,6 +293,9 @@ impl Application {
             brake,
             max_age: settings.metrics.max_age(),
             index,
+            store,
+            leadership,
+            election,
             exporters,
             gpu_table,
             telemetry,
@@ -267,7 +311,7 @@ impl Application {
         });
         let serving = HttpServerSettings { workers: threads(settings.http.workers, 0), shutdown_grace: REQUESTS_GRACE };
         let server = http::serve(listener, state.clone(), serving).map_err(cannot_listen)?;
-        Ok(Self { server, address, state, arbiters, kubernetes, autoscalers })
+        Ok(Self { server, address, state, arbiters, kubernetes, events, autoscalers })
     }
 
     /// Where it listens.
@@ -283,6 +327,13 @@ impl Application {
         }
         let handle = self.server.handle();
         actix::spawn(http::beat(self.state.clone()));
+        if let Some(events) = self.events {
+            let state = self.state.clone();
+            actix::spawn(async move { state.registry.follow(events).await });
+        }
+        if let Some(election) = self.state.election.clone() {
+            actix::spawn(self.state.brake.clone().follow(election));
+        }
         actix::spawn(create_all(self.state.clone(), self.autoscalers));
         let serving = actix::spawn(self.server);
         tokio::pin!(serving);
@@ -295,6 +346,10 @@ impl Application {
         handle.stop(true).await;
         if tokio::time::timeout(EVALUATIONS_GRACE, self.state.registry.drain()).await.is_err() {
             log::warn!("some evaluations did not finish within {} s", EVALUATIONS_GRACE.as_secs_f64());
+        }
+        // When nothing is done here any more, another may begin.
+        if let Some(election) = &self.state.election {
+            election.resign().await;
         }
         self.kubernetes.stop().await;
         for arbiter in &self.arbiters {

@@ -56,6 +56,16 @@ impl Clock {
         epoch + TimeDelta::from_std(elapsed).unwrap_or(TimeDelta::MAX)
     }
 
+    /// What a moment of [`Self::steady`] is by [`Self::now`], as far as the two agree at present.
+    pub fn to_wall(&self, steady: DateTime<Utc>) -> DateTime<Utc> {
+        steady + (self.now() - self.steady())
+    }
+
+    /// The reverse of [`Self::to_wall`].
+    pub fn to_steady(&self, wall: DateTime<Utc>) -> DateTime<Utc> {
+        wall - (self.now() - self.steady())
+    }
+
     /// How long `span` of the cluster's time takes on this machine.
     pub fn real(&self, span: Duration) -> Duration {
         match self.0 {

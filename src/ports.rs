@@ -163,6 +163,12 @@ pub trait WorkloadIndex: Send + Sync {
     /// What is known about a workload.
     fn view(&self, workload: &WorkloadRef, selection: PodSelection) -> WorkloadView;
 
+    /// Another autoscaler of the cluster that scales the workload as well, for instance `HorizontalPodAutoscaler
+    /// default/web`; `None` when there is none, or when that is not known.
+    fn rival(&self, _workload: &WorkloadRef) -> Option<String> {
+        None
+    }
+
     /// How many more of the workload's pods the nodes can hold.
     fn room(&self, workload: &WorkloadRef) -> Room;
 

@@ -58,6 +58,12 @@ pub struct Settings {
     pub http: Http,
     /// Which cluster to work on.
     pub cluster: Cluster,
+    /// Where the autoscalers are kept.
+    pub store: Store,
+    /// Which of several replicas scales.
+    pub leader_election: LeaderElection,
+    /// The cluster's Events.
+    pub events: Events,
     /// The metric sources.
     pub metrics: Metrics,
     /// The GPUs.
@@ -175,6 +181,8 @@ pub struct Surroundings {
     pub kubeconfig: Option<String>,
     /// The home folder.
     pub home: Option<PathBuf>,
+    /// The machine's name, which is the pod's in a pod.
+    pub host: Option<String>,
 }
 
 impl Surroundings {
@@ -187,8 +195,14 @@ impl Surroundings {
             in_pod_without_token: is_pod && !has_token,
             kubeconfig: std::env::var("KUBECONFIG").ok().filter(|path| !path.is_empty()),
             home: std::env::home_dir(),
+            host: host_name(),
         }
     }
+}
+
+fn host_name() -> Option<String> {
+    let name = std::env::var("HOSTNAME").or_else(|_| std::fs::read_to_string("/etc/hostname")).ok()?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 /// What the environment says to the commands that talk to the service. (Where that is, is a flag's variable.)
@@ -259,6 +273,86 @@ impl Cluster {
     pub fn request_timeout(&self) -> Duration {
         Duration::from_secs(self.request_timeout_seconds)
     }
+}
+
+/// `[store]`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    kind: StoreKind,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(try_from = "String")]
+enum StoreKind {
+    Auto,
+    Kubernetes,
+    Memory,
+}
+
+impl TryFrom<String> for StoreKind {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match text.as_str() {
+            "auto" => Ok(Self::Auto),
+            "kubernetes" => Ok(Self::Kubernetes),
+            "memory" => Ok(Self::Memory),
+            _ => Err("it must be one of auto, kubernetes or memory"),
+        }
+    }
+}
+
+impl Store {
+    /// Whether autoscalers are objects in a real cluster; the simulated one has no such objects.
+    pub fn is_kubernetes(&self) -> bool {
+        self.kind != StoreKind::Memory
+    }
+
+    fn check(&self, cluster: &Cluster) -> Result<(), SettingsError> {
+        if self.kind == StoreKind::Kubernetes && cluster.kind == ClusterKind::Simulated {
+            return Err(SettingsError::Range("store.kind must not be kubernetes on the simulated cluster"));
+        }
+        Ok(())
+    }
+}
+
+/// `[leader_election]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeaderElection {
+    /// The name of the Lease.
+    pub lease_name: String,
+    namespace: String,
+    lease_seconds: u64,
+}
+
+impl LeaderElection {
+    /// The Lease's namespace; `None` is the service's own.
+    pub fn namespace(&self) -> Option<String> {
+        (!self.namespace.is_empty()).then(|| self.namespace.clone())
+    }
+
+    /// How long the Lease holds without being renewed.
+    pub fn lease(&self) -> Duration {
+        Duration::from_secs(self.lease_seconds)
+    }
+
+    fn check(&self) -> Result<(), SettingsError> {
+        let range = |holds: bool, rule| if holds { Ok(()) } else { Err(SettingsError::Range(rule)) };
+        range((5..=300).contains(&self.lease_seconds), "leader_election.lease_seconds must be between 5 and 300")?;
+        range(is_dns_label(&self.lease_name), "leader_election.lease_name must be the name of a Lease")?;
+        let is_namespace = self.namespace.is_empty() || is_dns_label(&self.namespace);
+        range(is_namespace, "leader_election.namespace must be empty or the name of a namespace")
+    }
+}
+
+/// `[events]`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Events {
+    /// Whether the cluster's people are told.
+    pub enabled: bool,
 }
 
 /// `[metrics]`
@@ -549,6 +643,8 @@ impl Settings {
             return Err(SettingsError::Range("metrics.freshness_seconds must be less than metrics.max_age_seconds"));
         }
         self.gpu.check()?;
+        self.store.check(&self.cluster)?;
+        self.leader_election.check()?;
         if self.http.workers > 512 {
             return Err(SettingsError::Range("http.workers must be at most 512"));
         }

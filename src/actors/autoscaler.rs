@@ -8,9 +8,11 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::brake::Brake;
-use super::evaluation::{Action, Evaluated, Evaluation};
+use super::evaluation::{Action, Decided, Evaluated, Evaluation};
 use super::events::{Event, EventKind, Journal};
-use super::messages::{GetGpus, GetUsage, IntentChanged, Settle, Stop};
+use super::leadership::Leadership;
+use super::messages::{Followed, GetGpus, GetUsage, IntentChanged, Lead, Settle, Stop};
+use super::saving::{AFTER_CHANGE, AFTER_FAILURE, Saver, follow, status_of};
 use super::snapshot::{AutoscalerRecord, ScaleTotals, Snapshot, Status};
 use super::supervision::DeathNotice;
 use super::timer::Timer;
@@ -19,12 +21,16 @@ use crate::domain::Timestamp;
 use crate::domain::autoscaler::{Direction, ScalingRules};
 use crate::domain::cause::{Cause, ScaleAction};
 use crate::domain::condition::{Condition, ConditionKind};
+use crate::domain::conflict::{Intrusion, Yielded};
 use crate::domain::decision::{Decision, Outcome, State};
 use crate::domain::decision_log::{Entry, LogBounds};
 use crate::domain::gpu::Fallback;
-use crate::domain::limits::ScaleEvent;
+use crate::domain::limits::{ScaleEvent, direction};
 use crate::domain::reason::Reason;
+use crate::domain::saved::{Announced, urgency};
 use crate::instruments::{Instruments, LivingActor};
+use crate::ports::announcer::{Announcement, Announcer};
+use crate::ports::store::{AutoscalerStore, StoreError};
 use crate::ports::{Cluster, ClusterError};
 
 /// What all autoscalers share.
@@ -52,6 +58,14 @@ pub struct Shared {
     pub instruments: Arc<Instruments>,
     /// Told of what happens.
     pub journal: Arc<Journal>,
+    /// Keeps the autoscalers.
+    pub store: Arc<dyn AutoscalerStore>,
+    /// Writes how they stand.
+    pub saver: Arc<Saver>,
+    /// Whether this replica of the service acts.
+    pub leadership: Leadership,
+    /// Tells the cluster's people.
+    pub announcer: Arc<dyn Announcer>,
 }
 
 impl Shared {
@@ -89,6 +103,14 @@ pub(super) struct Autoscaler {
     crashed: bool,
     /// The failure that the log already tells of.
     reported: Option<String>,
+    /// The generation of its object that it follows.
+    generation: i64,
+    /// The count that its workload has unless somebody else has changed it; `None` when that cannot be said.
+    expected: Option<u32>,
+    /// When its status was last written, by the clock that never jumps.
+    saved_at: Option<Timestamp>,
+    /// Writes its status, now or later.
+    saving: Option<SpawnHandle>,
     /// Cancels the evaluation in hand, if there is one.
     evaluating: Option<CancellationToken>,
     /// Whether to evaluate at once when the evaluation in hand is finished.
@@ -122,6 +144,10 @@ impl Autoscaler {
             snapshot,
             crashed,
             reported: None,
+            generation: 0,
+            expected: None,
+            saved_at: None,
+            saving: None,
             evaluating: None,
             afresh: false,
             stopping: false,
@@ -157,19 +183,16 @@ impl Autoscaler {
         self.evaluating = Some(cancel.clone());
         let evaluation = Evaluation {
             record: self.record.clone(),
+            shared: self.shared.clone(),
             rules,
+            generation: self.generation,
             cancel,
-            brake: self.shared.brake.clone(),
             state: self.snapshot.state.clone(),
             uid: self.snapshot.uid.clone(),
-            cluster: self.shared.cluster.clone(),
-            usage: self.shared.usage.clone(),
-            gpus: self.shared.gpus.clone(),
-            fallback: self.shared.fallback,
-            clock: self.shared.clock,
-            max_age: self.shared.max_age,
             was_forbidden: self.snapshot.forbidden,
-            instruments: self.shared.instruments.clone(),
+            expected: self.expected,
+            conflicts: self.snapshot.conflicts.clone(),
+            announced: self.snapshot.announced.clone(),
         };
         let begun = Stopwatch::start();
         context.spawn(evaluation.run().into_actor(self).map(move |evaluated, autoscaler, context| {
@@ -183,18 +206,31 @@ impl Autoscaler {
         if let Some(next_tick) = self.next_tick.take() {
             context.cancel_future(next_tick);
         }
+        self.generation = self.record.generation();
+        self.expected = None;
         self.timer = Timer::new(self.record.rules().interval.length(), phase_seed(&self.record.id));
         if self.record.is_paused() {
-            return self.show_paused();
+            self.show_idle(
+                Reason::Paused,
+                "the autoscaler is paused; resume it to have the workload scaled again".into(),
+            );
+            return self.save_if_due(context);
         }
-        self.snapshot.conditions.retain(|condition| condition.reason != Reason::Paused);
+        if let Some(older) = self.record.shadowed_by() {
+            let message = format!("the workload is scaled by {older}, which is older; delete one of the two");
+            self.fail(message.clone());
+            self.show_idle(Reason::ScaledByAnother, message);
+            return self.save_if_due(context);
+        }
+        let is_idle = |condition: &Condition| matches!(condition.reason, Reason::Paused | Reason::ScaledByAnother);
+        self.snapshot.conditions.retain(|condition| !is_idle(condition));
         self.record.publish(self.snapshot.clone());
         self.tick(self.shared.clock.steady(), context);
     }
 
-    fn show_paused(&mut self) {
-        let message = "the autoscaler is paused; resume it to have the workload scaled again";
-        self.replace_able(Condition::new(ConditionKind::AbleToScale, false, Reason::Paused, message));
+    /// Shows why nothing is evaluated.
+    fn show_idle(&mut self, reason: Reason, message: String) {
+        self.replace_able(Condition::new(ConditionKind::AbleToScale, false, reason, message));
         self.record.publish(self.snapshot.clone());
     }
 
@@ -208,13 +244,98 @@ impl Autoscaler {
             Evaluated::Cancelled => {}
             Evaluated::WorkloadGone => autoscaler.workload_gone(now),
             Evaluated::Blind { error } => autoscaler.blind(error, now),
-            Evaluated::Decided { decision, state, uid, action } => {
-                autoscaler.snapshot.uid = Some(uid);
-                autoscaler.decided(decision, state, action, now);
-            }
+            Evaluated::Decided(decided) => autoscaler.decided(*decided, now),
         }
+        autoscaler.follow_leader();
         autoscaler.record.publish(autoscaler.snapshot.clone());
         autoscaler.settle(context);
+        autoscaler.save_if_due(context);
+    }
+
+    /// Whether this replica says how the autoscaler stands. A standby repeats what the leader says, once that has said
+    /// anything.
+    fn judges(&self) -> bool {
+        self.shared.leadership.is_ours() || self.record.saved().is_none()
+    }
+
+    /// A standby knows by itself what is to be decided; what was done, and whether it could be done, only the leader knows.
+    fn follow_leader(&mut self) {
+        if self.shared.leadership.is_ours() {
+            return;
+        }
+        let Some(saved) = self.record.saved() else { return };
+        let (was, ups, downs) = (self.snapshot.status, self.snapshot.scale_up_count, self.snapshot.scale_down_count);
+        let last_action = self.snapshot.last_action;
+        follow(&mut self.snapshot, &saved, &self.shared.clock);
+        self.shared.totals.add(Direction::Up, self.snapshot.scale_up_count.saturating_sub(ups));
+        self.shared.totals.add(Direction::Down, self.snapshot.scale_down_count.saturating_sub(downs));
+        if let Some(action) = self.snapshot.last_action.filter(|action| Some(*action) != last_action) {
+            self.record.timeline().act(action);
+            let message = saved.shown.last_decision.as_ref().map(|decision| decision.message.clone());
+            let message = message.unwrap_or_else(|| format!("{} -> {}", action.from, action.to));
+            self.shared.tell_of_change(&self.record, EventKind::Scaled, Some((action.from, action.to)), message);
+        }
+        match (was, self.snapshot.status) {
+            (Status::Failed, Status::Active) => {
+                self.shared.tell(&self.record, EventKind::Recovered, "the workload is scaled again");
+            }
+            (Status::Active, Status::Failed) => {
+                let failure = self.snapshot.failure.clone().unwrap_or_default();
+                self.shared.tell(&self.record, EventKind::Failed, failure);
+            }
+            _ => {}
+        }
+    }
+
+    /// Writes how the autoscaler stands, if that is worth a request, now or as soon as it may be written again.
+    fn save_if_due(&mut self, context: &mut Context<Self>) {
+        let Shared { saver, clock, leadership, .. } = &self.shared;
+        if !saver.is_needed() || !leadership.is_ours() || self.saving.is_some() || self.record.is_deleted() {
+            return;
+        }
+        let next = status_of(&self.record, &self.snapshot, self.generation, clock, leadership.identity());
+        let Some(urgency) = urgency(self.record.saved().as_deref(), &next, &self.record.rules()) else { return };
+        let since = self.saved_at.map_or(Duration::MAX, |at| (clock.steady() - at).to_std().unwrap_or_default());
+        let wait = urgency.spacing().saturating_sub(since);
+        if !wait.is_zero() {
+            return self.save_later(wait, context);
+        }
+        self.saved_at = Some(clock.steady());
+        let (saver, record) = (saver.clone(), self.record.clone());
+        let saving = async move { saver.save(&record, next).await };
+        self.saving = Some(context.spawn(saving.into_actor(self).map(|saved, autoscaler, context| {
+            autoscaler.saving = None;
+            match saved {
+                // Something may have happened meanwhile.
+                Ok(()) => autoscaler.save_if_due(context),
+                Err(StoreError::Gone) => {}
+                Err(StoreError::Changed) => autoscaler.save_later(AFTER_CHANGE, context),
+                Err(_) => autoscaler.save_later(AFTER_FAILURE, context),
+            }
+        })));
+    }
+
+    fn save_later(&mut self, wait: Duration, context: &mut Context<Self>) {
+        let later = context.run_later(self.shared.clock.real(wait), |autoscaler, context| {
+            autoscaler.saving = None;
+            autoscaler.save_if_due(context);
+        });
+        self.saving = Some(later);
+    }
+
+    /// Tells the cluster's people, at the workload and at the autoscaler's object.
+    fn announce(&self, warning: bool, reason: &'static str, note: String) {
+        if !self.shared.leadership.is_ours() {
+            return;
+        }
+        self.shared.announcer.announce(Announcement {
+            workload: (self.record.workload.clone(), self.snapshot.uid.clone()),
+            object: self.shared.saver.is_needed().then(|| self.record.object.clone()),
+            warning,
+            reason,
+            action: "Scale",
+            note,
+        });
     }
 
     /// Does what had to wait for the evaluation in hand.
@@ -278,19 +399,43 @@ impl Autoscaler {
         self.record.decided(entry);
     }
 
-    fn decided(&mut self, decision: Arc<Decision>, state: State, action: Action, now: Timestamp) {
+    fn decided(&mut self, decided: Decided, now: Timestamp) {
+        let Decided { decision, state, uid, action, conflicts, intrusion, made, expected } = decided;
+        self.snapshot.uid = Some(uid);
         self.snapshot.updated_at = Some(now);
         self.snapshot.state = state;
         self.snapshot.current_replicas = decision.current;
         self.snapshot.desired_replicas = decision.desired;
         self.snapshot.conditions = decision.conditions.to_vec();
+        let had_yielded = self.snapshot.conflicts.yielded.is_some();
+        self.snapshot.conflicts = conflicts;
+        self.expected = Some(expected);
+        if self.shared.leadership.is_ours() {
+            self.snapshot.announced = None;
+        }
+        if let Some(made) = made {
+            self.count_made(&made);
+        }
+        if let Some((intrusion, writer)) = intrusion {
+            self.tell_of_intrusion(intrusion, &writer, had_yielded);
+        }
         let (verdict, reason, message) = match action {
             Action::Untried => (decision.outcome, decision.reason, decision.sentence()),
             Action::None => {
                 self.works();
                 (decision.outcome, decision.reason, decision.sentence())
             }
-            Action::Observed => self.observed(&decision),
+            Action::Observed => self.not_done(&decision, Reason::ObserveOnly, "only observed, not done"),
+            Action::Standby => {
+                let why = self.shared.leadership.why_not();
+                self.not_done(&decision, Reason::NotLeading, &format!("not done, because {why}"))
+            }
+            Action::Yielded => self.yielded(),
+            Action::Blocked { by } => self.blocked(&by),
+            Action::ObjectChanged => {
+                let why = "not done, because the autoscaler's object was changed meanwhile";
+                self.not_done(&decision, Reason::ObjectChanged, why)
+            }
             Action::Scaled { at } => {
                 self.works();
                 self.scaled(&decision, at)
@@ -303,10 +448,54 @@ impl Autoscaler {
         self.snapshot.decision = Some(decision);
     }
 
-    fn observed(&mut self, decision: &Decision) -> (Outcome, Reason, String) {
-        let message = format!("only observed, not done: {}", decision.sentence());
-        self.replace_able(Condition::new(ConditionKind::AbleToScale, false, Reason::ObserveOnly, message.clone()));
-        (Outcome::Observed, Reason::ObserveOnly, message)
+    /// Counts the change that the last leader announced, and made before it could say so.
+    fn count_made(&mut self, made: &Announced) {
+        let Some(direction) = direction(made.from, made.to) else { return };
+        let action = ScaleAction { at: made.at, from: made.from, to: made.to, cause: None };
+        self.snapshot.count_scale(direction, action);
+        self.shared.totals.add(direction, 1);
+        self.record.timeline().act(action);
+        let sentence = format!("{} -> {}: made by the leader before this one", made.from, made.to);
+        log::info!("{}: scaled {} {sentence} (decision {})", self.record.id, self.record.workload, made.decision_id);
+        self.shared.tell_of_change(&self.record, EventKind::Scaled, Some((made.from, made.to)), sentence);
+    }
+
+    /// Tells that somebody else has changed the count.
+    fn tell_of_intrusion(&mut self, intrusion: Intrusion, writer: &str, had_yielded: bool) {
+        let Intrusion { from, to, reverses } = intrusion;
+        let how = if reverses { ", against the last change that was made here" } else { "" };
+        let note = format!("{writer} changed the replicas from {from} to {to}{how}");
+        log::info!("{}: {}: {note}", self.record.id, self.record.workload);
+        self.shared.tell_of_change(&self.record, EventKind::Conflict, Some((from, to)), note.clone());
+        self.announce(reverses, "ReplicasChanged", note);
+        if let Some(yielded) = self.snapshot.conflicts.yielded.as_ref().filter(|_| !had_yielded) {
+            self.announce(true, "Yielded", yielded.sentence());
+        }
+    }
+
+    /// The workload is left to somebody else.
+    fn yielded(&mut self) -> (Outcome, Reason, String) {
+        let message = self.snapshot.conflicts.yielded.as_ref().map(Yielded::sentence).unwrap_or_default();
+        self.leave(Reason::YieldedToAnother, message)
+    }
+
+    /// Another autoscaler of the cluster scales the workload.
+    fn blocked(&mut self, by: &str) -> (Outcome, Reason, String) {
+        let message = format!("{} is already scaled by {by}; remove that first", self.record.workload);
+        self.leave(Reason::ScaledByAnother, message)
+    }
+
+    fn leave(&mut self, reason: Reason, message: String) -> (Outcome, Reason, String) {
+        self.replace_able(Condition::new(ConditionKind::AbleToScale, false, reason, message.clone()));
+        self.fail(message.clone());
+        (Outcome::Held, reason, message)
+    }
+
+    /// What was decided is not done, which is no failure.
+    fn not_done(&mut self, decision: &Decision, reason: Reason, why: &str) -> (Outcome, Reason, String) {
+        let message = format!("{why}: {}", decision.sentence());
+        self.replace_able(Condition::new(ConditionKind::AbleToScale, false, reason, message.clone()));
+        (Outcome::Observed, reason, message)
     }
 
     fn scaled(&mut self, decision: &Decision, at: Timestamp) -> (Outcome, Reason, String) {
@@ -320,7 +509,8 @@ impl Autoscaler {
                 let action = ScaleAction { at, from, to, cause: Cause::of(decision) };
                 self.snapshot.count_scale(direction, action);
                 self.record.timeline().act(action);
-                self.shared.totals.count(direction);
+                self.shared.totals.add(direction, 1);
+                self.snapshot.conflicts.scaled(from, to);
                 match direction {
                     Direction::Up => Outcome::ScaleUp,
                     Direction::Down => Outcome::ScaleDown,
@@ -329,6 +519,7 @@ impl Autoscaler {
             None => Outcome::NoChange,
         };
         self.snapshot.current_replicas = decision.desired;
+        self.expected = Some(decision.desired);
         self.replace_able(Condition::new(
             ConditionKind::AbleToScale,
             true,
@@ -338,6 +529,7 @@ impl Autoscaler {
         log::info!("{}: scaled {} {sentence}", self.record.id, self.record.workload);
         let change = (decision.current, decision.desired);
         self.shared.tell_of_change(&self.record, EventKind::Scaled, Some(change), sentence.clone());
+        self.announce(false, "SuccessfulRescale", sentence.clone());
         let is_free = decision.reason == Reason::DesiredWithinRange;
         (verdict, if is_free { Reason::SucceededRescale } else { decision.reason }, sentence)
     }
@@ -375,6 +567,9 @@ impl Autoscaler {
     }
 
     fn fail(&mut self, message: String) {
+        if !self.judges() {
+            return;
+        }
         self.report(&message);
         if self.snapshot.status != Status::Failed {
             self.shared.tell(&self.record, EventKind::Failed, message.clone());
@@ -388,6 +583,7 @@ impl Autoscaler {
         if self.reported.as_deref() != Some(message) {
             log::warn!("{}: {}: {message}", self.record.id, self.record.workload);
             self.reported = Some(message.to_owned());
+            self.announce(true, "FailedRescale", message.to_owned());
         }
     }
 
@@ -395,6 +591,7 @@ impl Autoscaler {
     fn works(&mut self) {
         if self.reported.take().is_some() {
             log::info!("{}: {} can be scaled again", self.record.id, self.record.workload);
+            self.announce(false, "Recovered", "the workload can be scaled again".to_owned());
         }
         self.recover();
     }
@@ -406,6 +603,9 @@ impl Autoscaler {
 
     /// Its failure, if there was one, is over.
     fn succeed(&mut self) {
+        if !self.judges() {
+            return;
+        }
         if self.snapshot.status == Status::Failed {
             self.shared.tell(&self.record, EventKind::Recovered, "the workload is scaled again");
         }
@@ -439,7 +639,37 @@ impl Handler<IntentChanged> for Autoscaler {
             evaluating.cancel();
         }
         self.afresh = true;
+        // Whoever changes or resumes it wants it to try again.
+        self.snapshot.conflicts.forget();
         self.settled(context)
+    }
+}
+
+impl Handler<Lead> for Autoscaler {
+    type Result = ();
+
+    fn handle(&mut self, _: Lead, context: &mut Self::Context) {
+        self.expected = None;
+        // What the last leader wrote last may be news.
+        if let Some(saved) = self.record.saved() {
+            follow(&mut self.snapshot, &saved, &self.shared.clock);
+        }
+        if self.evaluating.is_none() && !self.stopping {
+            self.start_ticking(context);
+        } else {
+            self.afresh = true;
+        }
+    }
+}
+
+impl Handler<Followed> for Autoscaler {
+    type Result = ();
+
+    fn handle(&mut self, _: Followed, _: &mut Self::Context) {
+        self.follow_leader();
+        if !self.shared.leadership.is_ours() {
+            self.record.publish(self.snapshot.clone());
+        }
     }
 }
 

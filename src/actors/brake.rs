@@ -1,10 +1,12 @@
 //! The emergency brake: with it on, everything is observed and decided, and nothing is scaled.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{RwLock, RwLockReadGuard};
 
 use crate::domain::autoscaler::Mode;
+use crate::ports::election::Election;
 
 /// The service's mode, which can be switched while it runs.
 #[derive(Debug)]
@@ -37,6 +39,22 @@ impl Brake {
         }
     }
 
+    /// Is in the mode of all replicas, once somebody has switched that, and says so; without end.
+    pub async fn follow(self: Arc<Self>, election: Arc<dyn Election>) {
+        let mut claim = election.claim();
+        loop {
+            let wanted = claim.borrow_and_update().mode;
+            if let Some(mode) = wanted {
+                self.set(mode).await;
+                election.confirm_mode(mode);
+            }
+            if claim.wait_for(|claim| claim.mode != wanted).await.is_err() {
+                // The election has ended with the service.
+                return;
+            }
+        }
+    }
+
     /// The permission to change something, as long as it is held; `None` while the brake is on.
     pub(super) async fn permit(&self) -> Option<RwLockReadGuard<'_, ()>> {
         let permit = self.acting.read().await;
@@ -46,8 +64,6 @@ impl Brake {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     #[tokio::test]

@@ -7,24 +7,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::Recipient;
 use chrono::TimeDelta;
 use futures_util::future;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
-use super::brake::Brake;
+use super::autoscaler::Shared;
 use super::collectors::gpu_table::{GpuTable, PodGpus};
 use super::messages::{GetGpus, GetUsage, UsageResult};
-use super::snapshot::AutoscalerRecord;
-use crate::clock::{Clock, Stopwatch};
+use super::saving::{announced, status_of};
+use super::snapshot::{AutoscalerRecord, Snapshot};
+use crate::clock::Stopwatch;
 use crate::domain::Timestamp;
-use crate::domain::autoscaler::{Direction, Mode, ScalingRules};
+use crate::domain::autoscaler::{Direction, Mode, OnConflict, ScalingRules};
 use crate::domain::capacity::Room;
+use crate::domain::conflict::{Conflicts, Intrusion};
 use crate::domain::decision::{Decision, State, decide};
-use crate::domain::gpu::Fallback;
+use crate::domain::limits::{ScaleEvent, direction};
 use crate::domain::observation::{Observation, ObservedPod, Pod, SourceState};
-use crate::instruments::Instruments;
-use crate::ports::{Cluster, ClusterError, PodSelection, Scale, WorkloadView};
+use crate::domain::saved::Announced;
+use crate::ports::store::StoreError;
+use crate::ports::{ClusterError, PodSelection, Scale, WorkloadView, Written};
 
 /// How often a change is tried when others change the workload at the same time.
 const TRIES: usize = 3;
@@ -42,23 +45,22 @@ const LOOKS: usize = 30;
 /// All that an evaluation needs.
 pub(super) struct Evaluation {
     pub record: Arc<AutoscalerRecord>,
+    pub shared: Shared,
     pub rules: Arc<ScalingRules>,
+    /// The generation of the autoscaler's object that the rules are from.
+    pub generation: i64,
     /// Ends the evaluation, unless it is changing something.
     pub cancel: CancellationToken,
-    pub brake: Arc<Brake>,
     pub state: State,
     /// The workload that the state is about.
     pub uid: Option<Arc<str>>,
-    pub cluster: Cluster,
-    pub usage: Recipient<GetUsage>,
-    pub gpus: Recipient<GetGpus>,
-    pub fallback: Fallback,
-    pub clock: Clock,
-    /// A reading older than this is unknown.
-    pub max_age: Duration,
     /// Whether the last attempt to scale was forbidden, so that the permission is to be tried again.
     pub was_forbidden: bool,
-    pub instruments: Arc<Instruments>,
+    /// The count that the workload has unless somebody else has changed it.
+    pub expected: Option<u32>,
+    pub conflicts: Conflicts,
+    /// A change that the last leader was about to make.
+    pub announced: Option<Announced>,
 }
 
 /// What came of an evaluation.
@@ -69,11 +71,26 @@ pub(super) enum Evaluated {
     WorkloadGone,
     /// Nothing is known about the workload.
     Blind { error: String },
-    /// A decision was made; `action` says what came of it.
-    Decided { decision: Arc<Decision>, state: State, uid: Arc<str>, action: Action },
+    /// A decision was made.
+    Decided(Box<Decided>),
 }
 
-/// What came of a decision.
+/// A decision and what came of it.
+pub(super) struct Decided {
+    pub decision: Arc<Decision>,
+    pub state: State,
+    pub uid: Arc<str>,
+    pub action: Action,
+    pub conflicts: Conflicts,
+    /// What somebody else has changed, and who.
+    pub intrusion: Option<(Intrusion, String)>,
+    /// The change that the last leader was about to make, and made.
+    pub made: Option<Announced>,
+    /// The count that the workload had before this evaluation's own change.
+    pub expected: u32,
+}
+
+/// What came of the wish to act on a decision.
 pub(super) enum Action {
     /// It was to do nothing.
     None,
@@ -81,6 +98,14 @@ pub(super) enum Action {
     Untried,
     /// It was to scale, but the autoscaler or the service only observes.
     Observed,
+    /// It was to scale, but that is for another replica of the service to do.
+    Standby,
+    /// Another autoscaler of the cluster scales the workload.
+    Blocked { by: String },
+    /// It was to scale, but has left the workload to somebody else.
+    Yielded,
+    /// It was to scale, but what is wanted of the autoscaler has changed.
+    ObjectChanged,
     /// The workload was scaled.
     Scaled { at: Timestamp },
     /// The scale could not be read.
@@ -112,7 +137,13 @@ impl Evaluation {
             // Deleted and created again meanwhile: nothing that was recommended for the old one holds for the new one.
             // (The HPA remembers by the name.)
             self.state = State::default();
+            (self.expected, self.announced) = (None, None);
+            self.conflicts.forget();
         }
+        let made = self.find_out_what_was_made(observation.current_replicas);
+        let Some(intrusion) = cancel.run_until_cancelled(self.notice_others(&mut observation)).await else {
+            return Evaluated::Cancelled;
+        };
         let mut moved = 0;
         loop {
             // Deciding again starts from the same state: one evaluation leaves one recommendation.
@@ -129,25 +160,65 @@ impl Evaluation {
                     "the replicas keep being changed by somebody else".into(),
                 )),
             };
-            let mut state = self.state;
+            let Self { mut state, conflicts, expected, .. } = self;
             state.remember(&decision);
-            return Evaluated::Decided { decision, state, uid, action };
+            let expected = expected.unwrap_or(decision.current);
+            let decided = Decided { decision, state, uid, action, conflicts, intrusion, made, expected };
+            return Evaluated::Decided(Box::new(decided));
         }
+    }
+
+    fn leads(&self) -> bool {
+        self.shared.leadership.is_ours()
+    }
+
+    /// Takes the change into account that the last leader was about to make when it was last heard of, if it was made.
+    fn find_out_what_was_made(&mut self, replicas: u32) -> Option<Announced> {
+        let announced = self.announced.take().filter(|announced| self.leads() && announced.to == replicas)?;
+        let change = announced.to.abs_diff(announced.from);
+        let at = self.shared.clock.to_steady(announced.at);
+        let event = ScaleEvent { at, direction: direction(announced.from, announced.to)?, change };
+        self.state.events.record(&self.rules, event);
+        self.conflicts.scaled(announced.from, announced.to);
+        Some(announced)
+    }
+
+    /// Notices that somebody else has changed the count, and who. The watch may still show a count from before a change
+    /// of our own, so the API server is asked.
+    async fn notice_others(&mut self, observation: &mut Arc<Observation>) -> Option<(Intrusion, String)> {
+        let seen = observation.current_replicas;
+        let Some(expected) = self.expected.filter(|expected| *expected != seen && self.leads()) else {
+            self.expected = None;
+            return None;
+        };
+        // Who it was is found out next time.
+        let Written { replicas, by_us, writer } =
+            self.shared.cluster.scaler.last_writer(&self.record.workload).await.ok()?;
+        self.expected = None;
+        if replicas != seen {
+            Arc::make_mut(observation).current_replicas = replicas;
+        }
+        if replicas == expected || by_us {
+            return None;
+        }
+        let rule = if self.rules.is_hpa() { OnConflict::Insist } else { self.rules.on_conflict };
+        let intrusion = self.conflicts.intruded(expected, replicas, &writer, rule, self.shared.clock.now());
+        Some((intrusion, writer))
     }
 
     /// The decision. Whether the nodes have room is looked at only when more replicas are wanted.
     fn decide(&self, observation: &mut Arc<Observation>) -> Arc<Decision> {
         let decide = |observation: &Arc<Observation>| {
             let begun = Stopwatch::start();
-            let decision = decide(&self.rules, &self.state, observation.clone(), self.clock.steady());
-            self.instruments.decided_in(begun.elapsed());
+            let decision = decide(&self.rules, &self.state, observation.clone(), self.shared.clock.steady());
+            self.shared.instruments.decided_in(begun.elapsed());
             Arc::new(decision)
         };
         let decision = decide(observation);
         if decision.direction() != Some(Direction::Up) || !self.rules.respects_capacity() {
             return decision;
         }
-        let room = self.cluster.index.room(&self.record.workload);
+        let room = self.shared.cluster.index.room(&self.record.workload);
         if room == Room::NotAsked {
             return decision;
         }
@@ -174,7 +245,7 @@ impl Evaluation {
             ObservedPod { usage: usage_of(&pod.name), pod, gpus, gpu_gap }
         };
         let observation = Observation {
-            at: self.clock.now(),
+            at: self.shared.clock.now(),
             current_replicas,
             pods: pods.into_iter().map(observed).collect(),
             revision,
@@ -185,9 +256,9 @@ impl Evaluation {
                 Err(error) => SourceState::Unavailable { error: error.to_string().into() },
             },
             gpu_source: gpus.map_or_else(|error| SourceState::Unavailable { error }, |table| table.source()),
-            fallback: self.fallback,
+            fallback: self.shared.fallback,
             room: Room::NotAsked,
-            max_age: self.max_age,
+            max_age: self.shared.max_age,
         };
         Ok((uid, observation))
     }
@@ -196,21 +267,21 @@ impl Evaluation {
     /// autoscaler does not take its absence at face value.
     async fn view(&self) -> WorkloadView {
         let selection = if self.rules.is_hpa() { PodSelection::Selected } else { PodSelection::Owned };
-        let look = || self.cluster.index.view(&self.record.workload, selection);
+        let look = || self.shared.cluster.index.view(&self.record.workload, selection);
         for _ in 0..LOOKS {
             let view = look();
-            let is_new = self.clock.now() - self.record.created_at < WATCH_LAG;
+            let is_new = self.shared.clock.now() - self.record.created_at < WATCH_LAG;
             if view != WorkloadView::Absent || !is_new {
                 return view;
             }
-            self.clock.sleep(LOOK_AGAIN).await;
+            self.shared.clock.sleep(LOOK_AGAIN).await;
         }
         look()
     }
 
     async fn usage(&self) -> UsageResult {
         let ask = GetUsage { namespace: self.record.workload.namespace.clone() };
-        match self.usage.send(ask).timeout(USAGE_TIMEOUT).await {
+        match self.shared.usage.send(ask).timeout(USAGE_TIMEOUT).await {
             Ok(result) => result,
             Err(actix::MailboxError::Timeout) => Err(ClusterError::Timeout(USAGE_TIMEOUT)),
             Err(actix::MailboxError::Closed) => {
@@ -224,17 +295,30 @@ impl Evaluation {
         if !self.rules.targets.need_gpus() {
             return Err("not collected: neither target_gpu_percent nor target_gpu_memory_percent is set".into());
         }
-        let asked = self.gpus.send(GetGpus).timeout(USAGE_TIMEOUT).await;
+        let asked = self.shared.gpus.send(GetGpus).timeout(USAGE_TIMEOUT).await;
         asked.map_err(|error| format!("the GPU collector does not answer: {error}").into())
     }
 
     async fn act(&self, decision: &Decision, uid: &Arc<str>) -> Attempt {
+        let rival = || self.shared.cluster.index.rival(&self.record.workload);
+        if self.rules.mode == Mode::Active
+            && let Some(by) = rival()
+        {
+            return Attempt::Ended(Action::Blocked { by });
+        }
         if decision.direction().is_none() {
             return self.check_permission().await;
         }
         if self.is_observing() {
             return Attempt::Ended(Action::Observed);
         }
+        if self.conflicts.yielded.is_some() {
+            return Attempt::Ended(Action::Yielded);
+        }
+        if !self.leads() {
+            return Attempt::Ended(Action::Standby);
+        }
+        let mut is_announced = false;
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -250,25 +334,50 @@ impl Evaluation {
             if scale.replicas != decision.current {
                 return Attempt::Moved { replicas: scale.replicas };
             }
-            let Some(_permit) = self.brake.permit().await else { return Attempt::Ended(Action::Observed) };
+            let Some(_permit) = self.shared.brake.permit().await else { return Attempt::Ended(Action::Observed) };
+            if !is_announced && let Err(action) = self.announce(decision).await {
+                return Attempt::Ended(action);
+            }
+            is_announced = true;
             if self.cancel.is_cancelled() {
                 return Attempt::Cancelled;
             }
+            // As late as possible: a process that was frozen until now may have been replaced.
+            if !self.leads() {
+                return Attempt::Ended(Action::Standby);
+            }
             // From here on the change may happen whatever we do: its end is awaited even when the autoscaler is deleted.
             let workload = &self.record.workload;
-            match self.cluster.scaler.set(workload, decision.desired, scale.resource_version).await {
-                Ok(()) => return Attempt::Ended(Action::Scaled { at: self.clock.now() }),
+            match self.shared.cluster.scaler.set(workload, decision.desired, scale.resource_version).await {
+                Ok(()) => return Attempt::Ended(Action::Scaled { at: self.shared.clock.now() }),
                 Err(ClusterError::Conflict(_)) if attempt < TRIES => {}
                 Err(error) if self.was_set_all_the_same(&error, decision.desired, uid).await => {
-                    return Attempt::Ended(Action::Scaled { at: self.clock.now() });
+                    return Attempt::Ended(Action::Scaled { at: self.shared.clock.now() });
                 }
                 Err(error) => return Attempt::Ended(Action::ChangeFailed(error)),
             }
         }
     }
 
+    /// Says on the autoscaler's object that the workload is about to be scaled. That fails when the object is not as it was
+    /// when this was decided; so of two replicas that both take themselves for the leader, one at most gets further.
+    async fn announce(&self, decision: &Decision) -> Result<(), Action> {
+        let Shared { saver, clock, leadership, .. } = &self.shared;
+        if !saver.is_needed() {
+            return Ok(());
+        }
+        let id = format!("{:08x}", Uuid::new_v4().as_fields().0);
+        let announcement = announced(id, decision.current, decision.desired, clock);
+        let snapshot = Snapshot { announced: Some(announcement), ..Snapshot::clone(&self.record.snapshot()) };
+        let status = status_of(&self.record, &snapshot, self.generation, clock, leadership.identity());
+        saver.announce(&self.record, status).await.map_err(|error| match error {
+            StoreError::Cluster(error) => Action::ChangeFailed(error),
+            _ => Action::ObjectChanged,
+        })
+    }
+
     fn is_observing(&self) -> bool {
-        self.rules.mode == Mode::Observe || self.brake.mode() == Mode::Observe
+        self.rules.mode == Mode::Observe || self.shared.brake.mode() == Mode::Observe
     }
 
     /// Whether a change took place although no answer came. Who deletes the autoscaler at that moment is not made to wait
@@ -281,7 +390,7 @@ impl Evaluation {
 
     /// `None` when the autoscaler was deleted meanwhile.
     async fn read_scale(&self) -> Option<Result<Scale, ClusterError>> {
-        let reading = self.cluster.scaler.read(&self.record.workload);
+        let reading = self.shared.cluster.scaler.read(&self.record.workload);
         self.cancel.run_until_cancelled(reading).await
     }
 
@@ -290,10 +399,10 @@ impl Evaluation {
         if !self.was_forbidden {
             return Attempt::Ended(Action::None);
         }
-        if self.is_observing() {
+        if self.is_observing() || !self.leads() {
             return Attempt::Ended(Action::Untried);
         }
-        let probing = self.cluster.scaler.probe(&self.record.workload);
+        let probing = self.shared.cluster.scaler.probe(&self.record.workload);
         match self.cancel.run_until_cancelled(probing).await {
             None => Attempt::Cancelled,
             Some(Ok(())) => Attempt::Ended(Action::None),

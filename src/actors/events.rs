@@ -28,11 +28,13 @@ pub enum EventKind {
     Failed,
     /// Its failure is over.
     Recovered,
+    /// Somebody else changed the workload's replicas.
+    Conflict,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Created,
         Self::Updated,
         Self::Paused,
@@ -41,6 +43,7 @@ impl EventKind {
         Self::Scaled,
         Self::Failed,
         Self::Recovered,
+        Self::Conflict,
     ];
 
     /// The kind's name in the API.
@@ -54,6 +57,7 @@ impl EventKind {
             Self::Scaled => "scaled",
             Self::Failed => "failed",
             Self::Recovered => "recovered",
+            Self::Conflict => "conflict",
         }
     }
 }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use actix::Message;
 
 use super::collectors::gpu_table::GpuTable;
+use super::roster::Place;
 use super::snapshot::{AutoscalerRecord, Status};
 use crate::domain::autoscaler::{RequestedAutoscaler, ScalingRules};
+use crate::ports::store::{ObjectKey, StoreError, StoreEvent};
 use crate::ports::{ClusterError, ResolveError, UsageTable};
 
 /// To the registry, from a client: put a workload under autoscaling.
@@ -45,6 +47,14 @@ pub enum CreateError {
     /// The service is stopping.
     #[error("the service is stopping; try again in a moment")]
     Stopping,
+    /// An object of the name exists already, and is about another workload.
+    #[error(
+        "the object {0}, whose name this autoscaler would have, exists already and is no autoscaler of the workload"
+    )]
+    NameTaken(ObjectKey),
+    /// It could not be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// To the registry, from a client: scale by other rules from now on. Once this is answered, nothing is scaled by the old
@@ -72,12 +82,25 @@ pub enum UpdateError {
     /// It only observes, and is not to scale, because somebody else does or nobody knows.
     #[error(transparent)]
     Workload(#[from] ResolveError),
+    /// They could not be kept.
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+impl From<StoreError> for UpdateError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Gone => Self::NotFound,
+            StoreError::Changed => Self::Changed,
+            error => Self::Store(error),
+        }
+    }
 }
 
 /// To the registry, from a client: pause an autoscaler, or resume it. Once a pause is answered, it scales no more. The
 /// answer is `None` when it does not exist.
 #[derive(Debug, Message)]
-#[rtype(result = "Option<Arc<AutoscalerRecord>>")]
+#[rtype(result = "Result<Option<Arc<AutoscalerRecord>>, StoreError>")]
 pub struct SetPaused {
     /// Which autoscaler.
     pub id: String,
@@ -100,8 +123,8 @@ pub struct List {
     pub status: Option<Status>,
     /// At most this many.
     pub limit: Option<usize>,
-    /// Only those after the one that this token of an earlier page stands for.
-    pub after: Option<u64>,
+    /// Only those after this place, where an earlier page ended.
+    pub after: Option<Place>,
 }
 
 /// The answer to [`List`], by creation time.
@@ -110,13 +133,13 @@ pub struct Page {
     /// The autoscalers.
     pub autoscalers: Vec<Arc<AutoscalerRecord>>,
     /// Where the next page begins; `None` when nothing follows.
-    pub next: Option<u64>,
+    pub next: Option<Place>,
 }
 
 /// To the registry, from a client: stop an autoscaler and forget it. Once this is answered, it scales no more.
 /// The answer is whether it existed.
 #[derive(Debug, Message)]
-#[rtype(result = "bool")]
+#[rtype(result = "Result<bool, StoreError>")]
 pub struct Delete(pub String);
 
 /// To the registry, from a client: figures over all autoscalers.
@@ -152,6 +175,21 @@ pub(super) struct ActorGone {
     pub generation: u64,
     pub panicked: bool,
 }
+
+/// To the registry, from the store: what there is, or what has changed.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct StoreSays(pub StoreEvent);
+
+/// To an autoscaler, from the registry: this replica acts from now on.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct Lead;
+
+/// To an autoscaler, from the registry: the leader has written how it stands.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct Followed;
 
 /// To an autoscaler, from the registry: end as soon as the evaluation in hand is over.
 #[derive(Debug, Message)]

@@ -1,21 +1,24 @@
 //! How the rest of the service talks to the registry: plain asynchronous calls with a time limit.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix::dev::ToEnvelope;
 use actix::prelude::*;
+use futures_util::StreamExt;
 use tokio::sync::Semaphore;
 
 use super::messages::{
-    Aggregate, Create, CreateError, Created, Delete, Drain, Get, GetAggregate, GetUsage, List, Page, SetPaused, Update,
-    UpdateError,
+    Aggregate, Create, CreateError, Created, Delete, Drain, Get, GetAggregate, GetUsage, List, Page, SetPaused,
+    StoreSays, Update, UpdateError,
 };
 use super::registry::Registry;
 use super::snapshot::AutoscalerRecord;
 use crate::clock::Stopwatch;
 use crate::domain::autoscaler::{RequestedAutoscaler, ScalingRules};
 use crate::instruments::Instruments;
+use crate::ports::store::{StoreError, StoreEvents};
 
 /// The registry did not answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +48,7 @@ pub struct RegistryHandle {
     address: Addr<Registry>,
     usage: Recipient<GetUsage>,
     instruments: Arc<Instruments>,
+    synced: Arc<AtomicBool>,
     time_limit: Duration,
     free: Semaphore,
 }
@@ -52,8 +56,22 @@ pub struct RegistryHandle {
 impl RegistryHandle {
     /// Starts a registry on this thread.
     pub fn start(registry: Registry, time_limit: Duration) -> Self {
-        let (usage, instruments) = (registry.usage(), registry.instruments());
-        Self { address: registry.start(), usage, instruments, time_limit, free: Semaphore::new(AT_ONCE) }
+        let (usage, instruments, synced) = (registry.usage(), registry.instruments(), registry.synced());
+        Self { address: registry.start(), usage, instruments, synced, time_limit, free: Semaphore::new(AT_ONCE) }
+    }
+
+    /// Makes the registry follow what a store tells, until that or the registry ends.
+    pub async fn follow(&self, mut events: StoreEvents) {
+        while let Some(event) = events.next().await {
+            if self.address.send(StoreSays(event)).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Whether all autoscalers are known.
+    pub fn is_synced(&self) -> bool {
+        self.synced.load(Ordering::Relaxed)
     }
 
     /// How many requests wait for the registry at present.
@@ -107,7 +125,11 @@ impl RegistryHandle {
     }
 
     /// Pauses an autoscaler, or resumes it; `None` when it does not exist.
-    pub async fn set_paused(&self, id: &str, paused: bool) -> Result<Option<Arc<AutoscalerRecord>>, RegistryError> {
+    pub async fn set_paused(
+        &self,
+        id: &str,
+        paused: bool,
+    ) -> Result<Result<Option<Arc<AutoscalerRecord>>, StoreError>, RegistryError> {
         self.ask(SetPaused { id: id.to_owned(), paused }).await
     }
 
@@ -122,7 +144,7 @@ impl RegistryHandle {
     }
 
     /// Stops an autoscaler and forgets it; the answer is whether it existed. Nothing is scaled afterwards.
-    pub async fn delete(&self, id: &str) -> Result<bool, RegistryError> {
+    pub async fn delete(&self, id: &str) -> Result<Result<bool, StoreError>, RegistryError> {
         self.ask(Delete(id.to_owned())).await
     }
 

@@ -1,21 +1,24 @@
 //! What an autoscaler shows of itself. Its actor publishes a new snapshot after each evaluation; readers share it.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::Timestamp;
 use crate::domain::autoscaler::{Direction, Metric, ScalingRules, WorkloadRef};
 use crate::domain::cause::ScaleAction;
 use crate::domain::condition::Condition;
+use crate::domain::conflict::Conflicts;
 use crate::domain::decision::{Decision, State};
 use crate::domain::decision_log::{DecisionLog, Entry, LogBounds};
+use crate::domain::saved::{Announced, SavedStatus};
 pub use crate::domain::status::Status;
 use crate::domain::timeline::{Frame, Point, Timeline};
 use crate::domain::utilization::MetricReport;
-use crate::ports::ResolvedWorkload;
+use crate::ports::store::{ObjectRef, StoredAutoscaler, Wanted};
 
 /// One autoscaler at one moment.
 #[derive(Clone, Debug)]
@@ -46,6 +49,10 @@ pub struct Snapshot {
     pub(super) state: State,
     /// The workload that the state is about.
     pub(super) uid: Option<Arc<str>>,
+    /// What is known of other writers of the workload's replicas.
+    pub(super) conflicts: Conflicts,
+    /// A change that was about to be made when the one who wanted to make it was last heard of.
+    pub(super) announced: Option<Announced>,
 }
 
 impl Snapshot {
@@ -64,6 +71,8 @@ impl Snapshot {
             forbidden: false,
             state: State::default(),
             uid: None,
+            conflicts: Conflicts::default(),
+            announced: None,
         }
     }
 
@@ -133,8 +142,10 @@ pub(super) struct Intent {
 pub struct AutoscalerRecord {
     /// `autoscaler-<8 hex>`.
     pub id: String,
-    /// `hpa-<workload>-<6 hex>`.
+    /// The name of its object, `hpa-<workload>-<6 hex>` if the API made it.
     pub hpa_name: String,
+    /// Its object in the store.
+    pub object: ObjectRef,
     /// The workload that it scales.
     pub workload: WorkloadRef,
     /// Who else scaled that when it was created, which it could then only observe.
@@ -145,7 +156,21 @@ pub struct AutoscalerRecord {
     pub(super) restarts: AtomicU32,
     /// Ends its work; nothing is scaled once this is cancelled.
     pub(super) deleted: CancellationToken,
+    /// The latest known version of the object.
+    object_version: AtomicU64,
+    /// The generation of the object that `intent` is from.
+    generation: AtomicI64,
     intent: ArcSwap<Intent>,
+    /// What the store says of it: what was saved last, by whichever replica.
+    saved: ArcSwapOption<SavedStatus>,
+    /// The generation that the leader follows.
+    followed: watch::Sender<i64>,
+    /// Held while the object's status is being written, so that this process does not get into its own way.
+    pub(super) writing: tokio::sync::Mutex<()>,
+    /// The older autoscaler that scales the same workload.
+    shadowed_by: ArcSwapOption<String>,
+    /// When it was last resumed, in milliseconds since 1970.
+    resumed_at: AtomicI64,
     first: Arc<Snapshot>,
     latest: ArcSwap<Snapshot>,
     log: Mutex<DecisionLog>,
@@ -155,30 +180,93 @@ pub struct AutoscalerRecord {
 }
 
 impl AutoscalerRecord {
+    /// The record of a stored autoscaler, whose workload has `replicas` as far as is known.
     pub(super) fn new(
+        stored: &StoredAutoscaler,
+        wanted: Wanted,
         id: String,
-        hpa_name: String,
-        resolved: ResolvedWorkload,
-        rules: ScalingRules,
-        created_at: Timestamp,
+        first: Snapshot,
+        scaled_by: Option<String>,
         log: LogBounds,
     ) -> Self {
-        let first = Arc::new(Snapshot::new(resolved.replicas));
+        let first = Arc::new(first);
+        let followed = stored.saved.as_ref().map_or(0, |saved| saved.observed_generation);
         Self {
             id,
-            hpa_name,
-            workload: resolved.workload,
-            scaled_by: resolved.scaled_by,
-            created_at,
+            hpa_name: stored.object.key.name.clone(),
+            object: stored.object.clone(),
+            workload: wanted.workload,
+            scaled_by,
+            created_at: stored.created_at,
             restarts: AtomicU32::new(0),
             deleted: CancellationToken::new(),
-            intent: ArcSwap::from_pointee(Intent { rules: Arc::new(rules), paused: false }),
+            object_version: AtomicU64::new(stored.version),
+            generation: AtomicI64::new(stored.generation),
+            intent: ArcSwap::from_pointee(Intent { rules: Arc::new(wanted.rules), paused: wanted.paused }),
+            saved: ArcSwapOption::new(stored.saved.clone()),
+            followed: watch::Sender::new(followed),
+            writing: tokio::sync::Mutex::new(()),
+            shadowed_by: ArcSwapOption::empty(),
+            resumed_at: AtomicI64::new(i64::MIN),
             latest: ArcSwap::new(first.clone()),
             first,
             log: Mutex::new(DecisionLog::new(log)),
             timeline: Mutex::default(),
             version: AtomicU64::new(0),
         }
+    }
+
+    /// The latest known version of its object.
+    pub(super) fn object_version(&self) -> u64 {
+        self.object_version.load(Ordering::Acquire)
+    }
+
+    /// Takes notice of a version of its object. Whether it is news.
+    pub(super) fn saw_version(&self, version: u64) -> bool {
+        self.object_version.fetch_max(version, Ordering::AcqRel) < version
+    }
+
+    /// The generation of its object that is followed.
+    pub(super) fn generation(&self) -> i64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    pub(super) fn saw_generation(&self, generation: i64) {
+        self.generation.fetch_max(generation, Ordering::AcqRel);
+    }
+
+    /// What was saved of it last.
+    pub(super) fn saved(&self) -> Option<Arc<SavedStatus>> {
+        self.saved.load_full()
+    }
+
+    /// Takes notice of what was saved, by this replica or by another.
+    pub(super) fn was_saved(&self, saved: Arc<SavedStatus>) {
+        self.followed.send_replace(saved.observed_generation);
+        self.saved.store(Some(saved));
+    }
+
+    /// Completes when the leader follows this generation.
+    pub(super) async fn is_followed(&self, generation: i64) {
+        // The record holds the sender, so this cannot fail.
+        let _ = self.followed.subscribe().wait_for(|followed| *followed >= generation).await;
+    }
+
+    /// Takes notice of when it was last resumed. Whether that is news.
+    pub(super) fn was_resumed(&self, at: Option<Timestamp>) -> bool {
+        let at = at.map_or(i64::MIN, |at| at.timestamp_millis());
+        self.resumed_at.fetch_max(at, Ordering::AcqRel) < at
+    }
+
+    /// The older autoscaler that scales the same workload, which this one then does not.
+    pub fn shadowed_by(&self) -> Option<Arc<String>> {
+        self.shadowed_by.load_full()
+    }
+
+    /// Another autoscaler scales the workload, or none any more. Whether that is news.
+    pub(super) fn shadow(&self, by: Option<&str>) -> bool {
+        let before = self.shadowed_by.swap(by.map(|by| Arc::new(by.to_owned())));
+        before.as_deref().map(String::as_str) != by
     }
 
     /// How it scales its workload.
@@ -263,19 +351,20 @@ pub struct ScaleTotals {
 }
 
 impl ScaleTotals {
-    pub(super) fn count(&self, direction: Direction) {
-        let counter = match direction {
+    /// Counts operations, be they of this life of the service, of an earlier one, or of another replica.
+    pub(super) fn add(&self, direction: Direction, count: u64) {
+        self.counter(direction).fetch_add(count, Ordering::Relaxed);
+    }
+
+    fn counter(&self, direction: Direction) -> &AtomicU64 {
+        match direction {
             Direction::Up => &self.ups,
             Direction::Down => &self.downs,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// How many there were in a direction.
     pub fn get(&self, direction: Direction) -> u64 {
-        match direction {
-            Direction::Up => self.ups.load(Ordering::Relaxed),
-            Direction::Down => self.downs.load(Ordering::Relaxed),
-        }
+        self.counter(direction).load(Ordering::Relaxed)
     }
 }

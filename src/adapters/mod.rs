@@ -3,6 +3,7 @@
 mod causes;
 pub mod dcgm;
 pub mod kubernetes;
+pub mod memory;
 
 /// How the service calls itself to whom it asks.
 const AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));

@@ -73,6 +73,8 @@ reasons! {
     ScaledByAnother,
     /// The object of the autoscaler was changed while it was about to act.
     ObjectChanged,
+    /// What is wanted of it is not valid.
+    InvalidDefinition,
 }
 
 impl Reason {

@@ -13,6 +13,7 @@ use super::wire::{EvaluateError, PatchError};
 use crate::actors::messages::CreateError;
 use crate::actors::registry_handle::RegistryError;
 use crate::domain::validation::ValidationErrors;
+use crate::ports::store::StoreError;
 use crate::ports::{ClusterError, ResolveError};
 
 /// An answer that is not the one that the client wanted.
@@ -110,6 +111,22 @@ impl ApiError {
         }
     }
 
+    /// What was asked for could not be kept, so it is not so.
+    pub fn not_kept(why: &StoreError) -> Self {
+        match why {
+            StoreError::Cluster(error) => Self::unavailable(
+                NOT_KEPT,
+                format!("nothing is known to have been changed; what is asked for can be tried again: {error}"),
+            ),
+            _ => Self::new(StatusCode::CONFLICT, NOT_KEPT, why.to_string()),
+        }
+    }
+
+    /// The mode was switched here, but perhaps not everywhere.
+    pub fn mode_not_confirmed(why: &ClusterError) -> Self {
+        Self::unavailable("Mode not confirmed", format!("this replica is in the mode, others may not be: {why}"))
+    }
+
     fn unavailable(error: &'static str, details: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, error, details).with_header(header::RETRY_AFTER, RETRY_AFTER)
     }
@@ -189,6 +206,7 @@ impl From<RegistryError> for ApiError {
 }
 
 const FAILED_TO_CREATE: &str = "Failed to create autoscaler";
+const NOT_KEPT: &str = "Autoscaler could not be kept";
 
 impl From<CreateError> for ApiError {
     fn from(error: CreateError) -> Self {
@@ -200,6 +218,8 @@ impl From<CreateError> for ApiError {
             CreateError::NamespaceDenied(_) => {
                 Self::new(StatusCode::FORBIDDEN, "Namespace not allowed", error.to_string())
             }
+            CreateError::NameTaken(_) => Self::new(StatusCode::CONFLICT, FAILED_TO_CREATE, error.to_string()),
+            CreateError::Store(store) => Self::not_kept(store),
             CreateError::Stopping => Self::unavailable("Service unavailable", error.to_string()),
         }
     }

@@ -14,8 +14,8 @@ use super::routes;
 mod refusals;
 
 pub use refusals::{
-    BadParameters, Busy, NoSuchAutoscaler, NotAlive, NotChanged, NotCreated, NotReady, PreviewFailed, TooManyFollowers,
-    Unwritable,
+    BadParameters, Busy, NoSuchAutoscaler, NotAlive, NotChanged, NotConfirmed, NotCreated, NotKept, NotReady,
+    PreviewFailed, TooManyFollowers, Unwritable,
 };
 use refusals::{add_missing, of_any_request, of_bodies, of_other_methods};
 

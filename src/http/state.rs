@@ -12,8 +12,11 @@ use super::wire::FleetSummaryBody;
 use crate::actors::brake::Brake;
 use crate::actors::collectors::gpu_table::GpuTable;
 use crate::actors::events::Journal;
+use crate::actors::leadership::Leadership;
 use crate::actors::registry_handle::RegistryHandle;
 use crate::clock::Clock;
+use crate::ports::election::Election;
+use crate::ports::store::AutoscalerStore;
 use crate::ports::{ExporterDirectory, WorkloadIndex};
 use crate::telemetry::Telemetry;
 
@@ -27,6 +30,12 @@ pub struct HttpState {
     pub max_age: Duration,
     /// Knows whether the cluster is known.
     pub index: Arc<dyn WorkloadIndex>,
+    /// Keeps the autoscalers.
+    pub store: Arc<dyn AutoscalerStore>,
+    /// Whether this replica acts.
+    pub leadership: Leadership,
+    /// Elects the replica that acts, where there can be several.
+    pub election: Option<Arc<dyn Election>>,
     /// Knows the exporters.
     pub exporters: Arc<dyn ExporterDirectory>,
     /// What the exporters showed last.

@@ -130,7 +130,7 @@ fn a_paused_autoscaler_looks_at_nothing_and_says_so() {
         stage.settle().await;
         assert_eq!((record.status(), stage.cluster.replicas("web")), (Status::Active, 4));
         stage.set_paused(&record, false).await;
-        assert!(stage.registry.set_paused("autoscaler-00000000", true).await.unwrap().is_none());
+        assert!(stage.registry.set_paused("autoscaler-00000000", true).await.unwrap().unwrap().is_none());
     });
 }
 

@@ -16,7 +16,7 @@ use ai_storage_orchestrator::domain::quantity::Amount;
 use ai_storage_orchestrator::ports::{
     Cluster, ClusterError, Exporter, ExporterDirectory, GpuMetrics, PodSelection, PortFuture, ResolveError,
     ResolvedWorkload, ResourceMetrics, Scale, Scope, Scrape, ScrapeError, UsageTable, WorkloadIndex, WorkloadResolver,
-    WorkloadScaler, WorkloadView,
+    WorkloadScaler, WorkloadView, Written,
 };
 use chrono::TimeDelta;
 use tokio::sync::{Semaphore, watch};
@@ -29,6 +29,8 @@ pub enum Op {
     Read,
     Set,
     Probe,
+    /// Who set the replicas last.
+    Writer,
     /// The usage of a namespace (whose name is the subject), or of the cluster (subject `*`).
     List,
 }
@@ -95,6 +97,8 @@ struct Workload {
     load: u64,
     /// What the watches still believe, when they lag behind.
     seen_replicas: Option<u32>,
+    /// Who else set the replicas last.
+    writer: Option<String>,
 }
 
 struct State {
@@ -154,7 +158,7 @@ impl FakeCluster {
         let mut state = self.state();
         state.added += 1;
         let uid = format!("uid-{}", state.added).into();
-        let added = Workload { uid, kind, replicas, version: 100, load, seen_replicas: None };
+        let added = Workload { uid, kind, replicas, version: 100, load, seen_replicas: None, writer: None };
         state.workloads.insert((namespace, name), added);
     }
 
@@ -174,6 +178,14 @@ impl FakeCluster {
     /// The watches show another count than the API server has.
     pub fn lag(&self, name: &str, seen_replicas: u32) {
         self.change(name, |workload| workload.seen_replicas = Some(seen_replicas));
+    }
+
+    /// Somebody else changes the replicas.
+    pub fn scale_by_hand(&self, name: &str, writer: &str, replicas: u32) {
+        self.change(name, |workload| {
+            (workload.replicas, workload.writer) = (replicas, Some(writer.to_owned()));
+            workload.version += 1;
+        });
     }
 
     /// Somebody else changes something other than the replicas.
@@ -240,6 +252,7 @@ impl FakeCluster {
                     let mut state = cluster.state();
                     let workload = state.workloads.get_mut(&subject).unwrap();
                     workload.replicas = replicas;
+                    workload.writer = Some("somebody".into());
                     workload.version += 1;
                 }
                 Answer::DoneUnanswered => {
@@ -377,7 +390,18 @@ impl WorkloadScaler for FakeCluster {
             }
             found.replicas = replicas;
             found.version += 1;
+            found.writer = None;
             Ok(())
+        })
+    }
+
+    fn last_writer(&self, workload: &WorkloadRef) -> PortFuture<Result<Written, ClusterError>> {
+        let answer = self.called(Op::Writer, &workload.name, None);
+        let workload = key(workload);
+        self.answer(answer, workload.clone(), move |state| {
+            let found = state.workloads.get(&workload).ok_or_else(|| not_found(&workload.1))?;
+            let writer = found.writer.clone().unwrap_or_else(|| "ai-storage-orchestrator".into());
+            Ok(Written { replicas: found.replicas, by_us: found.writer.is_none(), writer })
         })
     }
 

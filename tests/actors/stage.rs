@@ -10,10 +10,13 @@ use ai_storage_orchestrator::actors::brake::Brake;
 use ai_storage_orchestrator::actors::collectors::gpu::{GpuCollector, GpuCollectorSettings};
 use ai_storage_orchestrator::actors::collectors::resource::{CollectorSettings, ResourceCollector};
 use ai_storage_orchestrator::actors::events::Journal;
+use ai_storage_orchestrator::actors::leadership::Leadership;
 use ai_storage_orchestrator::actors::messages::{CreateError, Created, List};
 use ai_storage_orchestrator::actors::registry::Registry;
 use ai_storage_orchestrator::actors::registry_handle::RegistryHandle;
+use ai_storage_orchestrator::actors::saving::Saver;
 use ai_storage_orchestrator::actors::snapshot::{AutoscalerRecord, ScaleTotals, Snapshot};
+use ai_storage_orchestrator::adapters::memory::MemoryStore;
 use ai_storage_orchestrator::clock::Clock;
 use ai_storage_orchestrator::domain::Timestamp;
 use ai_storage_orchestrator::domain::autoscaler::{
@@ -26,6 +29,8 @@ use ai_storage_orchestrator::domain::gpu::Fallback;
 use ai_storage_orchestrator::domain::namespaces::NamespaceRules;
 use ai_storage_orchestrator::instruments::Instruments;
 use ai_storage_orchestrator::ports::Cluster;
+use ai_storage_orchestrator::ports::announcer::Silent;
+use ai_storage_orchestrator::ports::store::AutoscalerStore;
 use ai_storage_orchestrator::telemetry::{self, Format, Registered, SeriesLimits, Telemetry};
 use chrono::TimeDelta;
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
@@ -84,6 +89,7 @@ impl Stage {
         let (exporters, source) = no_exporters();
         let gpus = GpuCollector::new(exporters, source, clock, settings, Arc::default(), instruments.clone()).start();
         let brake = Arc::new(Brake::new(Mode::Active));
+        let store: Arc<dyn AutoscalerStore> = Arc::new(MemoryStore::new(clock));
         let shared = Shared {
             cluster: ports.clone(),
             usage: collector.recipient(),
@@ -96,6 +102,10 @@ impl Stage {
             totals: totals.clone(),
             instruments: instruments.clone(),
             journal: Arc::new(Journal::new(100)),
+            saver: Arc::new(Saver::new(store.clone())),
+            store,
+            leadership: Leadership::alone(),
+            announcer: Arc::new(Silent),
         };
         let namespaces = NamespaceRules { allow: Vec::new(), deny: vec!["kube-system".into()] };
         let registry = RegistryHandle::start(Registry::new(shared, namespaces, Vec::new()), TIME_LIMIT);
@@ -177,13 +187,13 @@ impl Stage {
     }
 
     pub async fn delete(&self, record: &AutoscalerRecord) -> bool {
-        self.registry.delete(&record.id).await.unwrap()
+        self.registry.delete(&record.id).await.unwrap().unwrap()
     }
 
     /// Starts to delete, and lets the test go on.
     pub fn start_deleting(&self, record: &AutoscalerRecord) -> JoinHandle<bool> {
         let (registry, id) = (self.registry.clone(), record.id.clone());
-        spawn_local(async move { registry.delete(&id).await.unwrap() })
+        spawn_local(async move { registry.delete(&id).await.unwrap().unwrap() })
     }
 
     /// Gives an autoscaler other rules.
@@ -192,7 +202,7 @@ impl Stage {
     }
 
     pub async fn set_paused(&self, record: &AutoscalerRecord, paused: bool) {
-        assert!(self.registry.set_paused(&record.id, paused).await.unwrap().is_some());
+        assert!(self.registry.set_paused(&record.id, paused).await.unwrap().unwrap().is_some());
     }
 
     /// Starts to drain, and lets the test go on.

@@ -116,13 +116,30 @@ refusals! {
     /// An autoscaler cannot be changed.
     NotChanged {
         "409": refusal(
-            "Others changed it each time that this was tried, or something else scales what it is to scale",
-            &["Autoscaler was changed meanwhile", "Autoscaler cannot be activated"]
+            "Others changed it each time that this was tried, or something else scales what it is to scale, or the cluster \
+             does not allow it",
+            &["Autoscaler was changed meanwhile", "Autoscaler cannot be activated", "Autoscaler could not be kept"]
         ),
         "503": unavailable(
-            "The service is busy or stopping, or it is not known who else scales the workload",
-            &["Service unavailable", "Autoscaler cannot be activated"]
+            "The service is busy or stopping, or it is not known who else scales the workload, or the API server does not \
+             answer",
+            &["Service unavailable", "Autoscaler cannot be activated", "Autoscaler could not be kept"]
         ),
+    }
+    /// It could not be changed or ended.
+    NotKept {
+        "409": refusal(
+            "Others changed it each time that this was tried, or the cluster does not allow it",
+            &["Autoscaler was changed meanwhile", "Autoscaler could not be kept"]
+        ),
+        "503": unavailable(
+            "The service is busy or stopping, or the API server does not answer",
+            &["Service unavailable", "Autoscaler could not be kept"]
+        ),
+    }
+    /// The mode may not hold everywhere.
+    NotConfirmed {
+        "503": unavailable("Another replica of the service has not confirmed the mode", &["Mode not confirmed"]),
     }
     /// A preview cannot be made.
     PreviewFailed {
@@ -147,12 +164,12 @@ refusals! {
         ),
         "409": refusal(
             "The workload has an autoscaler with another definition, or something else scales it, or the name is ambiguous",
-            &["Autoscaler already exists", "Failed to create autoscaler"]
+            &["Autoscaler already exists", "Failed to create autoscaler", "Autoscaler could not be kept"]
         ),
         "500": refusal("The workload cannot be read, for instance because there is none", &["Failed to create autoscaler"]),
         "503": unavailable(
             "The API server does not answer, or the service is busy or stopping",
-            &["Failed to create autoscaler", "Service unavailable"]
+            &["Failed to create autoscaler", "Autoscaler could not be kept", "Service unavailable"]
         ),
     }
 }

@@ -12,11 +12,12 @@ use crate::actors::snapshot::Status;
 use crate::domain::validation::{is_dns_label, validate};
 use crate::http::body::{read_json, read_merge_patch};
 use crate::http::error::ApiError;
-use crate::http::openapi::{BadParameters, Busy, NoSuchAutoscaler, NotChanged, NotCreated};
+use crate::http::openapi::{BadParameters, Busy, NoSuchAutoscaler, NotChanged, NotCreated, NotKept};
 use crate::http::state::HttpState;
 use crate::http::wire::{
-    AggregateBody, AutoscalerBody, CreateRequest, DeletedBody, ListBody, NewAutoscaler, patched_rules,
+    AggregateBody, AutoscalerBody, CreateRequest, DeletedBody, ListBody, NewAutoscaler, page_place, patched_rules,
 };
+use crate::ports::store::StoreError;
 
 /// How often a change is made anew when others change the same autoscaler at the same time.
 const TRIES: usize = 20;
@@ -137,7 +138,7 @@ impl TryFrom<ListQuery> for List {
             known.ok_or_else(|| ApiError::validation("status must be one of active, inactive or failed"))
         });
         let after = query.r#continue.map(|text| {
-            text.parse().map_err(|_| ApiError::validation("continue must be the token of an earlier answer"))
+            page_place(&text).ok_or_else(|| ApiError::validation("continue must be the token of an earlier answer"))
         });
         Ok(Self {
             namespace,
@@ -179,6 +180,7 @@ async fn update(
             Err(UpdateError::NotFound) => return Err(ApiError::autoscaler_not_found(&id)),
             Err(UpdateError::Changed) => {}
             Err(UpdateError::Workload(error)) => return Err(ApiError::not_activated(&error)),
+            Err(UpdateError::Store(error)) => return Err(ApiError::not_kept(&error)),
         }
     }
     Err(ApiError::changed_meanwhile(&id))
@@ -189,7 +191,7 @@ async fn update(
 /// Once this is answered, nothing is scaled until it is resumed. Any body is ignored.
 #[utoipa::path(
     post, path = "/api/v1/autoscaling/{id}/pause", operation_id = "pauseAutoscaler", tag = "autoscalers", params(("id" = String, Path, description = "The autoscaler's id", example = "autoscaler-08a469ac")),
-    responses((status = 200, description = "The autoscaler, paused", body = AutoscalerBody), NoSuchAutoscaler, Busy),
+    responses((status = 200, description = "The autoscaler, paused", body = AutoscalerBody), NoSuchAutoscaler, NotKept),
 )]
 async fn pause(state: Data<HttpState>, id: Path<String>) -> Result<Json<AutoscalerBody>, ApiError> {
     set_paused(&state, &id, true).await
@@ -200,15 +202,22 @@ async fn pause(state: Data<HttpState>, id: Path<String>) -> Result<Json<Autoscal
 /// Any body is ignored.
 #[utoipa::path(
     post, path = "/api/v1/autoscaling/{id}/resume", operation_id = "resumeAutoscaler", tag = "autoscalers", params(("id" = String, Path, description = "The autoscaler's id", example = "autoscaler-08a469ac")),
-    responses((status = 200, description = "The autoscaler, resumed", body = AutoscalerBody), NoSuchAutoscaler, Busy),
+    responses((status = 200, description = "The autoscaler, resumed", body = AutoscalerBody), NoSuchAutoscaler, NotKept),
 )]
 async fn resume(state: Data<HttpState>, id: Path<String>) -> Result<Json<AutoscalerBody>, ApiError> {
     set_paused(&state, &id, false).await
 }
 
 async fn set_paused(state: &HttpState, id: &str, paused: bool) -> Result<Json<AutoscalerBody>, ApiError> {
-    let record = state.registry.set_paused(id, paused).await?.ok_or_else(|| ApiError::autoscaler_not_found(id))?;
-    Ok(Json(AutoscalerBody::new(&record, state.brake.mode())))
+    for _ in 0..TRIES {
+        match state.registry.set_paused(id, paused).await? {
+            Ok(Some(record)) => return Ok(Json(AutoscalerBody::new(&record, state.brake.mode()))),
+            Ok(None) => return Err(ApiError::autoscaler_not_found(id)),
+            Err(StoreError::Changed) => {}
+            Err(error) => return Err(ApiError::not_kept(&error)),
+        }
+    }
+    Err(ApiError::changed_meanwhile(id))
 }
 
 /// End an autoscaler
@@ -216,13 +225,18 @@ async fn set_paused(state: &HttpState, id: &str, paused: bool) -> Result<Json<Au
 /// Nothing is scaled by it afterwards. The workload stays as it is.
 #[utoipa::path(
     delete, path = "/api/v1/autoscaling/{id}", operation_id = "deleteAutoscaler", tag = "autoscalers", params(("id" = String, Path, description = "The autoscaler's id", example = "autoscaler-08a469ac")),
-    responses((status = 200, description = "There is no such autoscaler any more", body = DeletedBody), NoSuchAutoscaler, Busy),
+    responses((status = 200, description = "There is no such autoscaler any more", body = DeletedBody), NoSuchAutoscaler, NotKept),
 )]
 async fn delete(state: Data<HttpState>, id: Path<String>) -> Result<Json<DeletedBody>, ApiError> {
-    if !state.registry.delete(&id).await? {
-        return Err(ApiError::autoscaler_not_found(&id));
+    for _ in 0..TRIES {
+        match state.registry.delete(&id).await? {
+            Ok(true) => return Ok(Json(DeletedBody::new(id.into_inner()))),
+            Ok(false) => return Err(ApiError::autoscaler_not_found(&id)),
+            Err(StoreError::Changed) => {}
+            Err(error) => return Err(ApiError::not_kept(&error)),
+        }
     }
-    Ok(Json(DeletedBody::new(id.into_inner())))
+    Err(ApiError::changed_meanwhile(&id))
 }
 
 /// Figures over all autoscalers

@@ -7,6 +7,7 @@ use utoipa::OpenApi;
 use super::{get, only};
 use crate::http::body::read_json;
 use crate::http::error::ApiError;
+use crate::http::openapi::NotConfirmed;
 use crate::http::state::HttpState;
 use crate::http::wire::{ModeBody, ModeRequest};
 
@@ -36,11 +37,15 @@ async fn mode(state: Data<HttpState>) -> Json<ModeBody> {
 #[utoipa::path(
     put, path = "/api/v1/mode", operation_id = "setMode", tag = "mode",
     request_body(content = ModeRequest, example = json!({"mode": "observe"})),
-    responses((status = 200, description = "The mode as it is now", body = ModeBody)),
+    responses((status = 200, description = "The mode as it is now", body = ModeBody), NotConfirmed),
 )]
 async fn set(state: Data<HttpState>, request: HttpRequest, payload: Payload) -> Result<Json<ModeBody>, ApiError> {
     let asked: ModeRequest = read_json(&request, payload).await?;
     let mode = asked.mode().map_err(ApiError::validation)?;
     state.brake.set(mode).await;
+    if let Some(election) = &state.election {
+        election.confirm_mode(mode);
+        election.set_mode(mode).await.map_err(|error| ApiError::mode_not_confirmed(&error))?;
+    }
     Ok(Json(mode.into()))
 }

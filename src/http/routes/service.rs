@@ -89,6 +89,16 @@ async fn readyz(state: Data<HttpState>) -> Result<Json<ReadyBody>, ApiError> {
     if let Some(fault) = state.index.fault() {
         return Err(ApiError::not_ready(fault));
     }
+    if let Some(fault) = state.store.fault() {
+        return Err(ApiError::not_ready(fault));
+    }
+    if !state.registry.is_synced() {
+        return Err(ApiError::not_ready("the autoscalers are being read"));
+    }
     let gpu = GpuSummaryBody::new(&state.exporters.exporters(), &state.gpu_table.load());
-    Ok(Json(ReadyBody::new(state.cluster_name.clone(), gpu, state.index.capacity_fault(), state.brake.mode())))
+    let ready = ReadyBody::new(state.cluster_name.clone(), gpu, state.index.capacity_fault(), state.brake.mode());
+    Ok(Json(match &state.election {
+        Some(election) => ready.of_replica(&election.identity(), state.leadership.leader(), state.leadership.is_ours()),
+        None => ready,
+    }))
 }

@@ -7,6 +7,7 @@ use super::decision::{ConditionBody, DecisionBody};
 use super::gpu::GpuBody;
 use super::metric::MetricSummary;
 use super::mode::shown_mode;
+use super::page_token::page_token;
 use super::scalar::rfc3339;
 use super::spec::SpecBody;
 use crate::actors::messages::Page;
@@ -221,7 +222,7 @@ impl ListBody {
     pub fn new(page: &Page, service_mode: Mode) -> Self {
         let bodies = page.autoscalers.iter().map(|record| AutoscalerBody::item(record, service_mode));
         let autoscalers: Vec<_> = bodies.collect();
-        Self { count: autoscalers.len(), autoscalers, r#continue: page.next.map(|next| next.to_string()) }
+        Self { count: autoscalers.len(), autoscalers, r#continue: page.next.as_ref().map(page_token) }
     }
 }
 

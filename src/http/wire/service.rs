@@ -1,5 +1,7 @@
 //! What the service says of itself.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -94,6 +96,24 @@ pub struct ReadyBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Mode>, nullable = false)]
     mode: Option<&'static str>,
+    /// Only there where several replicas can run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    replica: Option<ReplicaBody>,
+}
+
+/// A replica of the service.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Replica)]
+struct ReplicaBody {
+    /// Its name.
+    identity: String,
+    /// Whether it is the one that scales.
+    leads: bool,
+    /// The one that scales, as far as is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    leader: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
@@ -113,6 +133,12 @@ impl ReadyBody {
     /// The answer of a service that works on `cluster` in `mode`.
     pub fn new(cluster: String, gpu: GpuSummaryBody, capacity_fault: Option<String>, mode: Mode) -> Self {
         let capacity = capacity_fault.map(|error| FaultBody { error });
-        Self { status: ReadyStatus::Ready, cluster, gpu, capacity, mode: shown_mode(mode) }
+        Self { status: ReadyStatus::Ready, cluster, gpu, capacity, mode: shown_mode(mode), replica: None }
+    }
+
+    /// The same of one of several replicas.
+    pub fn of_replica(self, identity: &str, leader: Option<Arc<str>>, leads: bool) -> Self {
+        let leader = leader.filter(|leader| !leader.is_empty()).map(|leader| leader.to_string());
+        Self { replica: Some(ReplicaBody { identity: identity.to_owned(), leads, leader }), ..self }
     }
 }

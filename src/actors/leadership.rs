@@ -1,0 +1,106 @@
+//! Whether this replica of the service may act.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::ports::election::Claim;
+
+/// The leadership as the autoscalers see it.
+#[derive(Clone)]
+pub struct Leadership(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    /// There are no other replicas.
+    Alone,
+    Elected {
+        claim: watch::Receiver<Claim>,
+        clock: Clock,
+        identity: Arc<str>,
+    },
+}
+
+impl Leadership {
+    /// That of the only replica.
+    pub fn alone() -> Self {
+        Self(Kind::Alone)
+    }
+
+    /// That of one of several, which is named `identity`.
+    pub fn elected(claim: watch::Receiver<Claim>, clock: Clock, identity: Arc<str>) -> Self {
+        Self(Kind::Elected { claim, clock, identity })
+    }
+
+    /// Whether it is certain that this replica leads: no other one can at this moment.
+    pub fn is_ours(&self) -> bool {
+        match &self.0 {
+            Kind::Alone => true,
+            Kind::Elected { claim, clock, .. } => claim.borrow().ours_until.is_some_and(|until| clock.steady() < until),
+        }
+    }
+
+    /// Who leads, as far as is known; `None` when there are no other replicas, or none leads.
+    pub fn leader(&self) -> Option<Arc<str>> {
+        match &self.0 {
+            Kind::Alone => None,
+            Kind::Elected { claim, .. } => claim.borrow().holder.clone(),
+        }
+    }
+
+    /// The name of this replica; empty when there are no others.
+    pub fn identity(&self) -> &str {
+        match &self.0 {
+            Kind::Alone => "",
+            Kind::Elected { identity, .. } => identity,
+        }
+    }
+
+    /// Why this replica does not act.
+    pub(super) fn why_not(&self) -> String {
+        match self.leader() {
+            Some(leader) if *leader != *self.identity() => format!("{leader} leads, and scales"),
+            _ => "no replica of the service is known to lead at present".to_owned(),
+        }
+    }
+
+    /// Completes when something about the leadership has changed; never when there are no other replicas.
+    pub(super) async fn changed(&mut self) {
+        match &mut self.0 {
+            Kind::Alone => std::future::pending().await,
+            Kind::Elected { claim, .. } => {
+                if claim.changed().await.is_err() {
+                    // The election has ended with the service.
+                    std::future::pending().await
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::domain::Timestamp;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_claim_ends_by_itself_when_it_is_not_renewed() {
+        let clock = Clock::scaled(Timestamp::UNIX_EPOCH, 1.0);
+        let until = |seconds| Some(clock.steady() + TimeDelta::seconds(seconds));
+        let (claims, claim) = watch::channel(Claim { ours_until: until(10), ..Claim::default() });
+        let leadership = Leadership::elected(claim, clock, "me".into());
+        assert!(leadership.is_ours());
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert!(!leadership.is_ours(), "at the very end it is over");
+        claims.send_modify(|claim| claim.ours_until = until(1));
+        assert!(leadership.is_ours());
+        claims.send_replace(Claim { holder: Some("another".into()), ..Claim::default() });
+        assert!(!leadership.is_ours());
+        assert_eq!(leadership.why_not(), "another leads, and scales");
+    }
+}

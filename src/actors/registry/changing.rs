@@ -1,0 +1,312 @@
+//! What clients want changed: the registry writes it to the store, and follows what the store makes of it. Once a client
+//! has its answer, the change is kept, and nothing happens by the old will any more.
+
+use std::panic::AssertUnwindSafe;
+
+use actix::prelude::*;
+use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
+use tokio::time::timeout;
+
+use super::super::messages::{Create, CreateError, Created, Delete, SetPaused, Update, UpdateError};
+use super::naming::{hpa_name, random_id};
+use super::*;
+use crate::domain::autoscaler::{Mode, RequestedAutoscaler, RequestedKind, ScalingRules};
+use crate::ports::store::{Change, NewAutoscaler, StoreError, Wanted};
+use crate::ports::{ClusterError, ResolveError};
+
+/// How long a workload is looked for. A client must wait longer, or it would not learn what came of it.
+const RESOLVE_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a leader elsewhere may take to follow a change. Longer than any of its calls to the API server: what it has
+/// sent before is over then, and it can announce nothing by the old will.
+const FOLLOW_LIMIT: Duration = Duration::from_secs(7);
+
+/// The future of an answer, which has the registry again in the end.
+type Answer<T> = ResponseActFuture<Registry, T>;
+
+impl Registry {
+    /// The answer to a request for a workload that has an autoscaler; `None` when it has none.
+    fn existing(&self, workload: &WorkloadRef, rules: &ScalingRules) -> Option<Result<Created, CreateError>> {
+        let record = &self.autoscalers.of_workload(workload).next()?.record;
+        Some(if *record.rules() == *rules {
+            Ok(Created::Existing(record.clone()))
+        } else {
+            Err(CreateError::Exists { id: record.id.clone(), workload: workload.to_string() })
+        })
+    }
+
+    fn free_id(&self) -> String {
+        loop {
+            let id = random_id();
+            if self.autoscalers.by_id(&id).is_none() {
+                return id;
+            }
+        }
+    }
+
+    /// Looks a workload up in the cluster.
+    fn resolve(
+        &self,
+        namespace: String,
+        name: String,
+        kind: RequestedKind,
+    ) -> impl Future<Output = Result<ResolvedWorkload, ResolveError>> + use<> {
+        let resolver = self.shared.cluster.resolver.clone();
+        // A panic of the lookup must not end the registry, on which everything depends.
+        let resolving = AssertUnwindSafe(async move {
+            let resolving = resolver.resolve(namespace, name, kind);
+            timeout(RESOLVE_LIMIT, resolving).await.unwrap_or_else(|_| Err(ClusterError::Timeout(RESOLVE_LIMIT).into()))
+        });
+        resolving.catch_unwind().map(|resolved| {
+            resolved
+                .unwrap_or_else(|_| Err(ClusterError::Unavailable("looking the workload up panicked".into()).into()))
+        })
+    }
+
+    /// Makes sure that nobody else scales the workload of an autoscaler that is to scale after it only observed. One that
+    /// does not exist is scaled by nobody.
+    fn resolve_alone(&self, workload: &WorkloadRef) -> impl Future<Output = Result<(), ResolveError>> + use<> {
+        let WorkloadRef { kind, namespace, name } = workload.clone();
+        self.resolve(namespace, name, RequestedKind::Exactly(kind)).map(|resolved| {
+            match resolved.and_then(ResolvedWorkload::nobody_elses) {
+                Err(error @ (ResolveError::ScaledBy { .. } | ResolveError::Cluster(_))) => Err(error),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    /// Puts a workload under autoscaling that was found in the cluster.
+    fn create(&mut self, resolved: ResolvedWorkload, rules: ScalingRules) -> Answer<Result<Created, CreateError>> {
+        if self.stopping {
+            return Box::pin(fut::err(CreateError::Stopping));
+        }
+        // Another request may have been quicker while the cluster was asked.
+        if let Some(existing) = self.existing(&resolved.workload, &rules) {
+            return Box::pin(fut::ready(existing));
+        }
+        let workload = resolved.workload.clone();
+        let key = ObjectKey { namespace: workload.namespace.clone(), name: hpa_name(&workload) };
+        let wanted = Wanted { workload: workload.clone(), rules: rules.clone(), paused: false };
+        self.creating.insert(key.clone(), resolved);
+        let creating = self.shared.store.create(NewAutoscaler { key: key.clone(), id: self.free_id(), wanted });
+        Box::pin(creating.into_actor(self).then(move |created, registry, context: &mut Context<Self>| {
+            let answer: Answer<_> = match created {
+                Ok(stored) => {
+                    let record = registry.apply(stored, &context.address());
+                    // Deleted by somebody else meanwhile.
+                    Box::pin(fut::ready(record.map(Created::New).ok_or_else(|| StoreError::Gone.into())))
+                }
+                Err(StoreError::AlreadyExists) => registry.find_existing(key.clone(), workload, rules),
+                Err(error) => Box::pin(fut::err(error.into())),
+            };
+            answer.map(move |answer, registry, _| {
+                registry.creating.remove(&key);
+                answer
+            })
+        }))
+    }
+
+    /// The answer when the store has the object already, which somebody else has made a moment ago.
+    fn find_existing(
+        &self,
+        key: ObjectKey,
+        workload: WorkloadRef,
+        rules: ScalingRules,
+    ) -> Answer<Result<Created, CreateError>> {
+        let getting = self.shared.store.get(&key);
+        Box::pin(getting.into_actor(self).map(move |stored, registry, context: &mut Context<Self>| {
+            registry.apply(stored?, &context.address());
+            registry.existing(&workload, &rules).unwrap_or(Err(CreateError::NameTaken(key)))
+        }))
+    }
+
+    /// Writes a change to the store, follows it, and waits until nothing happens by the old will any more.
+    fn change(&self, entry: &Entry, change: Change) -> Answer<Result<Arc<AutoscalerRecord>, StoreError>> {
+        let record = &entry.record;
+        let (object, key) = (record.object.clone(), record.object.key.clone());
+        let changing = self.shared.store.change(&object, record.generation(), change);
+        Box::pin(changing.into_actor(self).then(move |changed, registry, context: &mut Context<Self>| {
+            let settled: LocalBoxFuture<'static, Result<_, StoreError>> = match changed {
+                Ok(stored) => {
+                    let generation = stored.generation;
+                    registry.apply(stored, &context.address());
+                    match registry.autoscalers.by_key(&key) {
+                        Some(entry) => Box::pin(registry.settled(entry, generation).map(Ok)),
+                        None => Box::pin(async { Err(StoreError::Gone) }),
+                    }
+                }
+                Err(StoreError::Changed) => registry.look_again(key, context.address()),
+                Err(error) => Box::pin(async { Err(error) }),
+            };
+            settled.into_actor(registry)
+        }))
+    }
+
+    /// Reads an object that is not as it was thought to be; the client may then try again.
+    fn look_again(
+        &self,
+        key: ObjectKey,
+        registry: Addr<Self>,
+    ) -> LocalBoxFuture<'static, Result<Arc<AutoscalerRecord>, StoreError>> {
+        let getting = self.shared.store.get(&key);
+        Box::pin(async move {
+            let stored = getting.await?;
+            let news = super::super::messages::StoreSays(crate::ports::store::StoreEvent::Changed(Box::new(stored)));
+            // A registry that has ended follows nothing more.
+            let _ = registry.send(news).await;
+            Err(StoreError::Changed)
+        })
+    }
+
+    /// Completes when nothing happens by a will before this generation any more, neither here nor at a leader elsewhere.
+    fn settled(&self, entry: &Entry, generation: i64) -> impl Future<Output = Arc<AutoscalerRecord>> + use<> {
+        let (settled, leadership) = (entry.settle(), self.shared.leadership.clone());
+        async move {
+            let record = settled.await;
+            // Nobody who does not lead at this moment can announce anything, because the object has been changed.
+            if !leadership.is_ours() && leadership.leader().is_some() {
+                let _ = timeout(FOLLOW_LIMIT, record.is_followed(generation)).await;
+            }
+            record
+        }
+    }
+
+    /// Gives an autoscaler other rules.
+    fn update(&self, update: Update) -> Answer<Result<Arc<AutoscalerRecord>, UpdateError>> {
+        let Some(entry) = self.autoscalers.by_id(&update.id) else { return Box::pin(fut::err(UpdateError::NotFound)) };
+        if !Arc::ptr_eq(&entry.record.rules(), &update.expected) {
+            return Box::pin(fut::err(UpdateError::Changed));
+        }
+        if *update.expected == update.rules {
+            // A retry: the change that it repeats may still be under way.
+            let settled = self.settled(entry, entry.record.generation());
+            return Box::pin(settled.map(Ok).into_actor(self));
+        }
+        let changing = self.change(entry, Change { rules: Some(update.rules), ..Change::default() });
+        Box::pin(changing.map(|changed, _, _| changed.map_err(UpdateError::from)))
+    }
+
+    fn delete(&self, entry: &Entry) -> Answer<Result<bool, StoreError>> {
+        let object = entry.record.object.clone();
+        let deleting = self.shared.store.delete(&object);
+        Box::pin(deleting.into_actor(self).then(move |deleted, registry: &mut Self, _| {
+            let existed = match deleted {
+                Ok(()) => Ok(true),
+                Err(StoreError::Gone) => Ok(false),
+                Err(error) => Err(error),
+            };
+            let stopped = existed.as_ref().ok().and_then(|_| registry.forget(&object));
+            async move {
+                if let Some(stopped) = stopped {
+                    stopped.await;
+                }
+                existed
+            }
+            .into_actor(registry)
+        }))
+    }
+}
+
+impl Handler<Create> for Registry {
+    type Result = Answer<Result<Created, CreateError>>;
+
+    fn handle(&mut self, Create(requested): Create, _: &mut Self::Context) -> Self::Result {
+        let RequestedAutoscaler { namespace, name, kind, rules } = requested;
+        if !self.namespaces.permit(&namespace) {
+            return Box::pin(fut::err(CreateError::NamespaceDenied(namespace)));
+        }
+        if !self.synced.load(Ordering::Relaxed) {
+            // Who is not known might exist.
+            return Box::pin(fut::err(CreateError::Store(StoreError::Cluster(self.unknown()))));
+        }
+        if let RequestedKind::Exactly(kind) = kind
+            && let Some(existing) =
+                self.existing(&WorkloadRef { kind, namespace: namespace.clone(), name: name.clone() }, &rules)
+        {
+            return Box::pin(fut::ready(existing));
+        }
+        Box::pin(self.resolve(namespace, name, kind).into_actor(self).then(move |resolved, registry, _| {
+            let resolved = match rules.mode {
+                // It pulls at nothing, so somebody else may scale the workload meanwhile.
+                Mode::Observe => resolved,
+                Mode::Active => resolved.and_then(ResolvedWorkload::nobody_elses),
+            };
+            match resolved {
+                Ok(resolved) => registry.create(resolved, rules),
+                Err(error) => Box::pin(fut::err(error.into())),
+            }
+        }))
+    }
+}
+
+impl Registry {
+    fn unknown(&self) -> ClusterError {
+        let fault = self.shared.store.fault().unwrap_or_else(|| "they are being read".to_owned());
+        ClusterError::Unavailable(format!("it is not known yet which autoscalers there are: {fault}"))
+    }
+}
+
+impl Handler<Update> for Registry {
+    type Result = Answer<Result<Arc<AutoscalerRecord>, UpdateError>>;
+
+    fn handle(&mut self, update: Update, _: &mut Self::Context) -> Self::Result {
+        let begins_to_scale = update.expected.mode == Mode::Observe && update.rules.mode == Mode::Active;
+        let Some(entry) = self.autoscalers.by_id(&update.id).filter(|_| begins_to_scale) else {
+            return self.update(update);
+        };
+        let alone = self.resolve_alone(&entry.record.workload);
+        Box::pin(alone.into_actor(self).then(move |alone, registry, _| match alone {
+            Ok(()) => registry.update(update),
+            Err(error) => Box::pin(fut::err(error.into())),
+        }))
+    }
+}
+
+impl Handler<SetPaused> for Registry {
+    type Result = Answer<Result<Option<Arc<AutoscalerRecord>>, StoreError>>;
+
+    fn handle(&mut self, SetPaused { id, paused }: SetPaused, _: &mut Self::Context) -> Self::Result {
+        let Some(entry) = self.autoscalers.by_id(&id) else { return Box::pin(fut::ok(None)) };
+        let record = &entry.record;
+        let has_yielded = record.snapshot().conflicts.yielded.is_some();
+        let change = match (paused, record.is_paused()) {
+            (true, false) => Change { paused: Some(true), ..Change::default() },
+            (false, true) => {
+                Change { paused: Some(false), resumed_at: Some(self.shared.clock.now()), ..Change::default() }
+            }
+            // It was not paused, but does not scale: whoever it has left the workload to is forgotten.
+            (false, false) if has_yielded => Change { resumed_at: Some(self.shared.clock.now()), ..Change::default() },
+            // One that is under way is awaited by everyone who asks for it.
+            _ => {
+                return Box::pin(
+                    self.settled(entry, record.generation()).map(|record| Ok(Some(record))).into_actor(self),
+                );
+            }
+        };
+        Box::pin(self.change(entry, change).map(|changed, _, _| match changed {
+            Err(StoreError::Gone) => Ok(None),
+            changed => changed.map(Some),
+        }))
+    }
+}
+
+impl Handler<Delete> for Registry {
+    type Result = Answer<Result<bool, StoreError>>;
+
+    fn handle(&mut self, Delete(id): Delete, _: &mut Self::Context) -> Self::Result {
+        let Some(entry) = self.autoscalers.by_id(&id) else { return Box::pin(fut::ok(false)) };
+        if self.shared.leadership.is_ours() || entry.record.is_paused() {
+            return self.delete(entry);
+        }
+        // What does not exist any more cannot be confirmed by a leader elsewhere, so it is paused first.
+        let pausing = self.change(entry, Change { paused: Some(true), ..Change::default() });
+        Box::pin(pausing.then(move |paused, registry: &mut Self, _| -> Self::Result {
+            match (paused, registry.autoscalers.by_id(&id)) {
+                (Err(StoreError::Gone), _) | (_, None) => Box::pin(fut::ok(false)),
+                (Err(error), _) => Box::pin(fut::err(error)),
+                (Ok(_), Some(entry)) => registry.delete(entry),
+            }
+        }))
+    }
+}
