@@ -43,6 +43,9 @@ impl From<MailboxError> for RegistryError {
 /// How many requests may wait for the registry at once. (A mailbox's own bound does not hold for senders who wait.)
 const AT_ONCE: usize = 1024;
 
+/// How often a change is made anew when others change the same autoscaler at the same time.
+pub const CHANGE_TRIES: usize = 20;
+
 /// The way to the registry.
 pub struct RegistryHandle {
     address: Addr<Registry>,
@@ -104,6 +107,24 @@ impl RegistryHandle {
         Ok(self.address.send(message).timeout(self.time_limit).await?)
     }
 
+    /// Asks for something that does not depend on what others want: if they change the autoscaler at the same time, it is
+    /// asked for anew.
+    async fn ask_until_unchanged<M, T>(&self, message: impl Fn() -> M) -> Result<M::Result, RegistryError>
+    where
+        M: Message<Result = Result<T, StoreError>> + Send + 'static,
+        T: Send + 'static,
+        Registry: Handler<M>,
+        Context<Registry>: ToEnvelope<Registry, M>,
+    {
+        for _ in 1..CHANGE_TRIES {
+            match self.ask(message()).await? {
+                Err(StoreError::Changed) => {}
+                answer => return Ok(answer),
+            }
+        }
+        self.ask(message()).await
+    }
+
     /// Whether the registry and the collector live. Without one of them the service can only be restarted.
     pub fn is_alive(&self) -> bool {
         self.address.connected() && self.usage.connected()
@@ -130,7 +151,7 @@ impl RegistryHandle {
         id: &str,
         paused: bool,
     ) -> Result<Result<Option<Arc<AutoscalerRecord>>, StoreError>, RegistryError> {
-        self.ask(SetPaused { id: id.to_owned(), paused }).await
+        self.ask_until_unchanged(|| SetPaused { id: id.to_owned(), paused }).await
     }
 
     /// Looks one autoscaler up.
@@ -145,7 +166,7 @@ impl RegistryHandle {
 
     /// Stops an autoscaler and forgets it; the answer is whether it existed. Nothing is scaled afterwards.
     pub async fn delete(&self, id: &str) -> Result<Result<bool, StoreError>, RegistryError> {
-        self.ask(Delete(id.to_owned())).await
+        self.ask_until_unchanged(|| Delete(id.to_owned())).await
     }
 
     /// Figures over all autoscalers.

@@ -8,6 +8,7 @@ use utoipa::{IntoParams, OpenApi};
 
 use super::{find, get, only, query};
 use crate::actors::messages::{Created, List, UpdateError};
+use crate::actors::registry_handle::CHANGE_TRIES;
 use crate::actors::snapshot::Status;
 use crate::domain::validation::{is_dns_label, validate};
 use crate::http::body::{read_json, read_merge_patch};
@@ -18,9 +19,6 @@ use crate::http::wire::{
     AggregateBody, AutoscalerBody, CreateRequest, DeletedBody, ListBody, NewAutoscaler, page_place, patched_rules,
 };
 use crate::ports::store::StoreError;
-
-/// How often a change is made anew when others change the same autoscaler at the same time.
-const TRIES: usize = 20;
 
 /// The description of these paths.
 #[derive(OpenApi)]
@@ -171,7 +169,7 @@ async fn update(
     payload: Payload,
 ) -> Result<Json<AutoscalerBody>, ApiError> {
     let patch = read_merge_patch(&request, payload).await?;
-    for _ in 0..TRIES {
+    for _ in 0..CHANGE_TRIES {
         let record = find(&state, &id).await?;
         let current = record.rules();
         let rules = patched_rules(&record.workload, &current, &patch)?;
@@ -209,15 +207,12 @@ async fn resume(state: Data<HttpState>, id: Path<String>) -> Result<Json<Autosca
 }
 
 async fn set_paused(state: &HttpState, id: &str, paused: bool) -> Result<Json<AutoscalerBody>, ApiError> {
-    for _ in 0..TRIES {
-        match state.registry.set_paused(id, paused).await? {
-            Ok(Some(record)) => return Ok(Json(AutoscalerBody::new(&record, state.brake.mode()))),
-            Ok(None) => return Err(ApiError::autoscaler_not_found(id)),
-            Err(StoreError::Changed) => {}
-            Err(error) => return Err(ApiError::not_kept(&error)),
-        }
+    match state.registry.set_paused(id, paused).await? {
+        Ok(Some(record)) => Ok(Json(AutoscalerBody::new(&record, state.brake.mode()))),
+        Ok(None) => Err(ApiError::autoscaler_not_found(id)),
+        Err(StoreError::Changed) => Err(ApiError::changed_meanwhile(id)),
+        Err(error) => Err(ApiError::not_kept(&error)),
     }
-    Err(ApiError::changed_meanwhile(id))
 }
 
 /// End an autoscaler
@@ -228,15 +223,12 @@ async fn set_paused(state: &HttpState, id: &str, paused: bool) -> Result<Json<Au
     responses((status = 200, description = "There is no such autoscaler any more", body = DeletedBody), NoSuchAutoscaler, NotKept),
 )]
 async fn delete(state: Data<HttpState>, id: Path<String>) -> Result<Json<DeletedBody>, ApiError> {
-    for _ in 0..TRIES {
-        match state.registry.delete(&id).await? {
-            Ok(true) => return Ok(Json(DeletedBody::new(id.into_inner()))),
-            Ok(false) => return Err(ApiError::autoscaler_not_found(&id)),
-            Err(StoreError::Changed) => {}
-            Err(error) => return Err(ApiError::not_kept(&error)),
-        }
+    match state.registry.delete(&id).await? {
+        Ok(true) => Ok(Json(DeletedBody::new(id.into_inner()))),
+        Ok(false) => Err(ApiError::autoscaler_not_found(&id)),
+        Err(StoreError::Changed) => Err(ApiError::changed_meanwhile(&id)),
+        Err(error) => Err(ApiError::not_kept(&error)),
     }
-    Err(ApiError::changed_meanwhile(&id))
 }
 
 /// Figures over all autoscalers
