@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::time::Duration;
 
 use ai_storage_orchestrator::adapters::dcgm::scraper::{ScrapeLimits, Scraper};
+use ai_storage_orchestrator::adapters::kubernetes::custom_resource;
 use ai_storage_orchestrator::app::{Application, ConnectedCluster};
 use ai_storage_orchestrator::cli;
 use ai_storage_orchestrator::clock::Clock;
@@ -37,6 +38,8 @@ enum Command {
     GpuReadings(GpuReadingsFlags),
     /// Print the API's description (OpenAPI 3.1)
     Openapi,
+    /// Print the custom resource in which autoscalers are kept, for `kubectl apply -f -`
+    Crd,
     #[command(flatten)]
     ForPeople(cli::Command),
 }
@@ -68,6 +71,7 @@ fn main() {
         Some(Command::Evaluate(flags)) => exit(evaluate(&flags)),
         Some(Command::GpuReadings(flags)) => exit(gpu_readings(&flags)),
         Some(Command::Openapi) => exit(openapi()),
+        Some(Command::Crd) => exit(crd()),
         Some(Command::ForPeople(command)) => {
             install_tls_provider();
             std::process::exit(cli::run(command, &mut CommandLine::command(), ClientEnvironment::detect()))
@@ -127,11 +131,19 @@ fn gpu_readings(flags: &GpuReadingsFlags) -> anyhow::Result<ExitCode> {
 }
 
 fn openapi() -> anyhow::Result<ExitCode> {
-    let text = http::document().to_pretty_json().context("cannot write the description as JSON")?;
+    print(&http::document().to_pretty_json().context("cannot write the description as JSON")?)
+}
+
+fn crd() -> anyhow::Result<ExitCode> {
+    let text = custom_resource::manifest().map_err(anyhow::Error::msg);
+    print(text.context("cannot write the custom resource as YAML")?.trim_end())
+}
+
+fn print(text: &str) -> anyhow::Result<ExitCode> {
     match writeln!(std::io::stdout(), "{text}") {
         // Who reads no more has seen enough.
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(error).context("cannot write the description")
+            Err(error).context("cannot write to standard output")
         }
         _ => Ok(ExitCode::Well),
     }

@@ -270,9 +270,11 @@ pub fn seconds(seconds: f64) -> Option<Duration> {
     (seconds >= 0.0).then(|| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }
 
-const LABEL_RULE: &str = "must be a valid RFC 1123 label: at most 63 lower case letters, digits or '-', \
+/// What a label has to be.
+pub(crate) const LABEL_RULE: &str = "must be a valid RFC 1123 label: at most 63 lower case letters, digits or '-', \
                           starting and ending with a letter or digit";
-const SUBDOMAIN_RULE: &str = "must be a valid RFC 1123 subdomain: at most 253 lower case letters, digits, '-' or '.', \
+/// What a subdomain has to be.
+pub(crate) const SUBDOMAIN_RULE: &str = "must be a valid RFC 1123 subdomain: at most 253 lower case letters, digits, '-' or '.', \
                               starting and ending with a letter or digit";
 
 fn object_name(

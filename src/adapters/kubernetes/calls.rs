@@ -42,11 +42,11 @@ impl Calls {
     }
 
     /// The same for several calls that have the time limit of one.
-    pub(super) async fn limited<T>(
+    pub(super) async fn limited<T, E: From<ClusterError>>(
         &self,
-        calls: impl Future<Output = Result<T, ClusterError>>,
-    ) -> Result<T, ClusterError> {
-        tokio::time::timeout(self.limit, calls).await.unwrap_or(Err(ClusterError::Timeout(self.limit)))
+        calls: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        tokio::time::timeout(self.limit, calls).await.unwrap_or_else(|_| Err(ClusterError::Timeout(self.limit).into()))
     }
 }
 

@@ -7,6 +7,7 @@ mod calls;
 pub mod client;
 mod container;
 mod counted;
+pub mod custom_resource;
 mod duration;
 mod error;
 pub mod exporters;
@@ -28,6 +29,7 @@ mod rivals;
 mod scale;
 pub mod selector;
 mod shape;
+mod store;
 mod taken;
 mod watch;
 mod watched;
@@ -50,9 +52,11 @@ use self::index::Index;
 use self::metrics::Metrics;
 use self::resolve::Resolver;
 use self::scale::Scaler;
-use self::watch::Watcher;
+use self::store::{KubernetesStore, Watching};
+use self::watch::{Watcher, follow};
 use crate::clock::Clock;
 use crate::instruments::Instruments;
+use crate::ports::store::{AutoscalerStore, StoreEvents};
 use crate::ports::{Cluster, ExporterDirectory};
 
 /// How long a cluster may take to answer.
@@ -74,6 +78,8 @@ impl Default for Limits {
 pub struct KubernetesCluster {
     cluster: Cluster,
     index: Arc<Index>,
+    watcher: Watcher,
+    calls: Calls,
     tasks: TaskTracker,
     stop: DropGuard,
 }
@@ -86,17 +92,18 @@ impl KubernetesCluster {
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         let index = Arc::new(Index::new());
-        index.start(&Watcher { client: clients.watches, clock, instruments }, &tasks, &stop);
+        let watcher = Watcher { client: clients.watches, clock, instruments };
+        index.start(&watcher, &tasks, &stop);
         tasks.close();
 
         let calls = Calls::new(clients.calls.clone(), limits.call);
         let cluster = Cluster {
             resolver: Arc::new(Resolver::new(calls.clone())),
             index: index.clone(),
-            scaler: Arc::new(Scaler::new(calls)),
+            scaler: Arc::new(Scaler::new(calls.clone())),
             metrics: Arc::new(Metrics::new(Calls::new(clients.calls, limits.metrics))),
         };
-        Self { cluster, index, tasks, stop: stop.drop_guard() }
+        Self { cluster, index, watcher, calls, tasks, stop: stop.drop_guard() }
     }
 
     /// The cluster as the actors see it.
@@ -107,6 +114,16 @@ impl KubernetesCluster {
     /// Finds the exporters among the pods that are watched anyway.
     pub fn exporters(&self, discovery: ExporterDiscovery) -> Arc<dyn ExporterDirectory> {
         Arc::new(self.index.exporters(discovery))
+    }
+
+    /// Keeps autoscalers as objects of the cluster, which are watched from now on. To be called once: each call has a watch
+    /// of its own. Who does not read the events holds the watch up.
+    pub fn store(&self) -> (Arc<dyn AutoscalerStore>, StoreEvents) {
+        let (watching, events) = Watching::new();
+        let watch = follow(watching.clone(), self.watcher.clone());
+        let stop = self.stop.token().clone();
+        self.tasks.spawn(async move { stop.run_until_cancelled(watch).await });
+        (Arc::new(KubernetesStore::new(self.calls.clone(), watching)), events)
     }
 
     /// Ends the watches, and returns when they have ended. The index then shows what it saw last.

@@ -1,5 +1,6 @@
-//! Keeps a table up to date by one cluster-wide watch.
+//! Keeps somebody up to date by one cluster-wide watch: a table, or who is told of every change.
 
+use std::fmt::Debug;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +10,8 @@ use futures_util::{FutureExt, StreamExt};
 use http::Request;
 use kube::client::Body;
 use kube::runtime::watcher::{self, Event, watcher};
-use kube::{Api, Client};
+use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
 use tower::BoxError;
 
 use super::error::watch_error;
@@ -43,17 +45,76 @@ pub(super) struct Watcher {
     pub(super) instruments: Arc<Instruments>,
 }
 
+/// Who is told what a watch says. To be slow is allowed: the watch waits.
+pub(super) trait Follower: Send + Sync + 'static {
+    /// The Kubernetes type.
+    type Object: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static;
+    /// What a list is gathered in until it is complete.
+    type List: Default + Send;
+    /// What is known of the objects.
+    type Table: Default + Send + Sync + 'static;
+
+    /// What is known of the objects, and whether it is current.
+    fn watched(&self) -> &Watched<Self::Table>;
+
+    /// Adds an object to an incomplete list.
+    fn gather(list: &mut Self::List, object: Self::Object) -> Result<(), ClusterError>;
+
+    /// Takes a complete list: there are no other objects.
+    fn listed(&self, list: Self::List) -> impl Future<Output = ()> + Send;
+
+    /// Takes an object as it is now.
+    fn changed(&self, object: Self::Object) -> impl Future<Output = Result<(), ClusterError>> + Send;
+
+    /// Takes notice that an object does not exist any more.
+    fn deleted(&self, object: Self::Object) -> impl Future<Output = Result<(), ClusterError>> + Send;
+
+    /// Says why the watch broke, if there is more to say.
+    fn explain(error: ClusterError) -> ClusterError {
+        error
+    }
+}
+
+impl<T: Table> Follower for Watched<T> {
+    type Object = T::Object;
+    type List = T;
+    type Table = T;
+
+    fn watched(&self) -> &Self {
+        self
+    }
+
+    fn gather(list: &mut T, object: T::Object) -> Result<(), ClusterError> {
+        list.put(object);
+        Ok(())
+    }
+
+    async fn listed(&self, list: T) {
+        self.replace(list);
+    }
+
+    async fn changed(&self, object: T::Object) -> Result<(), ClusterError> {
+        self.change(|table| table.put(object));
+        Ok(())
+    }
+
+    async fn deleted(&self, object: T::Object) -> Result<(), ClusterError> {
+        self.change(|table| table.remove(object));
+        Ok(())
+    }
+}
+
 /// Watches without end.
 ///
 /// `kube` repeats a broken watch by itself, but does not tell when it works again. So the first error ends the watch,
 /// and the next one begins with a complete list; when the API server then agrees to tell its changes, all is well.
-pub(super) async fn follow<T: Table>(watched: Arc<Watched<T>>, watcher: Watcher) {
+pub(super) async fn follow<F: Follower>(follower: Arc<F>, watcher: Watcher) {
     let Watcher { client, clock, instruments } = watcher;
-    let client = watching_client(watched.clone(), client, clock);
+    let client = watching_client(follower.clone(), client, clock);
     let mut wait = SHORTEST_WAIT;
     loop {
-        // A panic must show like any other failure: without this, the table would pass for current for ever.
-        let following = AssertUnwindSafe(follow_once(&watched, client.clone(), clock)).catch_unwind().await;
+        // A panic must show like any other failure: without this, what is known would pass for current for ever.
+        let following = AssertUnwindSafe(follow_once(&*follower, client.clone(), clock)).catch_unwind().await;
         let (error, listed_at) = following.unwrap_or_else(|_| {
             (ClusterError::Unavailable("reading the watch panicked; the log says where".to_owned()), None)
         });
@@ -62,34 +123,37 @@ pub(super) async fn follow<T: Table>(watched: Arc<Watched<T>>, watcher: Watcher)
         if listed_at.is_some_and(|at| (now - at).to_std().is_ok_and(|lasted| lasted > LONGEST_WAIT)) {
             wait = SHORTEST_WAIT;
         }
-        instruments.watch_failed(watched.name());
-        watched.fail(error, now);
+        instruments.watch_failed(follower.watched().name());
+        follower.watched().fail(F::explain(error), now);
         clock.sleep(wait.mul_f64(0.75 + 0.5 * fastrand::f64())).await;
         wait = LONGEST_WAIT.min(wait * 2);
     }
 }
 
 /// Lists and watches until something goes wrong. Returns what, and when the list was complete, if it ever was.
-async fn follow_once<T: Table>(
-    watched: &Watched<T>,
-    client: Client,
-    clock: Clock,
-) -> (ClusterError, Option<Timestamp>) {
+async fn follow_once<F: Follower>(follower: &F, client: Client, clock: Clock) -> (ClusterError, Option<Timestamp>) {
     let config = watcher::Config::default().page_size(PAGE).timeout(WATCH_SECONDS);
-    let mut events = pin!(watcher(Api::<T::Object>::all(client), config));
-    let mut listed = T::default();
+    let mut events = pin!(watcher(Api::<F::Object>::all(client), config));
+    let mut list = F::List::default();
     let mut listed_at = None;
     while let Some(event) = events.next().await {
-        match event {
-            Ok(Event::Init) => listed = T::default(),
-            Ok(Event::InitApply(object)) => listed.put(object),
-            Ok(Event::InitDone) => {
-                watched.replace(std::mem::take(&mut listed));
-                listed_at = Some(clock.now());
+        let taken = match event {
+            Ok(Event::Init) => {
+                list = F::List::default();
+                Ok(())
             }
-            Ok(Event::Apply(object)) => watched.change(|table| table.put(object)),
-            Ok(Event::Delete(object)) => watched.change(|table| table.remove(object)),
-            Err(error) => return (watch_error(error), listed_at),
+            Ok(Event::InitApply(object)) => F::gather(&mut list, object),
+            Ok(Event::InitDone) => {
+                follower.listed(std::mem::take(&mut list)).await;
+                listed_at = Some(clock.now());
+                Ok(())
+            }
+            Ok(Event::Apply(object)) => follower.changed(object).await,
+            Ok(Event::Delete(object)) => follower.deleted(object).await,
+            Err(error) => Err(watch_error(error)),
+        };
+        if let Err(error) = taken {
+            return (error, listed_at);
         }
     }
     (ClusterError::Unavailable("the watch ended".to_owned()), listed_at)
@@ -98,11 +162,11 @@ async fn follow_once<T: Table>(
 /// A client for one watch. It tells when the API server has accepted the watch. An answer that does not begin in time is
 /// an error. And an API server (or a proxy before it) that ends every watch at once is not asked without a pause, as
 /// `kube` would do.
-fn watching_client<T: Table>(watched: Arc<Watched<T>>, client: Client, clock: Clock) -> Client {
+fn watching_client<F: Follower>(follower: Arc<F>, client: Client, clock: Clock) -> Client {
     let namespace = client.default_namespace().to_owned();
     let last_watch = Arc::new(Mutex::new(None));
     let service = tower::service_fn(move |request: Request<Body>| {
-        let (watched, client, last_watch) = (watched.clone(), client.clone(), last_watch.clone());
+        let (follower, client, last_watch) = (follower.clone(), client.clone(), last_watch.clone());
         async move {
             let is_watch = is_watch(&request);
             if is_watch {
@@ -111,7 +175,7 @@ fn watching_client<T: Table>(watched: Arc<Watched<T>>, client: Client, clock: Cl
             let answer = tokio::time::timeout(ANSWER_LIMIT, client.send(request));
             let answer = answer.await.map_err(|_| BoxError::from(ClusterError::Timeout(ANSWER_LIMIT)))??;
             if is_watch && answer.status().is_success() {
-                watched.confirm();
+                follower.watched().confirm();
             }
             Ok::<_, BoxError>(answer)
         }

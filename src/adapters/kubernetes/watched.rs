@@ -59,8 +59,15 @@ impl Health {
 
 impl<T: Table> Watched<T> {
     pub(super) fn new() -> Self {
+        Self::of::<T::Object>()
+    }
+}
+
+impl<T: Default> Watched<T> {
+    /// What is known of the objects of this type, none of which is known yet.
+    pub(super) fn of<K: Resource<DynamicType = ()>>() -> Self {
         let known = RwLock::new(Known { table: T::default(), health: Health::Starting });
-        Self { name: T::Object::plural(&()).into_owned(), known }
+        Self { name: K::plural(&()).into_owned(), known }
     }
 
     /// The resource, in the plural.
