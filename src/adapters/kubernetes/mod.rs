@@ -14,8 +14,10 @@ pub mod hpas;
 mod index;
 mod interned;
 mod labelled;
+pub mod lease;
 mod metrics;
 mod nodes;
+mod outage;
 mod owned;
 mod placement;
 mod pod;
@@ -40,6 +42,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kube::Client;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -47,12 +50,14 @@ use self::calls::Calls;
 use self::client::Clients;
 use self::exporters::ExporterDiscovery;
 use self::index::Index;
+use self::lease::{LeaseElection, LeaseSettings};
 use self::metrics::Metrics;
 use self::resolve::Resolver;
 use self::scale::Scaler;
 use self::watch::Watcher;
 use crate::clock::Clock;
 use crate::instruments::Instruments;
+use crate::ports::election::Election;
 use crate::ports::{Cluster, ExporterDirectory};
 
 /// How long a cluster may take to answer.
@@ -74,8 +79,12 @@ impl Default for Limits {
 pub struct KubernetesCluster {
     cluster: Cluster,
     index: Arc<Index>,
+    client: Client,
+    clock: Clock,
+    limits: Limits,
     tasks: TaskTracker,
-    stop: DropGuard,
+    stop: CancellationToken,
+    stopped_when_dropped: DropGuard,
 }
 
 impl KubernetesCluster {
@@ -89,14 +98,15 @@ impl KubernetesCluster {
         index.start(&Watcher { client: clients.watches, clock, instruments }, &tasks, &stop);
         tasks.close();
 
-        let calls = Calls::new(clients.calls.clone(), limits.call);
+        let client = clients.calls;
+        let calls = Calls::new(client.clone(), limits.call);
         let cluster = Cluster {
             resolver: Arc::new(Resolver::new(calls.clone())),
             index: index.clone(),
             scaler: Arc::new(Scaler::new(calls)),
-            metrics: Arc::new(Metrics::new(Calls::new(clients.calls, limits.metrics))),
+            metrics: Arc::new(Metrics::new(Calls::new(client.clone(), limits.metrics))),
         };
-        Self { cluster, index, tasks, stop: stop.drop_guard() }
+        Self { cluster, index, client, clock, limits, tasks, stopped_when_dropped: stop.clone().drop_guard(), stop }
     }
 
     /// The cluster as the actors see it.
@@ -109,9 +119,18 @@ impl KubernetesCluster {
         Arc::new(self.index.exporters(discovery))
     }
 
-    /// Ends the watches, and returns when they have ended. The index then shows what it saw last.
+    /// Becomes a candidate for the leadership; needs a tokio runtime. It ends with the cluster, without giving the
+    /// leadership up: that is for whoever knows that nothing is under way any more.
+    pub fn election(&self, settings: LeaseSettings) -> Arc<dyn Election> {
+        let calls = Calls::new(self.client.clone(), settings.call_limit(self.limits.call));
+        let election = LeaseElection::new(calls, self.clock, settings);
+        self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(election.run()));
+        Arc::new(election)
+    }
+
+    /// Ends the watches and what else was started, and returns when they have ended. The index then shows what it saw last.
     pub async fn stop(self) {
-        drop(self.stop);
+        drop(self.stopped_when_dropped);
         self.tasks.wait().await;
     }
 }
