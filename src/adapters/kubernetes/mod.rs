@@ -9,6 +9,7 @@ mod container;
 mod counted;
 mod duration;
 mod error;
+mod events;
 pub mod exporters;
 pub mod hpas;
 mod index;
@@ -48,6 +49,7 @@ use tokio_util::task::TaskTracker;
 
 use self::calls::Calls;
 use self::client::Clients;
+use self::events::EventAnnouncer;
 use self::exporters::ExporterDiscovery;
 use self::index::Index;
 use self::lease::{LeaseElection, LeaseSettings};
@@ -57,6 +59,7 @@ use self::scale::Scaler;
 use self::watch::Watcher;
 use crate::clock::Clock;
 use crate::instruments::Instruments;
+use crate::ports::announcer::Announcer;
 use crate::ports::election::Election;
 use crate::ports::{Cluster, ExporterDirectory};
 
@@ -82,6 +85,7 @@ pub struct KubernetesCluster {
     client: Client,
     clock: Clock,
     limits: Limits,
+    instruments: Arc<Instruments>,
     tasks: TaskTracker,
     stop: CancellationToken,
     stopped_when_dropped: DropGuard,
@@ -95,7 +99,7 @@ impl KubernetesCluster {
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         let index = Arc::new(Index::new());
-        index.start(&Watcher { client: clients.watches, clock, instruments }, &tasks, &stop);
+        index.start(&Watcher { client: clients.watches, clock, instruments: instruments.clone() }, &tasks, &stop);
         tasks.close();
 
         let client = clients.calls;
@@ -106,7 +110,17 @@ impl KubernetesCluster {
             scaler: Arc::new(Scaler::new(calls)),
             metrics: Arc::new(Metrics::new(Calls::new(client.clone(), limits.metrics))),
         };
-        Self { cluster, index, client, clock, limits, tasks, stopped_when_dropped: stop.clone().drop_guard(), stop }
+        Self {
+            cluster,
+            index,
+            client,
+            clock,
+            limits,
+            instruments,
+            tasks,
+            stopped_when_dropped: stop.clone().drop_guard(),
+            stop,
+        }
     }
 
     /// The cluster as the actors see it.
@@ -126,6 +140,16 @@ impl KubernetesCluster {
         let election = LeaseElection::new(calls, self.clock, settings);
         self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(election.run()));
         Arc::new(election)
+    }
+
+    /// Announces what happens by Events, under the name of this process; needs a tokio runtime. What still waits when
+    /// the cluster is stopped is not told.
+    pub fn announcer(&self, identity: &str) -> Arc<dyn Announcer> {
+        let calls = Calls::new(self.client.clone(), self.limits.call);
+        let (announcer, work) =
+            EventAnnouncer::new(calls, self.index.clone(), self.clock, self.instruments.clone(), identity);
+        self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(work));
+        Arc::new(announcer)
     }
 
     /// Ends the watches and what else was started, and returns when they have ended. The index then shows what it saw last.
