@@ -11,6 +11,7 @@ use actix_web::web::Data;
 use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::actors::autoscaler::Shared;
 use crate::actors::brake::Brake;
@@ -26,6 +27,7 @@ use crate::adapters::dcgm::fixed::{ExporterUrlError, FixedExporters};
 use crate::adapters::dcgm::scraper::{ScrapeLimits, Scraper, SetupError};
 use crate::adapters::kubernetes::client::{AccessError, Clients, ClusterAccess};
 use crate::adapters::kubernetes::exporters::ExporterDiscovery;
+use crate::adapters::kubernetes::lease::LeaseSettings;
 use crate::adapters::kubernetes::selector::MalformedSelector;
 use crate::adapters::kubernetes::{KubernetesCluster, Limits};
 use crate::adapters::memory::MemoryStore;
@@ -105,12 +107,43 @@ impl Keeping {
         Self { store, events: None, election: None, announcer: Arc::new(Silent) }
     }
 
+    /// In the cluster, as the settings say.
+    fn in_cluster(kubernetes: &KubernetesCluster, clock: Clock, settings: &Settings, host: Option<&str>) -> Self {
+        let identity = identity(host);
+        let announcer: Arc<dyn Announcer> =
+            if settings.events.enabled { kubernetes.announcer(&identity) } else { Arc::new(Silent) };
+        if !settings.store.is_kubernetes() {
+            log::warn!(
+                "store.kind is memory: the autoscalers end with this process, and no other replica of the service may run"
+            );
+            return Self { announcer, ..Self::in_memory(clock) };
+        }
+        let (store, events) = kubernetes.store();
+        let election = &settings.leader_election;
+        let namespace = election.namespace().unwrap_or_else(|| kubernetes.default_namespace().to_owned());
+        log::info!(
+            "this replica is {identity}; the one that scales holds the Lease {namespace}/{}",
+            election.lease_name
+        );
+        let lease = LeaseSettings {
+            duration: election.lease(),
+            retry: Duration::from_secs(2).min(election.lease() / 6),
+            ..LeaseSettings::new(namespace, &election.lease_name, identity)
+        };
+        Self { store, events: Some(events), election: Some(kubernetes.election(lease)), announcer }
+    }
+
     fn leadership(&self, clock: Clock) -> Leadership {
         match &self.election {
             Some(election) => Leadership::elected(election.claim(), clock, election.identity()),
             None => Leadership::alone(),
         }
     }
+}
+
+/// This process's name among the replicas: the pod's, and something that tells its lives apart.
+fn identity(host: Option<&str>) -> String {
+    format!("{}-{:08x}", host.unwrap_or("orchestrator"), Uuid::new_v4().as_fields().0)
 }
 
 /// A cluster that is connected to.
@@ -157,7 +190,9 @@ impl ConnectedCluster {
         let name = format!("{name} at {}", config.cluster_url);
         let clock = Clock::wall();
         let scraper = Scraper::new(scrape_limits(settings), settings.gpu.prefer(), clock)?;
-        Self::start(Clients::new(config)?, scraper, clock, name, settings)
+        let connected = Self::start(Clients::new(config)?, scraper, clock, name, settings)?;
+        let keeping = Keeping::in_cluster(&connected.kubernetes, clock, settings, surroundings.host.as_deref());
+        Ok(Self { keeping, ..connected })
     }
 
     /// Starts the watches of a simulated cluster, whose exporters are in this process, too.

@@ -35,6 +35,7 @@ pub struct Instruments {
     kubernetes_requests: Family<KubernetesLabels, Counter>,
     kubernetes_answers: Family<VerbLabels, Histogram, fn() -> Histogram>,
     watch_failures: Family<WatchLabels, Counter>,
+    events_dropped: Counter,
     http_requests: Family<HttpLabels, Counter>,
     http_answers: Histogram,
 }
@@ -136,6 +137,7 @@ impl Default for Instruments {
             kubernetes_requests: Family::default(),
             kubernetes_answers: Family::new_with_constructor(answer_histogram),
             watch_failures: Family::default(),
+            events_dropped: Counter::default(),
             http_requests: Family::default(),
             http_answers: answer_histogram(),
         }
@@ -217,6 +219,16 @@ impl Instruments {
         self.watch_failures.get_or_create(&WatchLabels { resource: resource.to_owned() }).inc();
     }
 
+    /// An Event was not written.
+    pub fn event_dropped(&self) {
+        self.events_dropped.inc();
+    }
+
+    /// How many Events were not written.
+    pub fn events_dropped(&self) -> u64 {
+        self.events_dropped.get()
+    }
+
     /// A request of a client was answered. `route` is the path's pattern and never the path, of which there are any number.
     pub fn http_answered(&self, route: String, method: &'static str, code: u16, took: Duration) {
         self.http_requests.get_or_create(&HttpLabels { route, method, code: code.into() }).inc();
@@ -278,6 +290,11 @@ impl Instruments {
             "watch_failures",
             "Times that the watch of a resource broke, the API server's planned ends left out",
             self.watch_failures.clone(),
+        );
+        registry.register(
+            "events_dropped",
+            "Kubernetes Events that were not written, because too many waited or the Kubernetes API did not take them",
+            self.events_dropped.clone(),
         );
         registry.register(
             "http_requests",

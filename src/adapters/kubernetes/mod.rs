@@ -10,13 +10,16 @@ mod counted;
 pub mod custom_resource;
 mod duration;
 mod error;
+mod events;
 pub mod exporters;
 pub mod hpas;
 mod index;
 mod interned;
 mod labelled;
+pub mod lease;
 mod metrics;
 mod nodes;
+mod outage;
 mod owned;
 mod placement;
 mod pod;
@@ -42,13 +45,16 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kube::Client;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use self::calls::Calls;
 use self::client::Clients;
+use self::events::EventAnnouncer;
 use self::exporters::ExporterDiscovery;
 use self::index::Index;
+use self::lease::{LeaseElection, LeaseSettings};
 use self::metrics::Metrics;
 use self::resolve::Resolver;
 use self::scale::Scaler;
@@ -56,6 +62,8 @@ use self::store::{KubernetesStore, Watching};
 use self::watch::{Watcher, follow};
 use crate::clock::Clock;
 use crate::instruments::Instruments;
+use crate::ports::announcer::Announcer;
+use crate::ports::election::Election;
 use crate::ports::store::{AutoscalerStore, StoreEvents};
 use crate::ports::{Cluster, ExporterDirectory};
 
@@ -79,9 +87,11 @@ pub struct KubernetesCluster {
     cluster: Cluster,
     index: Arc<Index>,
     watcher: Watcher,
-    calls: Calls,
+    client: Client,
+    limits: Limits,
     tasks: TaskTracker,
-    stop: DropGuard,
+    stop: CancellationToken,
+    stopped_when_dropped: DropGuard,
 }
 
 impl KubernetesCluster {
@@ -96,14 +106,15 @@ impl KubernetesCluster {
         index.start(&watcher, &tasks, &stop);
         tasks.close();
 
-        let calls = Calls::new(clients.calls.clone(), limits.call);
+        let client = clients.calls;
+        let calls = Calls::new(client.clone(), limits.call);
         let cluster = Cluster {
             resolver: Arc::new(Resolver::new(calls.clone())),
             index: index.clone(),
-            scaler: Arc::new(Scaler::new(calls.clone())),
-            metrics: Arc::new(Metrics::new(Calls::new(clients.calls, limits.metrics))),
+            scaler: Arc::new(Scaler::new(calls)),
+            metrics: Arc::new(Metrics::new(Calls::new(client.clone(), limits.metrics))),
         };
-        Self { cluster, index, watcher, calls, tasks, stop: stop.drop_guard() }
+        Self { cluster, index, watcher, client, limits, tasks, stopped_when_dropped: stop.clone().drop_guard(), stop }
     }
 
     /// The cluster as the actors see it.
@@ -120,15 +131,42 @@ impl KubernetesCluster {
     /// of its own. Who does not read the events holds the watch up.
     pub fn store(&self) -> (Arc<dyn AutoscalerStore>, StoreEvents) {
         let (watching, events) = Watching::new();
-        let watch = follow(watching.clone(), self.watcher.clone());
-        let stop = self.stop.token().clone();
-        self.tasks.spawn(async move { stop.run_until_cancelled(watch).await });
-        (Arc::new(KubernetesStore::new(self.calls.clone(), watching)), events)
+        self.spawn(follow(watching.clone(), self.watcher.clone()));
+        let calls = Calls::new(self.client.clone(), self.limits.call);
+        (Arc::new(KubernetesStore::new(calls, watching)), events)
     }
 
-    /// Ends the watches, and returns when they have ended. The index then shows what it saw last.
+    /// Becomes a candidate for the leadership; needs a tokio runtime. It ends with the cluster, without giving the
+    /// leadership up: that is for whoever knows that nothing is under way any more.
+    pub fn election(&self, settings: LeaseSettings) -> Arc<dyn Election> {
+        let calls = Calls::new(self.client.clone(), settings.call_limit(self.limits.call));
+        let election = LeaseElection::new(calls, self.watcher.clock, settings);
+        self.spawn(election.run());
+        Arc::new(election)
+    }
+
+    /// Announces what happens by Events, under the name of this process; needs a tokio runtime. What still waits when
+    /// the cluster is stopped is not told.
+    pub fn announcer(&self, identity: &str) -> Arc<dyn Announcer> {
+        let calls = Calls::new(self.client.clone(), self.limits.call);
+        let Watcher { clock, instruments, .. } = &self.watcher;
+        let (announcer, work) = EventAnnouncer::new(calls, self.index.clone(), *clock, instruments.clone(), identity);
+        self.spawn(work);
+        Arc::new(announcer)
+    }
+
+    /// The namespace that is meant where none is named.
+    pub fn default_namespace(&self) -> &str {
+        self.client.default_namespace()
+    }
+
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(work));
+    }
+
+    /// Ends the watches and what else was started, and returns when they have ended. The index then shows what it saw last.
     pub async fn stop(self) {
-        drop(self.stop);
+        drop(self.stopped_when_dropped);
         self.tasks.wait().await;
     }
 }

@@ -105,8 +105,7 @@ fn newest<T>(all: &[T]) -> &[T] {
 
 impl From<&Memory> for StateStatus {
     fn from(memory: &Memory) -> Self {
-        let run =
-            |run: &Run| RunStatus { first: text(run.first), last: text(run.last), replicas: run.replicas };
+        let run = |run: &Run| RunStatus { first: text(run.first), last: text(run.last), replicas: run.replicas };
         let event = |event: &ScaleEvent| EventStatus {
             at: text(event.at),
             direction: direction_name(event.direction).to_owned(),
@@ -134,9 +133,8 @@ impl From<&Memory> for StateStatus {
 
 impl StateStatus {
     pub(super) fn memory(self) -> Option<Memory> {
-        let run = |run: RunStatus| {
-            Some(Run { first: time(&run.first)?, last: time(&run.last)?, replicas: run.replicas })
-        };
+        let run =
+            |run: RunStatus| Some(Run { first: time(&run.first)?, last: time(&run.last)?, replicas: run.replicas });
         let event = |event: EventStatus| {
             let direction = named(&[Direction::Up, Direction::Down], direction_name, &event.direction)?;
             Some(ScaleEvent { at: time(&event.at)?, direction, change: event.change })
