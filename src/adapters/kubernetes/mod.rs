@@ -120,10 +120,11 @@ impl KubernetesCluster {
     /// of its own. Who does not read the events holds the watch up.
     pub fn store(&self) -> (Arc<dyn AutoscalerStore>, StoreEvents) {
         let (watching, events) = Watching::new();
-        let watch = follow(watching.clone(), self.watcher.clone());
+        let store = KubernetesStore::new(self.calls.clone(), watching.watched());
+        let watch = follow(Arc::new(watching), self.watcher.clone());
         let stop = self.stop.token().clone();
         self.tasks.spawn(async move { stop.run_until_cancelled(watch).await });
-        (Arc::new(KubernetesStore::new(self.calls.clone(), watching)), events)
+        (Arc::new(store), events)
     }
 
     /// Ends the watches, and returns when they have ended. The index then shows what it saw last.

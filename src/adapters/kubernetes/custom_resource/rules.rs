@@ -24,7 +24,10 @@ pub(super) fn rules() -> Vec<ValidationRule> {
         required_text("workload_type"),
         rule(
             "workload_type",
-            absent_or_empty("workload_type", &is_one_of("self.workload_type", WorkloadKind::ALL.map(WorkloadKind::as_str))),
+            absent_or_empty(
+                "workload_type",
+                &is_one_of("self.workload_type", WorkloadKind::ALL.map(WorkloadKind::as_str)),
+            ),
             KIND_RULE,
         ),
         required("min_replicas"),
@@ -133,11 +136,7 @@ fn some_target() -> ValidationRule {
     let set = TARGETS.map(|target| format!("has(self.{target}) && self.{target} != 0"));
     ValidationRule {
         rule: set.join(" || "),
-        message: Some(format!(
-            "at least one of {} and {} must be greater than 0",
-            TARGETS[..3].join(", "),
-            TARGETS[3]
-        )),
+        message: Some(format!("at least one of {} and {} must be greater than 0", TARGETS[..3].join(", "), TARGETS[3])),
         ..ValidationRule::default()
     }
 }
@@ -179,8 +178,8 @@ pub(super) fn limit_rules() -> Vec<ValidationRule> {
 }
 
 fn same_workload() -> ValidationRule {
-    let is_other = IDENTITY
-        .map(|field| format!("(has(self.{field}) && has(oldSelf.{field}) && self.{field} != oldSelf.{field})"));
+    let is_other =
+        IDENTITY.map(|field| format!("(has(self.{field}) && has(oldSelf.{field}) && self.{field} != oldSelf.{field})"));
     let fault = |fields: &[&str]| {
         format!("{} cannot be changed; delete the autoscaler and create another", fields.join(" and "))
     };

@@ -300,11 +300,7 @@ impl From<&RatePolicy> for RateLimit {
 
 impl From<RateLimit> for RawRatePolicy {
     fn from(limit: RateLimit) -> Self {
-        Self {
-            kind: limit.r#type,
-            value: limit.value,
-            period_seconds: limit.period_seconds.map(f64::from),
-        }
+        Self { kind: limit.r#type, value: limit.value, period_seconds: limit.period_seconds.map(f64::from) }
     }
 }
 
