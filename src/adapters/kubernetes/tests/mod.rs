@@ -11,4 +11,6 @@ mod room;
 mod scale;
 mod scripted;
 mod selected;
+mod store;
+mod store_events;
 mod watching;

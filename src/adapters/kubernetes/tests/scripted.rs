@@ -154,7 +154,7 @@ impl Objects {
     fn answer(&self, asked: &Asked) -> Answer {
         let mut collections = self.collections();
         let plural = asked.path.rsplit('/').next().unwrap_or_default();
-        let watched = ["pods", "deployments", "statefulsets", "replicasets", "nodes"];
+        let watched = ["pods", "deployments", "statefulsets", "replicasets", "nodes", "workloadautoscalers"];
         let Some(plural) = watched.into_iter().find(|it| *it == plural) else { return Answer::not_found(plural) };
         let collection = collections.entry(plural).or_default();
         if collection.silent {
