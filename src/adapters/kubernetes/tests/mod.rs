@@ -1,8 +1,12 @@
 //! The adapters against an API server whose answers the tests write.
 
+mod events;
 mod exporters;
 mod hpas;
 mod index;
+mod lease;
+mod lease_mode;
+mod leases;
 mod metrics;
 mod objects;
 mod resolve;
