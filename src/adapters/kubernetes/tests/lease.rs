@@ -102,7 +102,7 @@ async fn a_leader_that_cannot_renew_stops_5_s_before_another_can_begin(#[case] n
     assert!(gap > 4.9, "only {gap} s");
 
     leader.network(Network::Works);
-    leader.seconds(3.0).await;
+    leader.seconds(6.0).await;
     assert!(!leader.leads() && leader.claim().holder.as_deref() == Some("b"));
 }
 

@@ -69,7 +69,7 @@ impl Leases {
         self.0.lock().unwrap().0 = None;
     }
 
-    fn answer(&self, asked: &Asked) -> Answer {
+    pub(super) fn answer(&self, asked: &Asked) -> Answer {
         let now = self.0.lock().unwrap().0.clone();
         match (&asked.method, now) {
             (&Method::GET, Some(lease)) => Answer::ok(lease),
@@ -96,6 +96,8 @@ pub(super) enum Network {
     /// What is asked is done, but the answer is lost.
     Deaf,
     Refuses(u16, &'static str),
+    /// What is asked is done at once, but the answer takes its time.
+    Slow(Duration),
     /// Anything may happen.
     Wild(Rng),
 }
@@ -124,6 +126,7 @@ impl Replica {
                     Answer::Silence
                 }
                 Network::Refuses(code, reason) => Answer::status(*code, reason, "no"),
+                Network::Slow(delay) => Answer::Late(*delay, Box::new(leases.answer(asked))),
                 Network::Wild(rng) => match rng.u8(0..16) {
                     0 => Answer::Silence,
                     1 => Answer::Broken,

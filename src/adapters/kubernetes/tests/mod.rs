@@ -15,4 +15,5 @@ mod room;
 mod scale;
 mod scripted;
 mod selected;
+mod started;
 mod watching;

@@ -160,7 +160,7 @@ impl Objects {
         self.0.lock().unwrap()
     }
 
-    fn answer(&self, asked: &Asked) -> Answer {
+    pub(super) fn answer(&self, asked: &Asked) -> Answer {
         let mut collections = self.collections();
         let plural = asked.path.rsplit('/').next().unwrap_or_default();
         let watched = ["pods", "deployments", "statefulsets", "replicasets", "nodes"];
