@@ -19,6 +19,7 @@ mod interned;
 mod labelled;
 pub mod lease;
 mod metrics;
+mod micro_time;
 mod nodes;
 mod outage;
 mod owned;
