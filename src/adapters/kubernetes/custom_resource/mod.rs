@@ -17,8 +17,7 @@ pub(super) use self::status::written;
 mod tests;
 
 /// The first line of the definition as a file.
-const COMMENT: &str =
-    "# The custom resource in which autoscalers are kept. Printed by `ai-storage-orchestrator crd`: change it there.\n";
+const COMMENT: &str = "# The custom resource in which autoscalers are kept, as `ai-storage-orchestrator crd` prints it: not to be edited.\n";
 
 /// The definition of the custom resource as YAML, as `kubectl apply` takes it.
 pub fn manifest() -> Result<String, String> {
