@@ -227,6 +227,7 @@ async fn what_the_api_server_does_not_take_is_counted_and_not_repeated() {
     well.store(true, Ordering::Relaxed);
     announcing.tell("lost");
     announcing.seconds(1.0).await;
+    assert_eq!(announcing.log.all().len(), 2);
     let last = announcing.log.all().pop().unwrap();
     assert_eq!((&last.method, announcing.dropped()), (&Method::POST, 1), "it is no repeat of one that is not there");
 }
