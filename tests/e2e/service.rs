@@ -22,7 +22,10 @@ pub fn shared_service() -> &'static Service {
     static SERVICE: OnceLock<Service> = OnceLock::new();
     SERVICE.get_or_init(|| {
         let kubeconfig = cluster().kubeconfig_for(SERVICE_ACCOUNT, "kube-system", &cluster().server);
-        Service::start(&kubeconfig)
+        // Its role lets it hold the Lease there and nowhere else.
+        let settings =
+            [("ORCHESTRATOR__STORE__KIND", "kubernetes"), ("ORCHESTRATOR__LEADER_ELECTION__NAMESPACE", "kube-system")];
+        Service::start_with(&kubeconfig, &settings)
     })
 }
 
@@ -32,10 +35,12 @@ impl Service {
         Self::start_with(kubeconfig, &[])
     }
 
-    /// The same with settings in the environment.
+    /// The same with settings in the environment. Unless they say otherwise, its autoscalers are its own: those that are
+    /// objects belong to the service that the tests share.
     pub fn start_with(kubeconfig: &Path, settings: &[(&str, &str)]) -> Self {
         let mut command = Command::new(binary());
-        command.arg("--kubeconfig").arg(kubeconfig).args(["--port", "0"]).envs(settings.iter().copied());
+        command.arg("--kubeconfig").arg(kubeconfig).args(["--port", "0"]);
+        command.env("ORCHESTRATOR__STORE__KIND", "memory").envs(settings.iter().copied());
         let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let log = Arc::new(Mutex::new(Vec::new()));
