@@ -29,6 +29,9 @@ pub enum RegistryError {
     /// It has ended.
     #[error("the service is stopping")]
     Stopped,
+    /// It has not read them yet: who is not known might exist.
+    #[error("it is not known yet which autoscalers there are; try again in a moment")]
+    NotRead,
 }
 
 impl From<MailboxError> for RegistryError {
@@ -125,6 +128,14 @@ impl RegistryHandle {
         self.ask(message()).await
     }
 
+    /// What the registry says of what it knows, unless it does not know all yet.
+    async fn known<T>(&self, answer: impl Future<Output = Result<T, RegistryError>>) -> Result<T, RegistryError> {
+        if !self.is_synced() {
+            return Err(RegistryError::NotRead);
+        }
+        answer.await
+    }
+
     /// Whether the registry and the collector live. Without one of them the service can only be restarted.
     pub fn is_alive(&self) -> bool {
         self.address.connected() && self.usage.connected()
@@ -142,7 +153,7 @@ impl RegistryHandle {
         expected: Arc<ScalingRules>,
         rules: ScalingRules,
     ) -> Result<Result<Arc<AutoscalerRecord>, UpdateError>, RegistryError> {
-        self.ask(Update { id: id.to_owned(), expected, rules }).await
+        self.known(self.ask(Update { id: id.to_owned(), expected, rules })).await
     }
 
     /// Pauses an autoscaler, or resumes it; `None` when it does not exist.
@@ -151,27 +162,32 @@ impl RegistryHandle {
         id: &str,
         paused: bool,
     ) -> Result<Result<Option<Arc<AutoscalerRecord>>, StoreError>, RegistryError> {
-        self.ask_until_unchanged(|| SetPaused { id: id.to_owned(), paused }).await
+        self.known(self.ask_until_unchanged(|| SetPaused { id: id.to_owned(), paused })).await
     }
 
     /// Looks one autoscaler up.
     pub async fn get(&self, id: &str) -> Result<Option<Arc<AutoscalerRecord>>, RegistryError> {
-        self.ask_at_once(Get(id.to_owned())).await
+        self.known(self.ask_at_once(Get(id.to_owned()))).await
     }
 
     /// Looks many autoscalers up.
     pub async fn list(&self, list: List) -> Result<Page, RegistryError> {
-        self.ask_at_once(list).await
+        self.known(self.ask_at_once(list)).await
+    }
+
+    /// Those that are known so far.
+    pub async fn list_so_far(&self) -> Result<Page, RegistryError> {
+        self.ask_at_once(List::default()).await
     }
 
     /// Stops an autoscaler and forgets it; the answer is whether it existed. Nothing is scaled afterwards.
     pub async fn delete(&self, id: &str) -> Result<Result<bool, StoreError>, RegistryError> {
-        self.ask_until_unchanged(|| Delete(id.to_owned())).await
+        self.known(self.ask_until_unchanged(|| Delete(id.to_owned()))).await
     }
 
     /// Figures over all autoscalers.
     pub async fn aggregate(&self) -> Result<Aggregate, RegistryError> {
-        self.ask_at_once(GetAggregate).await
+        self.known(self.ask_at_once(GetAggregate)).await
     }
 
     /// Finishes what is in hand and starts nothing more.

@@ -6,7 +6,6 @@ use actix_web::{HttpRequest, HttpResponse};
 use utoipa::OpenApi;
 
 use super::{get, only};
-use crate::actors::messages::List;
 use crate::http::error::ApiError;
 use crate::http::openapi::{Busy, Unwritable};
 use crate::http::state::HttpState;
@@ -37,7 +36,7 @@ async fn metrics(state: Data<HttpState>, request: HttpRequest) -> Result<HttpRes
     let accept = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok()).collect::<Vec<_>>();
     let format = Format::preferred(&accept.join(","));
     let waiting = state.registry.waiting();
-    let autoscalers = state.registry.list(List::default()).await?.autoscalers;
+    let autoscalers = state.registry.list_so_far().await?.autoscalers;
     let telemetry = state.telemetry.clone();
     // Ten thousand autoscalers are many megabytes of text: not on a thread that others' requests wait for.
     let text = match block(move || telemetry.write(Registered { autoscalers, waiting }, format)).await {
