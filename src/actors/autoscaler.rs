@@ -190,6 +190,7 @@ impl Autoscaler {
             state: self.snapshot.state.clone(),
             uid: self.snapshot.uid.clone(),
             was_forbidden: self.snapshot.forbidden,
+            was_blocked: self.is_blocked(),
             expected: self.expected,
             conflicts: self.snapshot.conflicts.clone(),
             announced: self.snapshot.announced.clone(),
@@ -489,6 +490,10 @@ impl Autoscaler {
         self.replace_able(Condition::new(ConditionKind::AbleToScale, false, reason, message.clone()));
         self.fail(message.clone());
         (Outcome::Held, reason, message)
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.snapshot.conditions.iter().any(|condition| condition.reason == Reason::ScaledByAnother)
     }
 
     /// What was decided is not done, which is no failure.

@@ -19,7 +19,7 @@ use super::saving::{announced, status_of};
 use super::snapshot::{AutoscalerRecord, Snapshot};
 use crate::clock::Stopwatch;
 use crate::domain::Timestamp;
-use crate::domain::autoscaler::{Direction, Mode, OnConflict, ScalingRules};
+use crate::domain::autoscaler::{Direction, Mode, OnConflict, RequestedKind, ScalingRules, WorkloadRef};
 use crate::domain::capacity::Room;
 use crate::domain::conflict::{Conflicts, Intrusion};
 use crate::domain::decision::{Decision, State, decide};
@@ -56,6 +56,8 @@ pub(super) struct Evaluation {
     pub uid: Option<Arc<str>>,
     /// Whether the last attempt to scale was forbidden, so that the permission is to be tried again.
     pub was_forbidden: bool,
+    /// Whether another autoscaler was in the way the last time.
+    pub was_blocked: bool,
     /// The count that the workload has unless somebody else has changed it.
     pub expected: Option<u32>,
     pub conflicts: Conflicts,
@@ -300,11 +302,12 @@ impl Evaluation {
     }
 
     async fn act(&self, decision: &Decision, uid: &Arc<str>) -> Attempt {
-        let rival = || self.shared.cluster.index.rival(&self.record.workload);
-        if self.rules.mode == Mode::Active
-            && let Some(by) = rival()
-        {
-            return Attempt::Ended(Action::Blocked { by });
+        if self.rules.mode == Mode::Active {
+            match self.cancel.run_until_cancelled(self.rival()).await {
+                None => return Attempt::Cancelled,
+                Some(Some(by)) => return Attempt::Ended(Action::Blocked { by }),
+                Some(None) => {}
+            }
         }
         if decision.direction().is_none() {
             return self.check_permission().await;
@@ -356,6 +359,21 @@ impl Evaluation {
                 }
                 Err(error) => return Attempt::Ended(Action::ChangeFailed(error)),
             }
+        }
+    }
+
+    /// Another autoscaler of the cluster that scales the workload. The watch may still show one that was removed a moment
+    /// ago so that this one can begin; so, before the first time that it is in the way, the API server is asked.
+    async fn rival(&self) -> Option<String> {
+        let Shared { cluster, .. } = &self.shared;
+        let WorkloadRef { kind, namespace, name } = &self.record.workload;
+        let seen = cluster.index.rival(&self.record.workload)?;
+        if self.was_blocked {
+            return Some(seen);
+        }
+        match cluster.resolver.resolve(namespace.clone(), name.clone(), RequestedKind::Exactly(*kind)).await {
+            Ok(resolved) => resolved.scaled_by,
+            Err(_) => Some(seen),
         }
     }
 

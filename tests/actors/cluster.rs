@@ -58,6 +58,8 @@ pub enum Answer {
     AfterOthersSet(u32),
     /// For [`Op::Set`]: it is done, but no answer comes.
     DoneUnanswered,
+    /// For [`Op::Set`]: it is done, and the answer comes once the gate is open.
+    DoneThenWaits(Gate),
     /// For [`Op::View`]: nothing is known.
     Unknown(&'static str),
     /// For [`Op::View`]: the watches have not heard of the workload yet.
@@ -258,6 +260,11 @@ impl FakeCluster {
                 Answer::DoneUnanswered => {
                     truth(&mut cluster.state())?;
                     return Err(ClusterError::Timeout(std::time::Duration::from_secs(5)).into());
+                }
+                Answer::DoneThenWaits(gate) => {
+                    let done = truth(&mut cluster.state());
+                    gate.pass().await;
+                    return done;
                 }
                 Answer::Unknown(_) | Answer::NotSeenYet => panic!("only a view has such an answer"),
             }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cluster;
+mod objects;
 mod stage;
 mod telemetry;
 
@@ -12,9 +13,11 @@ mod decisions;
 mod deletion;
 mod draining;
 mod failures;
+mod keeping;
 mod listing;
 mod many;
 mod observing;
+mod replicas;
 mod scaling;
 mod sharing;
 mod ticks;

@@ -30,13 +30,16 @@ use ai_storage_orchestrator::domain::namespaces::NamespaceRules;
 use ai_storage_orchestrator::instruments::Instruments;
 use ai_storage_orchestrator::ports::Cluster;
 use ai_storage_orchestrator::ports::announcer::Silent;
+use ai_storage_orchestrator::ports::election::Claim;
 use ai_storage_orchestrator::ports::store::AutoscalerStore;
 use ai_storage_orchestrator::telemetry::{self, Format, Registered, SeriesLimits, Telemetry};
 use chrono::TimeDelta;
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
 use tokio::time::timeout;
 
 use super::cluster::{Answer, FakeCluster, Gate, Op, deployment, no_exporters};
+use super::objects::Objects;
 
 /// A result of the collector serves everyone for this long: less than half an interval, so that a lone autoscaler
 /// finds a new one at each evaluation.
@@ -55,7 +58,52 @@ pub struct Stage {
     pub brake: Arc<Brake>,
     ports: Cluster,
     start: Timestamp,
+    shared: Shared,
     pub sources: telemetry::Sources,
+}
+
+/// Another replica of the service on the same cluster, with autoscalers that are objects.
+pub struct Replica {
+    pub registry: Arc<RegistryHandle>,
+    claims: watch::Sender<Claim>,
+    clock: Clock,
+    name: &'static str,
+    following: JoinHandle<()>,
+}
+
+impl Replica {
+    /// It leads from now on, whatever the others think; for so long.
+    pub fn lead(&self, seconds: i64) {
+        self.claims.send_modify(|claim| {
+            claim.holder = Some(self.name.into());
+            claim.ours_until = Some(self.clock.steady() + TimeDelta::seconds(seconds));
+        });
+    }
+
+    /// It learns that another one leads.
+    pub fn stand_by(&self, leader: &'static str) {
+        self.claims.send_replace(Claim { holder: Some(leader.into()), ..Claim::default() });
+    }
+
+    /// Puts the Deployment `web` under autoscaling.
+    pub async fn create(&self, rules: ScalingRules) -> Result<Created, CreateError> {
+        self.registry.create(request(&deployment("web"), rules)).await.unwrap()
+    }
+
+    /// The only autoscaler.
+    pub async fn one(&self) -> Arc<AutoscalerRecord> {
+        let mut all = self.registry.list(List::default()).await.unwrap().autoscalers;
+        assert_eq!(all.len(), 1);
+        all.pop().unwrap()
+    }
+
+    /// It does nothing more, as if it had been killed.
+    pub async fn kill(self) {
+        self.following.abort();
+        self.claims.send_replace(Claim::default());
+        // Nothing that it has in hand can act any more.
+        drop(self.registry);
+    }
 }
 
 /// Runs a test on a stage of its own.
@@ -107,8 +155,7 @@ impl Stage {
             leadership: Leadership::alone(),
             announcer: Arc::new(Silent),
         };
-        let namespaces = NamespaceRules { allow: Vec::new(), deny: vec!["kube-system".into()] };
-        let registry = RegistryHandle::start(Registry::new(shared, namespaces, Vec::new()), TIME_LIMIT);
+        let registry = RegistryHandle::start(Registry::new(shared.clone(), namespaces(), Vec::new()), TIME_LIMIT);
         let sources = telemetry::Sources {
             instruments,
             totals,
@@ -118,7 +165,26 @@ impl Stage {
             clock,
         };
         let start = clock.now();
-        Self { cluster, registry: Arc::new(registry), clock, brake, ports, start, sources }
+        Self { cluster, registry: Arc::new(registry), clock, brake, ports, start, shared, sources }
+    }
+
+    /// A replica that keeps its autoscalers in `objects`, and does not lead yet.
+    pub fn replica(&self, name: &'static str, objects: &Objects) -> Replica {
+        let (claims, claim) = watch::channel(Claim::default());
+        let store: Arc<dyn AutoscalerStore> = Arc::new(objects.clone());
+        let shared = Shared {
+            saver: Arc::new(Saver::new(store.clone())),
+            store,
+            leadership: Leadership::elected(claim, self.clock, name.into()),
+            brake: Arc::new(Brake::new(Mode::Active)),
+            totals: Arc::default(),
+            journal: Arc::new(Journal::new(100)),
+            ..self.shared.clone()
+        };
+        let registry = Arc::new(RegistryHandle::start(Registry::new(shared, namespaces(), Vec::new()), TIME_LIMIT));
+        let (following, events) = (registry.clone(), objects.follow());
+        let following = spawn_local(async move { following.follow(events).await });
+        Replica { registry, claims, clock: self.clock, name, following }
     }
 
     /// What Prometheus would see, when so many autoscalers may have series of their own.
@@ -154,8 +220,8 @@ impl Stage {
 
     /// How many autoscaler actors there are, evaluations in hand counted extra.
     pub fn actors(&self) -> usize {
-        // Two more belong to the stage, and one to the registry.
-        Arc::strong_count(&self.ports.index) - 3
+        // Three more belong to the stage, and one to the registry.
+        Arc::strong_count(&self.ports.index) - 4
     }
 
     pub async fn try_create(&self, workload: &WorkloadRef, rules: ScalingRules) -> Result<Created, CreateError> {
@@ -220,6 +286,10 @@ impl Stage {
         let (registry, request) = (self.registry.clone(), request(workload, rules));
         spawn_local(async move { registry.create(request).await.unwrap() })
     }
+}
+
+fn namespaces() -> NamespaceRules {
+    NamespaceRules { allow: Vec::new(), deny: vec!["kube-system".into()] }
 }
 
 pub fn request(workload: &WorkloadRef, rules: ScalingRules) -> RequestedAutoscaler {

@@ -25,7 +25,9 @@ pub fn shared_service() -> &'static Service {
         // Its role lets it hold the Lease there and nowhere else.
         let settings =
             [("ORCHESTRATOR__STORE__KIND", "kubernetes"), ("ORCHESTRATOR__LEADER_ELECTION__NAMESPACE", "kube-system")];
-        Service::start_with(&kubeconfig, &settings)
+        let service = Service::start_with(&kubeconfig, &settings);
+        service.wait_until_logged("autoscalers are known", Duration::from_secs(30));
+        service
     })
 }
 
@@ -92,6 +94,15 @@ impl Service {
     /// `kill -9`, and waits for its end.
     pub fn kill(self) {
         drop(self);
+    }
+
+    /// Waits for a line of its log.
+    pub fn wait_until_logged(&self, text: &str, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        while self.logged(text).is_empty() {
+            assert!(Instant::now() < deadline, "{text:?} is not logged:\n{}", self.log.lock().unwrap().join("\n"));
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Sends SIGTERM, and returns the exit status and the time it took.

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::exporters::{ExporterDiscovery, Exporters};
+use super::hpa_targets::HpaTargets;
 use super::nodes::Nodes;
 use super::owned::Uid;
 use super::pods::{Kept, Pods};
@@ -25,6 +26,7 @@ pub(super) struct Index {
     deployments: Arc<Watched<Workloads<Deployment>>>,
     stateful_sets: Arc<Watched<Workloads<StatefulSet>>>,
     nodes: Arc<Watched<Nodes>>,
+    hpas: Arc<Watched<HpaTargets>>,
 }
 
 impl Index {
@@ -35,6 +37,7 @@ impl Index {
             deployments: Arc::new(Watched::new()),
             stateful_sets: Arc::new(Watched::new()),
             nodes: Arc::new(Watched::new()),
+            hpas: Arc::new(Watched::new()),
         }
     }
 
@@ -45,6 +48,7 @@ impl Index {
         start(&self.deployments, watcher, tasks, stop);
         start(&self.stateful_sets, watcher, tasks, stop);
         start(&self.nodes, watcher, tasks, stop);
+        start(&self.hpas, watcher, tasks, stop);
     }
 
     /// The exporters among the pods.
@@ -124,6 +128,10 @@ fn start<T: Table>(watched: &Arc<Watched<T>>, watcher: &Watcher, tasks: &TaskTra
 impl WorkloadIndex for Index {
     fn view(&self, workload: &WorkloadRef, selection: PodSelection) -> WorkloadView {
         self.find(workload, selection).unwrap_or_else(|error| WorkloadView::Unknown { error })
+    }
+
+    fn rival(&self, workload: &WorkloadRef) -> Option<String> {
+        self.hpas.read(|hpas| hpas.scaler_of(workload).cloned()).ok().flatten()
     }
 
     fn room(&self, workload: &WorkloadRef) -> Room {

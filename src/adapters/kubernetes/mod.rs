@@ -12,6 +12,7 @@ mod duration;
 mod error;
 mod events;
 pub mod exporters;
+mod hpa_targets;
 pub mod hpas;
 mod index;
 mod interned;

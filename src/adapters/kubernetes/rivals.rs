@@ -45,10 +45,7 @@ impl Rivals {
                 is(workload, target.api_version.as_deref(), &target.kind, &target.name)
             })
         });
-        Ok(rival.map(|autoscaler| match controller(&autoscaler) {
-            Some(owner) if owner.kind == SCALED_OBJECT => name(SCALED_OBJECT, workload, &owner.name),
-            _ => name("HorizontalPodAutoscaler", workload, &autoscaler.name_any()),
-        }))
+        Ok(rival.map(|autoscaler| name_of(&autoscaler)))
     }
 
     async fn scaled_object(&self, workload: &WorkloadRef) -> Result<Option<String>, ClusterError> {
@@ -72,16 +69,25 @@ impl Rivals {
             let kind = target["kind"].as_str().unwrap_or(WorkloadKind::Deployment.as_str());
             is(workload, target["apiVersion"].as_str(), kind, target["name"].as_str().unwrap_or_default())
         });
-        Ok(rival.map(|object| name(SCALED_OBJECT, workload, &object.name_any())))
+        Ok(rival.map(|object| name(SCALED_OBJECT, &workload.namespace, &object.name_any())))
     }
 }
 
-fn name(kind: &str, workload: &WorkloadRef, name: &str) -> String {
-    format!("{kind} {}/{name}", workload.namespace)
+/// Who scales through `autoscaler`: KEDA's object, where that made it.
+pub(super) fn name_of(autoscaler: &HorizontalPodAutoscaler) -> String {
+    let namespace = autoscaler.namespace().unwrap_or_default();
+    match controller(autoscaler) {
+        Some(owner) if owner.kind == SCALED_OBJECT => name(SCALED_OBJECT, &namespace, &owner.name),
+        _ => name("HorizontalPodAutoscaler", &namespace, &autoscaler.name_any()),
+    }
+}
+
+fn name(kind: &str, namespace: &str, name: &str) -> String {
+    format!("{kind} {namespace}/{name}")
 }
 
 /// Whether a reference means `workload`. The API group may be left out, or be that of a time before `apps`.
-fn is(workload: &WorkloadRef, api_version: Option<&str>, kind: &str, name: &str) -> bool {
+pub(super) fn is(workload: &WorkloadRef, api_version: Option<&str>, kind: &str, name: &str) -> bool {
     let group = api_version.and_then(|version| version.split_once('/')).map_or("apps", |(group, _)| group);
     matches!(group, "apps" | "extensions") && kind == workload.kind.as_str() && name == workload.name
 }

@@ -1,0 +1,253 @@
+//! Autoscalers that are objects of the cluster: made by hand or through the API, and taken up again by the next life of the
+//! service.
+
+use ai_storage_orchestrator::actors::messages::Created;
+use ai_storage_orchestrator::actors::snapshot::Status;
+use ai_storage_orchestrator::domain::autoscaler::{OnConflict, ScalingRules};
+use ai_storage_orchestrator::domain::condition::ConditionKind;
+use ai_storage_orchestrator::domain::reason::Reason;
+use ai_storage_orchestrator::ports::store::Wanted;
+
+use super::cluster::{Op, deployment};
+use super::objects::Objects;
+use super::stage::{Replica, Stage, condition, play, rules, rules_with_down_window};
+
+async fn leader(stage: &Stage, objects: &Objects) -> Replica {
+    let leader = stage.replica("leader", objects);
+    leader.lead(100_000);
+    stage.settle().await;
+    leader
+}
+
+fn wanted(rules: ScalingRules) -> Wanted {
+    Wanted { workload: deployment("web"), rules, paused: false }
+}
+
+fn changes(stage: &Stage) -> Vec<u32> {
+    stage.cluster.calls(Op::Set).into_iter().map(|call| call.change.unwrap().0).collect()
+}
+
+#[test]
+fn an_object_that_somebody_makes_by_hand_is_an_autoscaler_with_an_id() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 140);
+        let leader = leader(stage, &objects).await;
+        let stored = objects.apply("by-hand", wanted(rules(1, 10)));
+        stage.pass(1.0).await;
+        assert_eq!(changes(stage), [4]);
+        let record = leader.one().await;
+        assert_eq!(record.hpa_name, "by-hand");
+        assert_eq!(objects.one().id.as_ref(), Some(&record.id));
+        objects.remove(&stored);
+        stage.settle().await;
+        assert!(leader.registry.get(&record.id).await.unwrap().is_none());
+    });
+}
+
+#[test]
+fn of_two_objects_for_one_workload_the_older_acts_until_it_is_deleted() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 140);
+        let leader = leader(stage, &objects).await;
+        let older = objects.apply("older", wanted(rules(1, 4)));
+        stage.pass(1.0).await;
+        objects.apply("younger", wanted(rules(1, 10)));
+        stage.pass(60.0).await;
+        assert_eq!(changes(stage), [4]);
+        let all = leader.registry.list(Default::default()).await.unwrap().autoscalers;
+        assert_eq!(all.iter().map(|record| record.status()).collect::<Vec<_>>(), [Status::Active, Status::Failed]);
+        let able = condition(&all[1].snapshot(), ConditionKind::AbleToScale);
+        assert_eq!(able.reason, Reason::ScaledByAnother);
+        assert!(able.message.contains(&all[0].id), "{}", able.message);
+
+        stage.cluster.set_load("web", 140);
+        objects.remove(&older);
+        stage.pass(16.0).await;
+        assert_eq!(changes(stage), [4, 8]);
+        assert_eq!(leader.one().await.status(), Status::Active);
+    });
+}
+
+#[test]
+fn the_same_workload_by_hand_and_through_the_api_is_one_autoscaler() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 70);
+        let leader = leader(stage, &objects).await;
+        objects.apply("by-hand", wanted(rules(1, 10)));
+        stage.settle().await;
+        assert!(matches!(leader.create(rules(1, 10)).await, Ok(Created::Existing(_))));
+        assert!(leader.create(rules(1, 11)).await.is_err());
+        objects.one();
+    });
+}
+
+#[test]
+fn a_window_goes_on_where_the_last_life_of_the_service_left_off() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 4, 20);
+        let first = leader(stage, &objects).await;
+        first.create(rules_with_down_window(1, 10, 120)).await.unwrap();
+        stage.pass(100.0).await;
+        first.kill().await;
+        stage.pass(5.0).await;
+        let _second = leader(stage, &objects).await;
+        assert!(changes(stage).is_empty(), "the restart itself changes nothing");
+        stage.pass(40.0).await;
+        assert_eq!(changes(stage), [2]);
+    });
+}
+
+#[test]
+fn a_window_that_nobody_watched_for_long_begins_anew() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 4, 20);
+        let first = leader(stage, &objects).await;
+        first.create(rules_with_down_window(1, 10, 120)).await.unwrap();
+        stage.pass(100.0).await;
+        first.kill().await;
+        stage.pass(300.0).await;
+        let _second = leader(stage, &objects).await;
+        stage.pass(110.0).await;
+        assert!(changes(stage).is_empty());
+        stage.pass(30.0).await;
+        assert_eq!(changes(stage), [2]);
+    });
+}
+
+#[test]
+fn what_was_scaled_still_counts_for_the_limits_and_the_figures_after_a_restart() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 140);
+        let first = leader(stage, &objects).await;
+        let limited = {
+            let mut rules = rules(1, 10);
+            let policy = ai_storage_orchestrator::domain::autoscaler::RatePolicy::of(
+                ai_storage_orchestrator::domain::autoscaler::RateUnit::Pods,
+                2,
+                std::time::Duration::from_secs(300),
+            );
+            rules.scale_up.policies = vec![policy.unwrap()];
+            rules
+        };
+        first.create(limited).await.unwrap();
+        stage.pass(1.0).await;
+        assert_eq!(changes(stage), [4]);
+        first.kill().await;
+        stage.cluster.set_load("web", 140);
+        let second = leader(stage, &objects).await;
+        stage.pass(280.0).await;
+        assert_eq!(changes(stage), [4], "two pods in 300 s are used up");
+        let snapshot = second.one().await.snapshot();
+        assert_eq!((snapshot.scale_up_count, snapshot.last_action.unwrap().to), (1, 4));
+        assert_eq!(second.registry.aggregate().await.unwrap().scale_ups, 1);
+        stage.pass(40.0).await;
+        assert_eq!(changes(stage), [4, 6]);
+    });
+}
+
+#[test]
+fn an_autoscaler_at_its_target_is_written_once() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 70);
+        let leader = leader(stage, &objects).await;
+        leader.create(rules(1, 10)).await.unwrap();
+        stage.pass(30.0).await;
+        let written = objects.saves();
+        assert!((1..=2).contains(&written), "{written}");
+        for percent in [66, 73, 70, 68].repeat(30) {
+            stage.cluster.set_load("web", percent);
+            stage.pass(15.0).await;
+        }
+        assert_eq!(objects.saves(), written, "nobody would see a difference");
+        stage.cluster.set_load("web", 55);
+        stage.pass(60.0).await;
+        assert!(objects.saves() > written);
+    });
+}
+
+#[test]
+fn one_that_waits_for_its_window_is_written_at_most_twice_a_minute() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 4, 20);
+        let leader = leader(stage, &objects).await;
+        leader.create(rules_with_down_window(1, 10, 3600)).await.unwrap();
+        stage.pass(60.0).await;
+        let written = objects.saves();
+        stage.pass(600.0).await;
+        let more = objects.saves() - written;
+        assert!((15..=20).contains(&more), "{more}");
+    });
+}
+
+/// Sets the count to 2 whenever the autoscaler has set another one.
+async fn reverse(stage: &Stage, times: usize) {
+    for _ in 0..times {
+        stage.pass(16.0).await;
+        stage.cluster.scale_by_hand("web", "argocd", 2);
+        stage.cluster.set_load("web", 140);
+    }
+    stage.pass(16.0).await;
+}
+
+#[test]
+fn an_autoscaler_whose_changes_are_reversed_leaves_the_workload_until_it_is_resumed() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 140);
+        let leader = leader(stage, &objects).await;
+        leader.create(rules(1, 10)).await.unwrap();
+        reverse(stage, 3).await;
+        stage.pass(120.0).await;
+        assert_eq!(changes(stage), [4, 4, 4]);
+        let record = leader.one().await;
+        assert_eq!(record.status(), Status::Failed);
+        let able = condition(&record.snapshot(), ConditionKind::AbleToScale);
+        assert_eq!(able.reason, Reason::YieldedToAnother);
+        assert!(able.message.starts_with("argocd reversed 3 changes"), "{}", able.message);
+
+        leader.kill().await;
+        let next = self::leader(stage, &objects).await;
+        stage.pass(60.0).await;
+        assert_eq!(changes(stage), [4, 4, 4], "the next life of the service does not begin again");
+        let record = next.one().await;
+        next.registry.set_paused(&record.id, false).await.unwrap().unwrap();
+        stage.pass(1.0).await;
+        assert_eq!(changes(stage), [4, 4, 4, 4]);
+        assert_eq!(record.status(), Status::Active);
+    });
+}
+
+#[test]
+fn one_that_insists_goes_on() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 140);
+        let leader = leader(stage, &objects).await;
+        leader.create(ScalingRules { on_conflict: OnConflict::Insist, ..rules(1, 10) }).await.unwrap();
+        reverse(stage, 5).await;
+        assert_eq!(changes(stage), [4; 6]);
+        assert_eq!(leader.one().await.status(), Status::Active);
+    });
+}
+
+#[test]
+fn a_watch_that_lags_is_nobodys_reversal() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 140);
+        let leader = leader(stage, &objects).await;
+        leader.create(rules(1, 4)).await.unwrap();
+        stage.cluster.lag("web", 2);
+        stage.pass(120.0).await;
+        assert_eq!(changes(stage), [4]);
+        assert_eq!(leader.one().await.status(), Status::Active);
+    });
+}

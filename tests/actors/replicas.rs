@@ -1,0 +1,270 @@
+//! Several replicas of the service on one cluster: one acts, the others follow.
+
+use ai_storage_orchestrator::actors::messages::Created;
+use ai_storage_orchestrator::actors::snapshot::Status;
+use ai_storage_orchestrator::domain::condition::ConditionKind;
+use ai_storage_orchestrator::domain::reason::Reason;
+use ai_storage_orchestrator::ports::ClusterError;
+use tokio::task::spawn_local;
+
+use super::cluster::{Answer, Gate, Op};
+use super::objects::{Fault, Objects};
+use super::stage::{Replica, Stage, condition, play, rules, rules_with_down_window};
+
+/// Longer than any test.
+const LONG: i64 = 100_000;
+
+/// Two replicas, of which the first leads.
+async fn two(stage: &Stage, objects: &Objects) -> (Replica, Replica) {
+    let (leader, standby) = (stage.replica("leader", objects), stage.replica("standby", objects));
+    leader.lead(LONG);
+    standby.stand_by("leader");
+    stage.settle().await;
+    (leader, standby)
+}
+
+fn changes(stage: &Stage) -> Vec<u32> {
+    stage.cluster.calls(Op::Set).into_iter().map(|call| call.change.unwrap().0).collect()
+}
+
+#[test]
+fn only_the_leader_acts_and_the_standby_shows_the_same() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 140);
+        let (leader, standby) = two(stage, &objects).await;
+        assert!(matches!(standby.create(rules(1, 10)).await, Ok(Created::New(_))));
+        stage.pass(20.0).await;
+        assert_eq!(changes(stage), [4]);
+        let (led, followed) = (leader.one().await, standby.one().await);
+        assert_eq!(led.id, followed.id);
+        for record in [&led, &followed] {
+            let snapshot = record.snapshot();
+            assert_eq!((snapshot.current_replicas, snapshot.scale_up_count), (4, 1));
+            assert_eq!(snapshot.last_action.unwrap().to, 4);
+        }
+        assert_eq!(objects.one().saved.unwrap().memory.holder, "leader");
+    });
+}
+
+#[test]
+fn what_is_created_at_the_same_moment_on_two_replicas_is_one_autoscaler() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 70);
+        let (leader, standby) = two(stage, &objects).await;
+        let (one, other) = tokio::join!(leader.create(rules(1, 10)), standby.create(rules(1, 10)));
+        let id = |created| match created {
+            Ok(Created::New(record) | Created::Existing(record)) => record.id.clone(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(id(one), id(other));
+        objects.one();
+    });
+}
+
+#[test]
+fn a_create_whose_answer_was_lost_can_be_repeated() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 70);
+        let (leader, _standby) = two(stage, &objects).await;
+        objects.next(Fault::AnswerLost);
+        assert!(leader.create(rules(1, 10)).await.is_err());
+        stage.settle().await;
+        assert!(matches!(leader.create(rules(1, 10)).await, Ok(Created::Existing(_))));
+        objects.next(Fault::Unreachable);
+        let record = leader.one().await;
+        assert!(leader.registry.delete(&record.id).await.unwrap().is_err());
+        assert_eq!(leader.one().await.id, record.id, "what could not be deleted is still there");
+    });
+}
+
+#[test]
+fn a_standby_takes_over_at_once_with_a_window_of_its_own() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 4, 20);
+        let (leader, standby) = two(stage, &objects).await;
+        leader.create(rules_with_down_window(1, 10, 120)).await.unwrap();
+        stage.pass(100.0).await;
+        assert!(changes(stage).is_empty());
+        leader.kill().await;
+        standby.lead(LONG);
+        stage.pass(15.0).await;
+        assert!(changes(stage).is_empty(), "the window is not over");
+        stage.pass(30.0).await;
+        assert_eq!(changes(stage), [2], "and did not begin anew");
+    });
+}
+
+#[test]
+fn a_leader_whose_claim_has_lapsed_does_not_act() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 70);
+        let (leader, _standby) = two(stage, &objects).await;
+        leader.create(rules(1, 10)).await.unwrap();
+        stage.settle().await;
+        leader.lead(10);
+        stage.pass(10.0).await;
+        stage.cluster.set_load("web", 140);
+        stage.pass(60.0).await;
+        assert!(changes(stage).is_empty());
+        let able = condition(&leader.one().await.snapshot(), ConditionKind::AbleToScale);
+        assert_eq!(able.reason, Reason::NotLeading);
+        leader.lead(LONG);
+        stage.pass(15.1).await;
+        assert_eq!(changes(stage), [4]);
+    });
+}
+
+/// Both take themselves for the leader, as no two ever should: the first is frozen on its way to the cluster.
+#[test]
+fn two_leaders_do_not_make_two_changes_of_one() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 140);
+        let (first, second) = two(stage, &objects).await;
+        let frozen = Gate::new();
+        stage.cluster.next(Op::Read, "web", [Answer::Waits(frozen.clone())]);
+        first.create(rules(1, 10)).await.unwrap();
+        frozen.reached().await;
+        second.lead(LONG);
+        stage.pass(30.0).await;
+        assert_eq!(changes(stage), [4]);
+        frozen.open();
+        stage.pass(60.0).await;
+        assert_eq!(changes(stage), [4]);
+    });
+}
+
+#[test]
+fn a_frozen_leader_that_wakes_up_does_not_act_on_what_it_knew() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 140);
+        let (first, second) = two(stage, &objects).await;
+        let frozen = Gate::new();
+        stage.cluster.next(Op::Read, "web", [Answer::Waits(frozen.clone())]);
+        first.lead(10);
+        first.create(rules(1, 10)).await.unwrap();
+        frozen.reached().await;
+        // The new leader sees another load.
+        stage.cluster.set_load("web", 70);
+        stage.pass(20.0).await;
+        second.lead(LONG);
+        first.stand_by("standby");
+        frozen.open();
+        stage.pass(60.0).await;
+        assert!(changes(stage).is_empty());
+    });
+}
+
+#[test]
+fn a_change_through_a_standby_is_answered_when_the_leader_follows_it() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 140);
+        let (leader, standby) = two(stage, &objects).await;
+        let sending = Gate::new();
+        stage.cluster.next(Op::Set, "web", [Answer::Waits(sending.clone())]);
+        leader.create(rules(1, 10)).await.unwrap();
+        sending.reached().await;
+        let id = standby.one().await.id.clone();
+        let registry = standby.registry.clone();
+        let pausing = spawn_local(async move { registry.set_paused(&id, true).await.unwrap().unwrap() });
+        stage.pass(3.0).await;
+        assert!(!pausing.is_finished(), "the leader has a change on its way");
+        sending.open();
+        stage.pass(0.1).await;
+        assert!(pausing.is_finished());
+        assert_eq!(objects.one().saved.unwrap().observed_generation, 2);
+        stage.cluster.set_load("web", 300);
+        stage.pass(120.0).await;
+        assert_eq!(changes(stage), [4]);
+    });
+}
+
+#[test]
+fn nothing_is_scaled_after_a_standby_has_deleted_the_autoscaler() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 140);
+        let (leader, standby) = two(stage, &objects).await;
+        let sending = Gate::new();
+        stage.cluster.next(Op::Set, "web", [Answer::Waits(sending.clone())]);
+        leader.create(rules(1, 10)).await.unwrap();
+        sending.reached().await;
+        let id = standby.one().await.id.clone();
+        let registry = standby.registry.clone();
+        let deleting = spawn_local(async move { registry.delete(&id).await.unwrap().unwrap() });
+        stage.pass(3.0).await;
+        assert!(!deleting.is_finished());
+        sending.open();
+        assert!(deleting.await.unwrap());
+        assert!(objects.all().is_empty());
+        stage.settle().await;
+        stage.cluster.set_load("web", 300);
+        stage.pass(120.0).await;
+        assert_eq!(changes(stage), [4]);
+    });
+}
+
+#[test]
+fn a_dead_leader_does_not_keep_a_change_from_being_answered() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 70);
+        let (leader, standby) = two(stage, &objects).await;
+        leader.create(rules(1, 10)).await.unwrap();
+        stage.settle().await;
+        leader.kill().await;
+        let record = standby.one().await;
+        let before = stage.now();
+        standby.registry.update(&record.id, record.rules(), rules(1, 20)).await.unwrap().unwrap();
+        assert!((6.9..7.2).contains(&(stage.now() - before)), "{}", stage.now() - before);
+        assert!(standby.registry.delete(&record.id).await.unwrap().unwrap());
+    });
+}
+
+/// The leader died after it had changed the count, and before it could say so.
+#[test]
+fn the_next_leader_counts_what_the_last_one_did() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 140);
+        let (leader, standby) = two(stage, &objects).await;
+        let dying = Gate::new();
+        stage.cluster.next(Op::Set, "web", [Answer::DoneThenWaits(dying.clone())]);
+        leader.create(rules(1, 10)).await.unwrap();
+        dying.reached().await;
+        assert_eq!(objects.one().saved.unwrap().memory.announced.as_ref().unwrap().to, 4);
+        leader.kill().await;
+        standby.lead(LONG);
+        stage.pass(1.0).await;
+        let snapshot = standby.one().await.snapshot();
+        assert_eq!((snapshot.scale_up_count, snapshot.last_action.unwrap().to), (1, 4));
+        let saved = objects.one().saved.unwrap();
+        assert_eq!((saved.shown.scale_up_count, &saved.memory.announced), (1, &None));
+        assert_eq!(saved.memory.events.len(), 1);
+        stage.pass(60.0).await;
+        assert_eq!(changes(stage), [4]);
+    });
+}
+
+#[test]
+fn what_failed_at_the_leader_is_shown_by_the_standby() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 140);
+        let (leader, standby) = two(stage, &objects).await;
+        stage.cluster.always(Op::Set, "web", Answer::Fails(ClusterError::Forbidden("forbidden".into())));
+        leader.create(rules(1, 10)).await.unwrap();
+        stage.pass(40.0).await;
+        let followed = standby.one().await;
+        assert_eq!(followed.status(), Status::Failed);
+        assert!(followed.snapshot().failure.as_ref().unwrap().contains("forbidden"));
+        assert_eq!(condition(&followed.snapshot(), ConditionKind::AbleToScale).reason, Reason::FailedUpdateScale);
+    });
+}
