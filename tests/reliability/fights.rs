@@ -7,17 +7,16 @@ use serde_json::Value;
 
 use super::fleet::Fleet;
 use super::judge;
-use super::manifests::{HIGH, by_memory, condition, list};
+use super::manifests::{by_memory, condition, list};
 use super::report::report;
+use super::scene::{HIGH, beside_others, workload};
 use super::waiting::{LIMIT, eventually};
-use super::workload::{NAME, Namespace};
+use super::workload::NAME;
 
 #[tokio::test]
 async fn who_reverses_three_changes_is_left_the_workload_until_it_is_resumed() {
-    let namespace = Namespace::new("fight", 10).await;
-    namespace.set_memory(HIGH);
-    namespace.create("Deployment", NAME, 2).await;
-    namespace.wait_for_ready("Deployment", NAME, 2, LIMIT).await;
+    let _quiet = beside_others();
+    let namespace = workload("fight", HIGH).await;
     let fleet = Fleet::new(&[&namespace]);
     let [service] = fleet.start_led(["replica"]).await;
     let api = service.api();

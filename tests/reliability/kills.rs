@@ -15,6 +15,7 @@ use super::fleet::Fleet;
 use super::judge;
 use super::manifests::list;
 use super::report::report;
+use super::scene::beside_others;
 use super::waiting::LIMIT;
 use super::workload::Namespace;
 
@@ -165,6 +166,7 @@ impl Client {
 
 #[tokio::test]
 async fn what_was_acknowledged_survives_kills_at_random_moments_and_nothing_else_is_there() {
+    let _quiet = beside_others();
     let kills = if std::env::var_os("E2E_FULL").is_some() { 50 } else { 10 };
     let namespace = Namespace::new("kills", 70).await;
     for number in 0..CLIENTS * WORKLOADS_EACH {
@@ -202,9 +204,10 @@ async fn what_was_acknowledged_survives_kills_at_random_moments_and_nothing_else
         slowest = slowest.max(started.elapsed());
     }
     let took = begun.elapsed();
-    // The last life is not disturbed.
+    // The last life is not disturbed: most doubts end in it.
     let api = service.api();
-    api.wait_until_readyz(StatusCode::OK, LIMIT).await;
+    fleet.await_leader(&[&service], LIMIT).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
     stop.store(true, Ordering::Relaxed);
     let beliefs: Vec<Belief> = clients.join_all().await.into_iter().flatten().collect();
 

@@ -6,51 +6,27 @@ use chrono::Utc;
 
 use super::fleet::Fleet;
 use super::judge;
-use super::manifests::{EVEN, HIGH, LOW, by_memory};
+use super::manifests::by_memory;
 use super::report::report;
+use super::scene::{EVEN, HIGH, LOW, await_measured, await_replicas, beside_others, workload};
 use super::service::Service;
 use super::waiting::{LIMIT, eventually};
-use super::workload::{NAME, Namespace};
+use super::workload::NAME;
 
 /// The Lease's own duration, and room for the candidates' rhythm.
-const TAKEOVER: Duration = Duration::from_secs(18);
-
-/// A Deployment of two pods at their target.
-async fn even(name: &str) -> Namespace {
-    let namespace = Namespace::new(name, 10).await;
-    namespace.set_memory(EVEN);
-    namespace.create("Deployment", NAME, 2).await;
-    namespace.wait_for_ready("Deployment", NAME, 2, LIMIT).await;
-    namespace
-}
-
-/// How many of its pods the metrics API knows.
-fn measured(namespace: &Namespace) -> usize {
-    let path = format!("/apis/metrics.k8s.io/v1beta1/namespaces/{}/pods", namespace.name);
-    let metrics: serde_json::Value =
-        serde_json::from_str(&namespace.cluster.kubectl(&["get", "--raw", &path])).unwrap();
-    metrics["items"].as_array().unwrap().len()
-}
-
-async fn replicas(namespace: &Namespace) -> i32 {
-    namespace.replicas("Deployment", NAME).await
-}
+pub const TAKEOVER: Duration = Duration::from_secs(18);
 
 #[tokio::test]
 async fn killed_leaders_are_replaced_and_do_what_a_single_one_would_have_done() {
-    let (disturbed, calm) = tokio::join!(even("takeover"), even("takeover-twin"));
+    let _quiet = beside_others();
+    let (disturbed, calm) = tokio::join!(workload("takeover", EVEN), workload("takeover-twin", EVEN));
     let fleet = Fleet::new(&[&disturbed]);
     let undisturbed = Fleet::new(&[&calm]);
     let [first, second, third] = fleet.start_led(["one", "two", "three"]).await;
     let [twin] = undisturbed.start_led(["one"]).await;
     let both = [&disturbed, &calm];
     let set = |memory: u32| both.iter().for_each(|namespace| namespace.set_memory(memory));
-    let reached = async |count: i32| {
-        eventually(&format!("both have {count} replicas"), LIMIT, async || {
-            replicas(&disturbed).await == count && replicas(&calm).await == count
-        })
-        .await
-    };
+    let reached = async |count: i32| tokio::join!(await_replicas(&disturbed, count), await_replicas(&calm, count));
     for (namespace, service) in [(&disturbed, &second), (&calm, &twin)] {
         let mut request = by_memory(namespace, NAME, 2, 4);
         // A window that must survive its leader.
@@ -77,7 +53,7 @@ async fn killed_leaders_are_replaced_and_do_what_a_single_one_would_have_done() 
     reached(4).await;
     // Until their memory is known, new pods keep the count from going all the way down.
     for namespace in both {
-        eventually("all pods are measured", LIMIT, async || measured(namespace) == 4).await;
+        await_measured(namespace, 4).await;
     }
     let low_since = Utc::now();
     set(LOW);
@@ -111,7 +87,8 @@ async fn killed_leaders_are_replaced_and_do_what_a_single_one_would_have_done() 
 
 #[tokio::test]
 async fn a_leader_that_was_frozen_for_a_minute_does_not_act_on_its_stale_state() {
-    let namespace = even("frozen").await;
+    let _quiet = beside_others();
+    let namespace = workload("frozen", EVEN).await;
     let fleet = Fleet::new(&[&namespace]);
     let [frozen, other] = fleet.start_led(["frozen", "other"]).await;
     let (leader, _) = fleet.await_leader(&[&frozen, &other], LIMIT).await;
@@ -128,7 +105,7 @@ async fn a_leader_that_was_frozen_for_a_minute_does_not_act_on_its_stale_state()
     namespace.set_memory(HIGH);
     let (_, takeover) = fleet.await_leader(&[&other], LIMIT).await;
     assert!(takeover <= TAKEOVER, "{takeover:?}");
-    eventually("the other one scales up", LIMIT, async || replicas(&namespace).await == 4).await;
+    await_replicas(&namespace, 4).await;
     tokio::time::sleep(Duration::from_secs(60).saturating_sub(begun.elapsed())).await;
     let frozen_for = begun.elapsed();
     let before = judge::asked(&namespace).len();
@@ -161,7 +138,7 @@ async fn a_leader_that_was_frozen_for_a_minute_does_not_act_on_its_stale_state()
     let again = killed.elapsed();
     assert!(again <= TAKEOVER, "{again:?}");
     namespace.set_memory(LOW);
-    eventually("it scales down", LIMIT, async || replicas(&namespace).await == 2).await;
+    await_replicas(&namespace, 2).await;
     report(
         "SIGSTOP of the leader for 60 s, then SIGCONT",
         "it does not act on its stale state",

@@ -11,19 +11,11 @@ use serde_json::{Value, json};
 
 use super::fleet::Fleet;
 use super::judge;
-use super::manifests::{HIGH, autoscaler, condition, get, id, list};
+use super::manifests::{autoscaler, condition, get, id, list};
 use super::report::report;
+use super::scene::{HIGH, beside_others, workload};
 use super::waiting::{LIMIT, eventually};
 use super::workload::{NAME, Namespace};
-
-/// A Deployment of two pods that use far too much.
-async fn high(name: &str) -> Namespace {
-    let namespace = Namespace::new(name, 10).await;
-    namespace.set_memory(HIGH);
-    namespace.create("Deployment", NAME, 2).await;
-    namespace.wait_for_ready("Deployment", NAME, 2, LIMIT).await;
-    namespace
-}
 
 async fn has(namespace: &Namespace, count: i32) -> bool {
     namespace.replicas("Deployment", NAME).await == count
@@ -38,7 +30,8 @@ fn patch(namespace: &Namespace, name: &str, spec: Value) -> DateTime<Utc> {
 
 #[tokio::test]
 async fn a_manifest_scales_a_workload_without_any_http_call_and_kubectl_shows_what_the_api_shows() {
-    let namespace = high("applied").await;
+    let _quiet = beside_others();
+    let namespace = workload("applied", HIGH).await;
     let fleet = Fleet::new(&[&namespace]);
     let [service] = fleet.start_led(["replica"]).await;
     let applied = Instant::now();
@@ -86,7 +79,8 @@ async fn a_manifest_scales_a_workload_without_any_http_call_and_kubectl_shows_wh
 
 #[tokio::test]
 async fn of_two_objects_for_one_workload_the_oldest_acts_and_the_other_one_takes_over() {
-    let namespace = high("two-objects").await;
+    let _quiet = beside_others();
+    let namespace = workload("two-objects", HIGH).await;
     let fleet = Fleet::new(&[&namespace]);
     let [service] = fleet.start_led(["replica"]).await;
     namespace.cluster.apply(&[autoscaler(&namespace, "older", NAME, 2, 4)]);
@@ -119,7 +113,8 @@ async fn of_two_objects_for_one_workload_the_oldest_acts_and_the_other_one_takes
 
 #[tokio::test]
 async fn rules_that_kubectl_changes_during_ticks_hold_from_then_on() {
-    let namespace = high("changed-rules").await;
+    let _quiet = beside_others();
+    let namespace = workload("changed-rules", HIGH).await;
     let fleet = Fleet::new(&[&namespace]);
     let [service] = fleet.start_led(["replica"]).await;
     namespace.cluster.apply(&[autoscaler(&namespace, "ours", NAME, 2, 4)]);
@@ -159,7 +154,8 @@ async fn rules_that_kubectl_changes_during_ticks_hold_from_then_on() {
 
 #[tokio::test]
 async fn an_id_that_is_copied_onto_another_object_stays_with_the_older_one() {
-    let namespace = high("copied-id").await;
+    let _quiet = beside_others();
+    let namespace = workload("copied-id", HIGH).await;
     namespace.create("Deployment", "copy", 2).await;
     let fleet = Fleet::new(&[&namespace]);
     let [service] = fleet.start_led(["replica"]).await;
@@ -182,15 +178,15 @@ async fn an_id_that_is_copied_onto_another_object_stays_with_the_older_one() {
     })
     .await;
     let second = second.unwrap();
-    for (id, workload) in [(&first, NAME), (&second, "copy")] {
-        assert_eq!(service.api().autoscaler(id).await["details"]["workload_name"], workload);
+    for (id, named) in [(&first, NAME), (&second, "copy")] {
+        assert_eq!(service.api().autoscaler(id).await["details"]["workload_name"], named);
     }
     // So it is after a restart, too.
     service.kill();
     let service = fleet.start("replica");
     service.api().wait_until_readyz(StatusCode::OK, LIMIT).await;
-    for (id, workload) in [(&first, NAME), (&second, "copy")] {
-        assert_eq!(service.api().autoscaler(id).await["details"]["workload_name"], workload);
+    for (id, named) in [(&first, NAME), (&second, "copy")] {
+        assert_eq!(service.api().autoscaler(id).await["details"]["workload_name"], named);
     }
     report(
         "the label with the id copied onto another object",
@@ -201,7 +197,8 @@ async fn an_id_that_is_copied_onto_another_object_stays_with_the_older_one() {
 
 #[tokio::test]
 async fn an_autoscaler_that_kubectl_deletes_does_nothing_more() {
-    let namespace = high("deleted-object").await;
+    let _quiet = beside_others();
+    let namespace = workload("deleted-object", HIGH).await;
     namespace.create("Deployment", "kept", 2).await;
     namespace.wait_for_ready("Deployment", "kept", 2, LIMIT).await;
     let fleet = Fleet::new(&[&namespace]);
@@ -236,7 +233,8 @@ async fn an_autoscaler_that_kubectl_deletes_does_nothing_more() {
 
 #[tokio::test]
 async fn workloads_and_namespaces_that_go_away_take_nothing_with_them() {
-    let (lost, namespace) = tokio::join!(high("lost-namespace"), high("lost-workload"));
+    let _quiet = beside_others();
+    let (lost, namespace) = tokio::join!(workload("lost-namespace", HIGH), workload("lost-workload", HIGH));
     let fleet = Fleet::new(&[&namespace, &lost]);
     let [service] = fleet.start_led(["replica"]).await;
     namespace.cluster.apply(&[autoscaler(&namespace, "ours", NAME, 2, 4), autoscaler(&lost, "ours", NAME, 2, 4)]);

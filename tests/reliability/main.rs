@@ -22,6 +22,8 @@ mod service;
 #[allow(dead_code)]
 mod workload;
 
+mod fault_proxy;
+mod faults;
 mod fights;
 mod fleet;
 mod judge;
@@ -30,5 +32,6 @@ mod leadership;
 mod lifecycle;
 mod manifests;
 mod report;
+mod scene;
 mod standby;
 mod waiting;

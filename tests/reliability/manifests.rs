@@ -33,12 +33,6 @@ pub fn by_memory(namespace: &Namespace, deployment: &str, min: u32, max: u32) ->
     request
 }
 
-/// How much memory each pod uses, in MiB, where it requests 128: far above the target, at it, far below it. With these, a
-/// reading of some pods before and some after a change leads where the later ones do, if that is one of the bounds.
-pub const HIGH: u32 = 1280;
-pub const EVEN: u32 = 90;
-pub const LOW: u32 = 4;
-
 /// The autoscalers' objects of a namespace.
 pub fn objects(namespace: &Namespace, client: kube::Client) -> Api<DynamicObject> {
     Api::namespaced_with(client, &namespace.name, &resource())

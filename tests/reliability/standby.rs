@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 
 use super::fleet::Fleet;
 use super::judge;
-use super::manifests::{HIGH, by_memory, list};
+use super::manifests::{by_memory, list};
 use super::report::report;
+use super::scene::{HIGH, beside_others, workload};
 use super::service::Service;
 use super::waiting::{LIMIT, eventually};
 use super::workload::{NAME, Namespace};
@@ -27,6 +28,7 @@ async fn ask(service: &Service, method: Method, path: &str, body: Option<Value>)
 
 #[tokio::test]
 async fn creates_at_the_same_instant_on_two_replicas_make_one_autoscaler() {
+    let _quiet = beside_others();
     const WORKLOADS: usize = 20;
     let namespace = Namespace::new("same-instant", 70).await;
     for number in 0..WORKLOADS {
@@ -64,15 +66,7 @@ async fn creates_at_the_same_instant_on_two_replicas_make_one_autoscaler() {
     );
 }
 
-/// A workload that gets one more replica at each tick, without end.
-async fn growing(name: &str) -> Namespace {
-    let namespace = Namespace::new(name, 10).await;
-    namespace.set_memory(HIGH);
-    namespace.create("Deployment", NAME, 2).await;
-    namespace.wait_for_ready("Deployment", NAME, 2, LIMIT).await;
-    namespace
-}
-
+/// One more replica at each tick, without end.
 fn wish(namespace: &Namespace) -> Value {
     let mut request = by_memory(namespace, NAME, 2, 400);
     request["scale_up_policy"] = json!({"max_scale_change": 1});
@@ -94,7 +88,8 @@ async fn changes_from_now(namespace: &Namespace) -> Vec<judge::Change> {
 
 #[tokio::test]
 async fn what_a_standby_has_answered_holds_for_the_leader_at_once() {
-    let namespace = growing("through-standby").await;
+    let _quiet = beside_others();
+    let namespace = workload("through-standby", HIGH).await;
     let fleet = Fleet::new(&[&namespace]);
     let [leader, standby] = fleet.start_led(["leader", "standby"]).await;
     let (number, _) = fleet.await_leader(&[&leader, &standby], LIMIT).await;
@@ -103,12 +98,14 @@ async fn what_a_standby_has_answered_holds_for_the_leader_at_once() {
     let path = format!("/autoscaling/{id}");
     grows(&namespace, 2).await;
 
-    let mut slowest = Duration::ZERO;
+    let (mut slowest, mut slowest_was) = (Duration::ZERO, String::new());
     let mut timed = async |method: Method, path: &str, body: Option<Value>| {
-        let begun = std::time::Instant::now();
+        let (begun, name) = (std::time::Instant::now(), method.to_string());
         let (status, answer) = ask(&standby, method, path, body).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
-        slowest = slowest.max(begun.elapsed());
+        if begun.elapsed() > slowest {
+            (slowest, slowest_was) = (begun.elapsed(), format!("{name} {}", path.rsplit('/').next().unwrap()));
+        }
     };
     let mut rounds = 0;
     for _ in 0..3 {
@@ -158,7 +155,7 @@ async fn what_a_standby_has_answered_holds_for_the_leader_at_once() {
         "pause, resume, PATCH, DELETE and PUT /mode through a standby while the leader scales each second",
         "nothing is scaled by the old rules after the answer; the brake holds at the leader and survives kill -9 of all replicas",
         &format!(
-            "{rounds} pauses, 3 patches, brake, delete: 0 scale calls by the old rules; slowest answer {:.1} s; braked after a \
+            "{rounds} pauses, 3 patches, brake, delete: 0 scale calls by the old rules; slowest answer {:.1} s ({slowest_was}); braked after a \
              restart, leading again after {:.1} s",
             slowest.as_secs_f64(),
             took_over.as_secs_f64(),
