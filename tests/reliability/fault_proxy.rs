@@ -78,7 +78,6 @@ struct Shared {
     rules: Mutex<Vec<Rule>>,
     /// How often something happened.
     faults: AtomicUsize,
-    forwarded: AtomicUsize,
 }
 
 impl Shared {
@@ -158,11 +157,6 @@ impl FaultProxy {
     pub fn faults(&self) -> usize {
         self.shared.faults.load(Ordering::Relaxed)
     }
-
-    /// How many requests got through.
-    pub fn forwarded(&self) -> usize {
-        self.shared.forwarded.load(Ordering::Relaxed)
-    }
 }
 
 async fn forward(request: HttpRequest, body: Bytes, client: Data<Client>, shared: Data<Shared>) -> HttpResponse {
@@ -182,7 +176,6 @@ async fn forward(request: HttpRequest, body: Bytes, client: Data<Client>, shared
             asked = asked.header(name.as_str(), value.as_bytes());
         }
     }
-    shared.forwarded.fetch_add(1, Ordering::Relaxed);
     let answer = match client.send(asked.body(Body::from(body.to_vec())).unwrap()).await {
         Ok(answer) => answer,
         Err(error) => return HttpResponse::BadGateway().body(error.to_string()),

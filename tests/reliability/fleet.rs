@@ -92,6 +92,13 @@ impl Fleet {
         Service::run(command, &self.kubeconfig(replica), &all)
     }
 
+    /// What runs a replica of this name, but for its port.
+    pub fn command(&self, replica: &str) -> Command {
+        let mut command = Command::new(binary());
+        command.arg("--kubeconfig").arg(self.kubeconfig(replica)).envs(self.settings.iter().cloned());
+        command
+    }
+
     /// Starts replicas of these names, of which the first leads and all know the autoscalers.
     pub async fn start_led<const N: usize>(&self, replicas: [&str; N]) -> [Service; N] {
         let services = replicas.map(|replica| {

@@ -22,6 +22,9 @@ mod service;
 #[allow(dead_code)]
 mod workload;
 
+mod clocks;
+mod control_plane;
+mod disk;
 mod fault_proxy;
 mod faults;
 mod fights;
@@ -34,4 +37,5 @@ mod manifests;
 mod report;
 mod scene;
 mod standby;
+mod thousand;
 mod waiting;
