@@ -6,6 +6,9 @@
 #[path = "../tests/actors/cluster.rs"]
 #[allow(dead_code, reason = "shared with the tests of the actors, which need more of it")]
 mod cluster;
+#[path = "../tests/actors/objects.rs"]
+#[allow(dead_code, reason = "shared with the tests of the actors, which need more of it")]
+mod objects;
 #[path = "../tests/actors/stage.rs"]
 #[allow(dead_code, reason = "shared with the tests of the actors, which need more of it")]
 mod stage;

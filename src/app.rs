@@ -297,6 +297,8 @@ impl Application {
             totals: totals.clone(),
             brake: brake.clone(),
             index: index.clone(),
+            store: store.clone(),
+            leadership: leadership.clone(),
             gpu_table: gpu_table.clone(),
             clock,
         };

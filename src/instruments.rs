@@ -219,14 +219,9 @@ impl Instruments {
         self.watch_failures.get_or_create(&WatchLabels { resource: resource.to_owned() }).inc();
     }
 
-    /// An Event was not written.
-    pub fn event_dropped(&self) {
-        self.events_dropped.inc();
-    }
-
-    /// How many Events were not written.
-    pub fn events_dropped(&self) -> u64 {
-        self.events_dropped.get()
+    /// So many Events were not written.
+    pub fn events_dropped(&self, events: u64) {
+        self.events_dropped.inc_by(events);
     }
 
     /// A request of a client was answered. `route` is the path's pattern and never the path, of which there are any number.

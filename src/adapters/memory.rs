@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chrono::SubsecRound;
 use futures_util::{FutureExt, future};
 use uuid::Uuid;
 
@@ -36,7 +37,8 @@ impl MemoryStore {
             object: ObjectRef { key: key.clone(), uid: Uuid::new_v4().to_string().into() },
             version: 1,
             generation: 1,
-            created_at: self.clock.now(),
+            // As exactly as the token of a page says it.
+            created_at: self.clock.now().trunc_subsecs(6),
             id: Some(id),
             wanted: Ok(wanted),
             resumed_at: None,

@@ -23,10 +23,12 @@ use self::process::ProcessFamilies;
 use self::service::ServiceFamilies;
 use crate::actors::brake::Brake;
 use crate::actors::collectors::gpu_table::GpuTable;
+use crate::actors::leadership::Leadership;
 use crate::actors::snapshot::{AutoscalerRecord, ScaleTotals};
 use crate::clock::Clock;
 use crate::instruments::Instruments;
 use crate::ports::WorkloadIndex;
+use crate::ports::store::AutoscalerStore;
 
 /// What the names of all metrics begin with, but for those of the process, which have names that all services share.
 pub const PREFIX: &str = "orchestrator";
@@ -51,6 +53,10 @@ pub struct Sources {
     pub brake: Arc<Brake>,
     /// Knows whether the cluster is known.
     pub index: Arc<dyn WorkloadIndex>,
+    /// Keeps the autoscalers.
+    pub store: Arc<dyn AutoscalerStore>,
+    /// Whether this replica acts.
+    pub leadership: Leadership,
     /// What the exporters showed last.
     pub gpu_table: Arc<ArcSwap<GpuTable>>,
     /// The cluster's time.

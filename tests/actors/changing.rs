@@ -141,7 +141,7 @@ fn pausing_waits_for_a_change_that_is_on_its_way() {
         let (record, gate) = stage.create_held(Op::Set, "web", rules(1, 10)).await;
         let pause = || {
             let (registry, id) = (stage.registry.clone(), record.id.clone());
-            spawn_local(async move { registry.set_paused(&id, true).await.unwrap() })
+            spawn_local(async move { registry.set_paused(&id, true).await.unwrap().unwrap() })
         };
         let (pausing, again) = (pause(), pause());
         stage.pass(4.0).await;

@@ -161,6 +161,8 @@ impl Stage {
             totals,
             brake: brake.clone(),
             index: ports.index.clone(),
+            store: shared.store.clone(),
+            leadership: Leadership::alone(),
             gpu_table: Arc::default(),
             clock,
         };

@@ -10,6 +10,7 @@ mod audit;
 mod cluster;
 mod creation;
 mod dashboard;
+mod definitions;
 mod deletion;
 mod faults;
 mod gpu;

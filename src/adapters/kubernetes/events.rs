@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::Api;
 use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
 use serde_json::json;
@@ -24,6 +23,7 @@ use self::pace::Pace;
 use self::series::{Occurrence, SeriesTable, Subject};
 use super::calls::Calls;
 use super::index::Index;
+use super::micro_time::written_time;
 use super::outage::Outage;
 use super::scale::FIELD_MANAGER;
 use super::workloads::resource;
@@ -92,8 +92,9 @@ impl EventAnnouncer {
 
 impl Announcer for EventAnnouncer {
     fn announce(&self, announcement: Announcement) {
+        let events = 1 + u64::from(announcement.object.is_some());
         if self.queue.try_send((announcement, self.clock.now())).is_err() {
-            self.instruments.event_dropped();
+            self.instruments.events_dropped(events);
             if !self.dropping.swap(true, Ordering::Relaxed) {
                 log::warn!("too many Events wait to be written: some are dropped");
             }
@@ -141,7 +142,7 @@ impl Writer {
                 self.outage.worked();
             }
             Err(error) => {
-                self.instruments.event_dropped();
+                self.instruments.events_dropped(1);
                 self.outage.failed(&error);
                 if let Some(rest) = rest(&error) {
                     self.clock.sleep(rest).await;
@@ -164,7 +165,7 @@ impl Writer {
         let now = self.clock.steady();
         if let Some((name, count)) = self.series.repeated(&occurrence, now) {
             self.pause().await;
-            let series = json!({"series": {"count": count, "lastObservedTime": micro_time(at)}});
+            let series = json!({"series": {"count": count, "lastObservedTime": written_time(at)}});
             let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
             match self.calls.run(api.patch(&name, &params, &Patch::Merge(series))).await {
                 // It has been deleted, so people do not see it any more: it is told anew.
@@ -203,7 +204,7 @@ impl Writer {
             reason: Some(occurrence.reason.to_owned()),
             action: Some(occurrence.action.to_owned()),
             note: Some(occurrence.note.clone()),
-            event_time: micro_time(at),
+            event_time: written_time(at),
             reporting_controller: Some(CONTROLLER.to_owned()),
             reporting_instance: Some(self.instance.clone()),
             ..Event::default()
@@ -241,10 +242,6 @@ fn rest(error: &ClusterError) -> Option<Duration> {
         ClusterError::Timeout(_) | ClusterError::Unavailable(_) => Some(REST),
         ClusterError::NotFound(_) | ClusterError::Forbidden(_) | ClusterError::Conflict(_) => None,
     }
-}
-
-fn micro_time(time: Timestamp) -> Option<MicroTime> {
-    jiff::Timestamp::from_microsecond(time.timestamp_micros()).ok().map(MicroTime)
 }
 
 /// `text` in at most `limit` bytes, with a sign when something is missing.

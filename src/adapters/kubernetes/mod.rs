@@ -19,6 +19,7 @@ mod interned;
 mod labelled;
 pub mod lease;
 mod metrics;
+mod micro_time;
 mod nodes;
 mod outage;
 mod owned;
@@ -132,9 +133,10 @@ impl KubernetesCluster {
     /// of its own. Who does not read the events holds the watch up.
     pub fn store(&self) -> (Arc<dyn AutoscalerStore>, StoreEvents) {
         let (watching, events) = Watching::new();
-        self.spawn(follow(watching.clone(), self.watcher.clone()));
         let calls = Calls::new(self.client.clone(), self.limits.call);
-        (Arc::new(KubernetesStore::new(calls, watching)), events)
+        let store = KubernetesStore::new(calls, watching.watched());
+        self.spawn(follow(Arc::new(watching), self.watcher.clone()));
+        (Arc::new(store), events)
     }
 
     /// Becomes a candidate for the leadership; needs a tokio runtime. It ends with the cluster, without giving the

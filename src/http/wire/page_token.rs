@@ -8,14 +8,14 @@ use crate::ports::store::ObjectKey;
 pub fn page_token(place: &Place) -> String {
     let Place { created_at, key } = place;
     // A namespace has no dot; a name can.
-    format!("{}.{}.{}", created_at.timestamp_millis(), key.namespace, key.name)
+    format!("{}.{}.{}", created_at.timestamp_micros(), key.namespace, key.name)
 }
 
 /// The place that a token stands for; `None` when it is no token.
 pub fn page_place(token: &str) -> Option<Place> {
     let mut parts = token.splitn(3, '.');
-    let (millis, namespace, name) = (parts.next()?, parts.next()?, parts.next()?);
-    let created_at = Timestamp::from_timestamp_millis(millis.parse().ok()?)?;
+    let (micros, namespace, name) = (parts.next()?, parts.next()?, parts.next()?);
+    let created_at = Timestamp::from_timestamp_micros(micros.parse().ok()?)?;
     Some(Place { created_at, key: ObjectKey { namespace: namespace.to_owned(), name: name.to_owned() } })
 }
 
@@ -26,10 +26,10 @@ mod tests {
     #[test]
     fn a_token_leads_back_to_its_place() {
         let place = Place {
-            created_at: Timestamp::from_timestamp_millis(1_764_235_189_123).unwrap(),
+            created_at: Timestamp::from_timestamp_micros(1_764_235_189_123_456).unwrap(),
             key: ObjectKey { namespace: "team-a".into(), name: "hpa-web.v2-025aa4".into() },
         };
-        assert_eq!(page_token(&place), "1764235189123.team-a.hpa-web.v2-025aa4");
+        assert_eq!(page_token(&place), "1764235189123456.team-a.hpa-web.v2-025aa4");
         assert_eq!(page_place(&page_token(&place)), Some(place));
     }
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::status::{named, optional};
+use super::status::{named, optional, shortened};
 use super::time::{text, time};
 use crate::domain::autoscaler::Direction;
 use crate::domain::conflict::{Conflicts, OwnChange, Yielded};
@@ -13,7 +13,7 @@ use crate::domain::stabilization::Run;
 
 /// So many runs, events and reversals are kept at most, the newest: enough for any window that does not twitch at every
 /// tick, and little enough for an object.
-const MOST: usize = 256;
+const MOST: usize = 200;
 
 /// What the next decisions build on.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -119,14 +119,14 @@ impl From<&Memory> for StateStatus {
         };
         let conflicts = &memory.conflicts;
         Self {
-            holder: memory.holder.clone(),
+            holder: shortened(&memory.holder),
             workload_uid: memory.workload_uid.as_deref().map(str::to_owned),
             runs: newest(&memory.runs).iter().map(run).collect(),
             events: newest(&memory.events).iter().map(event).collect(),
             announced: memory.announced.as_ref().map(announced),
             own: conflicts.own.map(|own| Own { from: own.from, to: own.to }),
             reversals: newest(&conflicts.reversals).iter().map(|at| text(*at)).collect(),
-            yielded: conflicts.yielded.as_ref().map(|it| YieldedStatus { at: text(it.at), to: it.to.clone() }),
+            yielded: conflicts.yielded.as_ref().map(|it| YieldedStatus { at: text(it.at), to: shortened(&it.to) }),
         }
     }
 }

@@ -145,7 +145,8 @@ pub(super) fn optional<T, U>(part: Option<T>, read: impl FnOnce(T) -> Option<U>)
     }
 }
 
-fn shortened(text: &str) -> String {
+/// As much of a text as is kept.
+pub(super) fn shortened(text: &str) -> String {
     let end = (0..=LONGEST_TEXT.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
     text[..end.unwrap_or_default()].to_owned()
 }

@@ -9,7 +9,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::record::{Record, rounded};
+use super::super::micro_time::rounded;
+use super::record::Record;
 use crate::domain::Timestamp;
 
 /// What to do about a Lease.

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::DateTime;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
+use super::super::micro_time::{read_time, written_time};
 use crate::domain::Timestamp;
 use crate::domain::autoscaler::Mode;
 use crate::ports::ClusterError;
@@ -127,19 +126,6 @@ pub(super) fn release(lease: &mut Lease, now: Timestamp) {
     spec.holder_identity = Some(String::new());
     spec.renew_time = written_time(now);
     confirm(lease, None, "");
-}
-
-fn read_time(time: &MicroTime) -> Option<Timestamp> {
-    DateTime::from_timestamp_micros(time.0.as_microsecond())
-}
-
-fn written_time(time: Timestamp) -> Option<MicroTime> {
-    jiff::Timestamp::from_microsecond(time.timestamp_micros()).ok().map(MicroTime)
-}
-
-/// A time as it is when it has been written and read.
-pub(super) fn rounded(time: Timestamp) -> Timestamp {
-    DateTime::from_timestamp_micros(time.timestamp_micros()).unwrap_or(time)
 }
 
 #[cfg(test)]

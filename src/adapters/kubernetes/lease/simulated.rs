@@ -8,8 +8,9 @@ use chrono::TimeDelta;
 use fastrand::Rng;
 use proptest::prelude::*;
 
+use super::super::micro_time::rounded;
 use super::candidate::{Candidate, Step};
-use super::record::{Record, rounded};
+use super::record::Record;
 use crate::domain::Timestamp;
 
 const LASTS: Duration = Duration::from_secs(15);

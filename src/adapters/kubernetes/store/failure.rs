@@ -1,7 +1,7 @@
 //! Says why an object could not be read or written.
 
 use kube::core::Status;
-use kube::core::response::reason;
+use kube::core::response::{StatusCause, reason};
 
 use super::super::error::cluster_error;
 use crate::ports::ClusterError;
@@ -63,12 +63,20 @@ fn is_admission(status: &Status) -> bool {
 /// The sentences of the rules that are not kept, joined as the API joins them.
 fn sentences(status: &Status) -> String {
     let causes = status.details.iter().flat_map(|details| &details.causes);
-    let sentences: Vec<_> = causes.map(|cause| sentence(&cause.message)).filter(|text| !text.is_empty()).collect();
+    let sentences: Vec<_> = causes.map(sentence).filter(|sentence| !sentence.is_empty()).collect();
     if sentences.is_empty() { status.message.clone() } else { sentences.join("; ") }
 }
 
-/// The sentence of a rule, without the field and the value that the API server puts before it.
-fn sentence(cause: &str) -> &str {
-    let after = |beginning: &str| cause.strip_prefix(beginning).map(|rest| rest.trim_start_matches(": "));
-    after("Required value").or_else(|| after("Invalid value: \"object\"")).unwrap_or(cause)
+/// A rule's sentence names its field, unless it is one of an item of a list. What else the API server has to say does not.
+fn sentence(cause: &StatusCause) -> String {
+    let begins = ["Required value: ", "Invalid value: \"object\": ", "Invalid value: "];
+    let text = begins.iter().find_map(|begin| cause.message.strip_prefix(begin)).unwrap_or(&cause.message);
+    let field = cause.field.strip_prefix("spec.").unwrap_or_default();
+    if field.is_empty() || text.starts_with(field) {
+        text.to_owned()
+    } else if field.ends_with(']') {
+        format!("{field}.{text}")
+    } else {
+        format!("{field}: {text}")
+    }
 }

@@ -15,6 +15,7 @@ pub(super) use self::watching::Watching;
 use super::calls::Calls;
 use super::custom_resource::{Found, NoAutoscaler, changed, created, written};
 use super::scale::FIELD_MANAGER;
+use super::watched::Watched;
 use crate::domain::saved::SavedStatus;
 use crate::ports::store::{AutoscalerStore, Change, NewAutoscaler, ObjectKey, ObjectRef, StoreError, StoredAutoscaler};
 use crate::ports::{ClusterError, PortFuture};
@@ -25,12 +26,12 @@ const TRIES: usize = 5;
 /// Keeps autoscalers as objects.
 pub(super) struct KubernetesStore {
     calls: Calls,
-    watching: Arc<Watching>,
+    watched: Arc<Watched<()>>,
 }
 
 impl KubernetesStore {
-    pub(super) fn new(calls: Calls, watching: Arc<Watching>) -> Self {
-        Self { calls, watching }
+    pub(super) fn new(calls: Calls, watched: Arc<Watched<()>>) -> Self {
+        Self { calls, watched }
     }
 
     fn objects(&self, namespace: &str) -> Objects {
@@ -74,7 +75,7 @@ impl AutoscalerStore for KubernetesStore {
     }
 
     fn fault(&self) -> Option<String> {
-        self.watching.fault()
+        self.watched.fault().map(|(resource, why)| format!("the {resource} of the cluster {why}"))
     }
 }
 

@@ -17,20 +17,20 @@ const WAITING: usize = 64;
 
 /// What is told, and whether it is all there is to tell. Nothing of the objects is kept here.
 pub(in super::super) struct Watching {
-    watched: Watched<()>,
+    watched: Arc<Watched<()>>,
     events: Sender<StoreEvent>,
 }
 
 impl Watching {
-    pub(in super::super) fn new() -> (Arc<Self>, StoreEvents) {
+    pub(in super::super) fn new() -> (Self, StoreEvents) {
         let (events, mut told) = channel(WAITING);
         let told = stream::poll_fn(move |context| told.poll_recv(context)).boxed();
-        (Arc::new(Self { watched: Watched::of::<Found>(), events }), told)
+        (Self { watched: Arc::new(Watched::of::<Found>()), events }, told)
     }
 
-    /// Why what was told is not all, if it is not.
-    pub(super) fn fault(&self) -> Option<String> {
-        self.watched.fault().map(|(resource, why)| format!("the {resource} of the cluster {why}"))
+    /// Whether what was told is all there is, for who does not tell it himself.
+    pub(in super::super) fn watched(&self) -> Arc<Watched<()>> {
+        self.watched.clone()
     }
 
     async fn tell(&self, event: StoreEvent) {

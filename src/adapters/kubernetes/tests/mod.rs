@@ -1,8 +1,12 @@
 //! The adapters against an API server whose answers the tests write.
 
+mod events;
 mod exporters;
 mod hpas;
 mod index;
+mod lease;
+mod lease_mode;
+mod leases;
 mod metrics;
 mod objects;
 mod resolve;
@@ -11,4 +15,7 @@ mod room;
 mod scale;
 mod scripted;
 mod selected;
+mod started;
+mod store;
+mod store_events;
 mod watching;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, future, stream};
@@ -14,6 +15,8 @@ use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::clock::Clock;
 
 type Frames = UnsyncBoxBody<Bytes, std::io::Error>;
 
@@ -36,6 +39,8 @@ pub(super) enum Answer {
     Broken,
     /// Nothing, ever.
     Silence,
+    /// An answer that comes some time after it was given.
+    Late(Duration, Box<Answer>),
     /// Watch events as they come.
     Events(UnboundedReceiver<Line>),
 }
@@ -101,7 +106,11 @@ pub(super) fn client(script: impl Fn(&Asked) -> Answer + Send + Sync + 'static) 
     (Client::new(service, "default"), log)
 }
 
-async fn respond(answer: Answer) -> Result<Response<Frames>, tower::BoxError> {
+async fn respond(mut answer: Answer) -> Result<Response<Frames>, tower::BoxError> {
+    while let Answer::Late(delay, later) = answer {
+        Clock::scaled_from_now(1.0).sleep(delay).await;
+        answer = *later;
+    }
     let whole = |text: String| Full::new(Bytes::from(text)).map_err(|never: Infallible| match never {}).boxed_unsync();
     let response = match answer {
         Answer::Json(code, body) => Response::builder().status(code).body(whole(body.to_string()))?,
@@ -110,7 +119,7 @@ async fn respond(answer: Answer) -> Result<Response<Frames>, tower::BoxError> {
             Response::builder().status(code).header(RETRY_AFTER, seconds).body(whole(text.to_owned()))?
         }
         Answer::Broken => return Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into()),
-        Answer::Silence => future::pending().await,
+        Answer::Silence | Answer::Late(..) => future::pending().await,
         Answer::Events(lines) => {
             let frames = stream::unfold(lines, |mut lines| async move { Some((lines.recv().await?, lines)) });
             let frames = frames.filter_map(async |line: Line| match line {
@@ -151,10 +160,10 @@ impl Objects {
         self.0.lock().unwrap()
     }
 
-    fn answer(&self, asked: &Asked) -> Answer {
+    pub(super) fn answer(&self, asked: &Asked) -> Answer {
         let mut collections = self.collections();
         let plural = asked.path.rsplit('/').next().unwrap_or_default();
-        let watched = ["pods", "deployments", "statefulsets", "replicasets", "nodes"];
+        let watched = ["pods", "deployments", "statefulsets", "replicasets", "nodes", "workloadautoscalers"];
         let Some(plural) = watched.into_iter().find(|it| *it == plural) else { return Answer::not_found(plural) };
         let collection = collections.entry(plural).or_default();
         if collection.silent {

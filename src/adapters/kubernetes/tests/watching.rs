@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use kube::Client;
+
 use super::super::client::Clients;
 use super::super::{KubernetesCluster, Limits};
 use super::objects::{owned_by, pod, scalable};
@@ -22,6 +24,11 @@ pub(super) struct Watching {
 impl Watching {
     pub(super) fn start(objects: Objects) -> Self {
         let (client, log) = objects.client();
+        Self::start_with(objects, client, log)
+    }
+
+    /// On an API server that can do more than show these objects.
+    pub(super) fn start_with(objects: Objects, client: Client, log: Log) -> Self {
         let clock = Clock::scaled(chrono::DateTime::UNIX_EPOCH, 1.0);
         let cluster = KubernetesCluster::start(Clients::shared(client), clock, Limits::default(), Arc::default());
         Self { objects, cluster, log, clock }
