@@ -25,7 +25,7 @@ use super::cluster::Cluster;
 pub enum Fault {
     /// It is answered with this, and gets no further.
     Answer(u16),
-    /// It gets no further, and there is no answer.
+    /// It gets no further, and there is no answer. The events of a watch come later.
     Hang,
     /// It is executed, and there is no answer.
     LoseAnswer,
@@ -81,10 +81,17 @@ struct Shared {
 }
 
 impl Shared {
-    fn fault_of(&self, seen: &Seen) -> Option<Fault> {
+    /// What becomes of a request, or of an event of a watch.
+    fn fault_of(&self, seen: &Seen, is_event: bool) -> Option<Fault> {
         let mut rules = self.rules.lock().unwrap();
-        let applies = |rule: &&mut Rule| rule.left > 0 && fastrand::u8(..100) < rule.percent && (rule.matches)(seen);
-        let rule = rules.iter_mut().find(applies)?;
+        let rule = rules.iter_mut().find(|rule| {
+            let is_for = match rule.fault {
+                Fault::CutWatch | Fault::ExpireWatch => is_event,
+                Fault::Hang => true,
+                _ => !is_event,
+            };
+            is_for && rule.left > 0 && fastrand::u8(..100) < rule.percent && (rule.matches)(seen)
+        })?;
         rule.left -= 1;
         self.faults.fetch_add(1, Ordering::Relaxed);
         Some(rule.fault.clone())
@@ -163,8 +170,7 @@ async fn forward(request: HttpRequest, body: Bytes, client: Data<Client>, shared
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
     let text = String::from_utf8_lossy(&body).into_owned();
     let seen = Seen { method: request.method().as_str(), path: &path, body: &text };
-    // What happens to a watch happens at its next event.
-    let fault = if seen.is_watch() { None } else { shared.fault_of(&seen) };
+    let fault = shared.fault_of(&seen, false);
     match fault {
         Some(Fault::Answer(code)) => return refusal(code),
         Some(Fault::Hang) => std::future::pending::<()>().await,
@@ -205,26 +211,29 @@ fn watched(
     path: String,
     shared: Arc<Shared>,
 ) -> Pin<Box<dyn Stream<Item = Result<Bytes, std::io::Error>>>> {
-    let events = Box::pin(events).scan(false, move |ended, chunk| {
-        if *ended {
-            return std::future::ready(None);
+    let begin = (Some(Box::pin(events)), false);
+    Box::pin(futures_util::stream::unfold(begin, move |(events, is_cut)| {
+        let (shared, path) = (shared.clone(), path.clone());
+        async move {
+            if is_cut {
+                return Some((Err(std::io::Error::other("cut")), (None, false)));
+            }
+            let mut events = events?;
+            let chunk = events.next().await?;
+            let fault = loop {
+                match shared.fault_of(&Seen { method: "GET", path: &path, body: "" }, true) {
+                    Some(Fault::Hang) => tokio::time::sleep(Duration::from_millis(250)).await,
+                    fault => break fault,
+                }
+            };
+            Some(match (chunk, fault) {
+                (Ok(bytes), Some(Fault::CutWatch)) => (Ok(bytes.slice(..bytes.len() / 2)), (None, true)),
+                (Ok(_), Some(Fault::ExpireWatch)) => (Ok(expired()), (None, false)),
+                (Ok(bytes), _) => (Ok(bytes), (Some(events), false)),
+                (Err(error), _) => (Err(std::io::Error::other(error)), (None, false)),
+            })
         }
-        let fault = shared.fault_of(&Seen { method: "GET", path: &path, body: "" });
-        let next = match (chunk, fault) {
-            (Ok(bytes), Some(Fault::CutWatch)) => {
-                *ended = true;
-                vec![Ok(bytes.slice(..bytes.len() / 2)), Err(std::io::Error::other("cut"))]
-            }
-            (Ok(_), Some(Fault::ExpireWatch)) => {
-                *ended = true;
-                vec![Ok(expired())]
-            }
-            (Ok(bytes), _) => vec![Ok(bytes)],
-            (Err(error), _) => vec![Err(std::io::Error::other(error))],
-        };
-        std::future::ready(Some(next))
-    });
-    Box::pin(events.flat_map(futures_util::stream::iter))
+    }))
 }
 
 fn expired() -> Bytes {
