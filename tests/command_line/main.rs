@@ -1,6 +1,7 @@
 //! The binary as people and scripts run it.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
+mod custom_resource;
 mod documents;
 mod import;
 mod people;

@@ -18,6 +18,7 @@ mod hand_over;
 mod hpa_arithmetic;
 mod hpa_side_by_side;
 mod manifests;
+mod objects;
 mod permissions;
 mod proxy;
 mod scaling;

@@ -1,7 +1,8 @@
 //! A Kubernetes cluster, or what speaks like one: the only code that names `kube` and `k8s_openapi`.
 //!
-//! In steady state it causes five watches and the metrics requests that it is asked for. Every short call has a time
-//! limit and is made once; whether to try again is for the caller to decide, who knows whether it still makes sense.
+//! In steady state it causes five watches, a sixth where autoscalers are kept in it, and the metrics requests that it is
+//! asked for. Every short call has a time limit and is made once; whether to try again is for the caller to decide, who
+//! knows whether it still makes sense.
 
 mod calls;
 pub mod client;

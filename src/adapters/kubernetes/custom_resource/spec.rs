@@ -6,9 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::domain::autoscaler::{
-    Metric, RatePolicy, RequestedKind, ScalingPolicy, ScalingRules, WarmUp, WorkloadKind, WorkloadRef,
-};
+use crate::domain::autoscaler::{Metric, RatePolicy, ScalingPolicy, ScalingRules, WarmUp, WorkloadKind, WorkloadRef};
 use crate::domain::validation::{RawAutoscaler, RawPolicy, RawRatePolicy, RawWarmUp, validate};
 use crate::ports::store::Wanted;
 
@@ -212,7 +210,6 @@ impl WorkloadAutoscalerSpec {
         };
         match (requested, kind) {
             (Some(requested), Some(kind)) if faults.is_empty() => {
-                debug_assert_eq!(requested.kind, RequestedKind::Exactly(kind));
                 let workload = WorkloadRef { kind, namespace: requested.namespace, name: requested.name };
                 Ok(Wanted { workload, rules: requested.rules, paused })
             }

@@ -38,7 +38,8 @@ pub(super) fn explained(error: ClusterError) -> ClusterError {
 fn answered(status: Status, sent: Sent) -> StoreError {
     match &*status.reason {
         reason::ALREADY_EXISTS => StoreError::AlreadyExists,
-        reason::CONFLICT => StoreError::Changed,
+        // What is new was changed by nobody; a quota may have been.
+        reason::CONFLICT if sent == Sent::Name => StoreError::Changed,
         reason::INVALID => StoreError::Refused(sentences(&status)),
         reason::NOT_FOUND if is_named(&status) && sent == Sent::Name => StoreError::Gone,
         // In a namespace that does not exist, no object can be made.

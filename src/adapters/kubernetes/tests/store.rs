@@ -127,6 +127,8 @@ async fn a_name_that_is_taken_is_told_from_a_conflict() {
     let error = async |answer: fn() -> Answer| store(move |_| answer()).0.create(new().await).await.unwrap_err();
     let taken = error(|| named(409, "AlreadyExists", "workloadautoscalers.ai-storage.io \"web\" already exists"));
     assert_eq!(taken.await, StoreError::AlreadyExists);
+    let quota = error(|| Answer::status(409, "Conflict", "Operation cannot be fulfilled on resourcequotas")).await;
+    assert!(matches!(quota, StoreError::Cluster(ClusterError::Conflict(_))), "{quota:?}");
     let namespace = error(|| named(404, "NotFound", "namespaces \"shop\" not found")).await;
     assert_eq!(namespace, ClusterError::NotFound("namespaces \"shop\" not found".to_owned()).into());
 }
@@ -285,6 +287,8 @@ async fn a_status_is_written_over_the_one_that_was_seen() {
     assert_eq!((&status_["status"], &status_["failure"]), (&json!("failed"), &json!("it is gone")));
     assert_eq!((status_.get("cpu"), status_.get("lastScale")), (Some(&Value::Null), Some(&Value::Null)));
     assert!(store_.keeps_status());
+    let refused = store(|_| named(422, "Invalid", "it is too large")).0.save(&reference(), 42, status()).await;
+    assert_eq!(refused, Err(StoreError::Refused("it is too large".to_owned())));
     let (stale, log) = store(|_| conflict());
     assert_eq!(stale.save(&reference(), 42, status()).await, Err(StoreError::Changed));
     assert_eq!(asked(&log).len(), 1);
