@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -41,6 +43,7 @@ type options struct {
 	hpaSync          time.Duration
 	startTimeout     time.Duration
 	stopOnStdinEOF   bool
+	restart          bool
 	componentFlags   []string
 }
 
@@ -62,6 +65,7 @@ func parseOptions(args []string) (options, error) {
 	flags.StringArrayVar(&o.componentFlags, "component-flag", nil, "one more flag for a component, as COMPONENT:--flag=value (repeatable)")
 	flags.DurationVar(&o.startTimeout, "start-timeout", 3*time.Minute, "give up when the cluster is not ready after this time")
 	flags.BoolVar(&o.stopOnStdinEOF, "stop-on-stdin-eof", false, "also stop when the standard input ends, as it does when the parent process dies")
+	flags.BoolVar(&o.restart, "restart", false, "start a component again that has ended, as soon as there is no file RUN_DIR/down/COMPONENT")
 	flags.Usage = func() {
 		fmt.Fprintf(os.Stderr, "usage: testbed cluster RUN_DIR [flags]\n\n%s", flags.FlagUsages())
 	}
@@ -96,9 +100,11 @@ type cluster struct {
 	podNetwork podNetwork
 	clients    kubernetes.Interface
 	dynamic    dynamic.Interface
+	mutex      sync.Mutex // guards the processes, which --restart changes while the cluster runs
 	processes  map[string]*process
 	died       chan *process // the first components that ended by themselves
 	stopping   chan struct{} // closed when they are meant to end
+	ready      float64       // the seconds until the cluster was ready; 0 before
 }
 
 func (c *cluster) path(name string) string { return filepath.Join(c.dir, name) }
@@ -197,7 +203,11 @@ func runOnce(ctx context.Context, o options, dir string) (err error) {
 		return err
 	}
 	seconds := time.Since(begin).Seconds()
-	if err := c.writeReady(seconds); err != nil {
+	c.mutex.Lock()
+	c.ready = seconds
+	err = c.writeReady(seconds)
+	c.mutex.Unlock()
+	if err != nil {
 		return err
 	}
 	fmt.Printf("ready in %.1f s: KUBECONFIG=%s\n", seconds, c.path("kubeconfig"))
@@ -356,16 +366,60 @@ func (c *cluster) startComponent(name string, kinds ...portKind) error {
 	if err != nil {
 		return err
 	}
+	c.mutex.Lock()
 	c.processes[name] = p
+	c.mutex.Unlock()
 	go func() {
 		<-p.done
 		select {
 		case <-c.stopping:
+			return
 		default:
+		}
+		if !c.restarts() {
+			c.died <- p
+			return
+		}
+		say("%s has ended; it is started again", name)
+		if err := c.startAgain(name); err != nil {
+			say("%v", err)
 			c.died <- p
 		}
 	}()
 	return nil
+}
+
+// restarts says whether a component that ends now is started again.
+func (c *cluster) restarts() bool {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.options.restart && c.ready > 0
+}
+
+// startAgain starts a component that has ended, with its ports and its data, when it may run, and writes the ready file
+// with its new process id.
+func (c *cluster) startAgain(name string) error {
+	for {
+		select {
+		case <-c.stopping:
+			return nil
+		case <-time.After(100 * time.Millisecond):
+		}
+		if _, err := os.Stat(c.path("down/" + name)); errors.Is(err, os.ErrNotExist) {
+			break
+		}
+	}
+	if err := c.startComponent(name); err != nil {
+		return err
+	}
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	select {
+	case <-c.stopping: // it removes the file, or has
+		return nil
+	default:
+		return c.writeReady(c.ready)
+	}
 }
 
 // environment is what the components get of ours: nothing that would configure them.
@@ -382,8 +436,10 @@ func (c *cluster) environment() []string {
 // worth long waiting: it takes 2 seconds at the most.
 func (c *cluster) stop() {
 	close(c.stopping)
+	c.mutex.Lock()
+	p := maps.Clone(c.processes)
+	c.mutex.Unlock()
 	os.Remove(c.path("ready"))
-	p := c.processes
 	stopProcesses(500*time.Millisecond, p[nameMetricsServer], p[nameKwok], p[nameScheduler], p[nameControllerManager])
 	stopProcesses(700*time.Millisecond, p[nameAPIServer])
 	// Were it stopped first, the API server would try to reach it for seconds.

@@ -15,7 +15,7 @@ import (
 const lockName = "supervisor.lock"
 
 // contents are what a cluster leaves in its folder, removed before the next start.
-var contents = []string{"ready", "kubeconfig", "audit.log", "supervisor.pid", "log", "etcd", "pki", "components", "config", "kubectl-cache"}
+var contents = []string{"ready", "kubeconfig", "audit.log", "supervisor.pid", "log", "etcd", "pki", "components", "config", "kubectl-cache", "down"}
 
 // openRunDir makes and locks the folder of a cluster. It returns its absolute path
 // and the file that holds the lock.
@@ -64,7 +64,7 @@ func cleanRunDir(dir string) error {
 			return fmt.Errorf("removing what an earlier testbed left: %w", err)
 		}
 	}
-	for _, name := range []string{"log", "etcd", "pki", "components", "config"} {
+	for _, name := range []string{"log", "etcd", "pki", "components", "config", "down"} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
 			return fmt.Errorf("making a folder of the cluster: %w", err)
 		}

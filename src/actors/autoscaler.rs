@@ -109,8 +109,10 @@ pub(super) struct Autoscaler {
     expected: Option<u32>,
     /// When its status was last written, by the clock that never jumps.
     saved_at: Option<Timestamp>,
-    /// Writes its status, now or later.
+    /// Writes its status, or waits to try that again.
     saving: Option<SpawnHandle>,
+    /// Will write its status, if nothing is more urgent before.
+    saving_later: Option<SpawnHandle>,
     /// Cancels the evaluation in hand, if there is one.
     evaluating: Option<CancellationToken>,
     /// Whether to evaluate at once when the evaluation in hand is finished.
@@ -148,6 +150,7 @@ impl Autoscaler {
             expected: None,
             saved_at: None,
             saving: None,
+            saving_later: None,
             evaluating: None,
             afresh: false,
             stopping: false,
@@ -295,12 +298,16 @@ impl Autoscaler {
         if !saver.is_needed() || !leadership.is_ours() || self.saving.is_some() || self.record.is_deleted() {
             return;
         }
+        if let Some(later) = self.saving_later.take() {
+            context.cancel_future(later);
+        }
         let next = status_of(&self.record, &self.snapshot, self.generation, clock, leadership.identity());
         let Some(urgency) = urgency(self.record.saved().as_deref(), &next, &self.record.rules()) else { return };
         let since = self.saved_at.map_or(Duration::MAX, |at| (clock.steady() - at).to_std().unwrap_or_default());
         let wait = urgency.spacing().saturating_sub(since);
         if !wait.is_zero() {
-            return self.save_later(wait, context);
+            self.saving_later = Some(self.save_after(wait, context));
+            return;
         }
         self.saved_at = Some(clock.steady());
         let (saver, record) = (saver.clone(), self.record.clone());
@@ -311,18 +318,17 @@ impl Autoscaler {
                 // Something may have happened meanwhile.
                 Ok(()) => autoscaler.save_if_due(context),
                 Err(StoreError::Gone) => {}
-                Err(StoreError::Changed) => autoscaler.save_later(AFTER_CHANGE, context),
-                Err(_) => autoscaler.save_later(AFTER_FAILURE, context),
+                Err(StoreError::Changed) => autoscaler.saving = Some(autoscaler.save_after(AFTER_CHANGE, context)),
+                Err(_) => autoscaler.saving = Some(autoscaler.save_after(AFTER_FAILURE, context)),
             }
         })));
     }
 
-    fn save_later(&mut self, wait: Duration, context: &mut Context<Self>) {
-        let later = context.run_later(self.shared.clock.real(wait), |autoscaler, context| {
+    fn save_after(&self, wait: Duration, context: &mut Context<Self>) -> SpawnHandle {
+        context.run_later(self.shared.clock.real(wait), |autoscaler, context| {
             autoscaler.saving = None;
             autoscaler.save_if_due(context);
-        });
-        self.saving = Some(later);
+        })
     }
 
     /// Tells the cluster's people, at the workload and at the autoscaler's object.

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::cluster::cluster;
+use super::cluster::{Cluster, cluster};
 
 /// One request.
 #[derive(Clone, Debug, Deserialize)]
@@ -16,6 +16,17 @@ pub struct Request {
     #[serde(default)]
     pub user: User,
     pub request_received_timestamp: chrono::DateTime<chrono::Utc>,
+    #[serde(default)]
+    pub response_status: Status,
+    /// What was sent; there for changes of scales only.
+    #[serde(default)]
+    pub request_object: serde_json::Value,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Status {
+    #[serde(default)]
+    pub code: u16,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -43,7 +54,12 @@ pub fn requests(wanted: impl Fn(&Request) -> bool) -> Vec<Request> {
 
 /// The same of everybody's.
 pub fn everybodys(wanted: impl Fn(&Request) -> bool) -> Vec<Request> {
-    let log = std::fs::read_to_string(&cluster().audit_log).unwrap();
+    in_log_of(cluster(), wanted)
+}
+
+/// The same in the log of this control plane.
+pub fn in_log_of(cluster: &Cluster, wanted: impl Fn(&Request) -> bool) -> Vec<Request> {
+    let log = std::fs::read_to_string(&cluster.audit_log).unwrap();
     // The last line may be half written.
     let requests = log.lines().filter_map(|line| serde_json::from_str::<Request>(line).ok());
     requests.filter(wanted).collect()

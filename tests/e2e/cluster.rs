@@ -1,8 +1,8 @@
-//! The control plane that the whole run shares.
+//! The control plane that the whole run shares, and others for tests that break theirs.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
 use std::time::{Duration, Instant};
 
 use kube::Client;
@@ -15,6 +15,8 @@ pub struct Cluster {
     pub kubeconfig: PathBuf,
     pub server: String,
     pub audit_log: PathBuf,
+    /// The folder that the test bed's README describes.
+    pub run: PathBuf,
     binary: PathBuf,
     pub folder: tempfile::TempDir,
     /// When this process ends, however it ends, its end of the pipe closes, and the control plane stops.
@@ -35,10 +37,15 @@ pub const SERVICE_ACCOUNT: &str = "ai-storage-orchestrator";
 pub fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
     CLUSTER.get_or_init(|| {
-        rustls::crypto::ring::default_provider().install_default().expect("no other TLS provider is installed");
-        let cluster = Cluster::start();
-        cluster.kubectl(&["apply", "-k", deploy_folder().to_str().unwrap()]);
-        cluster
+        // The real HPA decides as often as this service does beside it, and warms pods up as long as by default.
+        Cluster::start(&[
+            "--hpa-sync",
+            "5s",
+            "--component-flag",
+            "kube-controller-manager:--horizontal-pod-autoscaler-cpu-initialization-period=5m",
+            "--component-flag",
+            "kube-controller-manager:--horizontal-pod-autoscaler-initial-readiness-delay=30s",
+        ])
     })
 }
 
@@ -48,7 +55,10 @@ pub fn deploy_folder() -> PathBuf {
 }
 
 impl Cluster {
-    fn start() -> Self {
+    /// Starts a control plane with these flags, and applies `deploy/`.
+    pub fn start(flags: &[&str]) -> Self {
+        static TLS: Once = Once::new();
+        TLS.call_once(|| rustls::crypto::ring::default_provider().install_default().expect("no other is installed"));
         let binary = binary();
         let folder = tempfile::Builder::new().prefix("aso-e2e-").tempdir().unwrap();
         let run = folder.path().join("cluster");
@@ -57,16 +67,7 @@ impl Cluster {
             .arg("cluster")
             .arg(&run)
             .arg("--stop-on-stdin-eof")
-            // The real HPA decides as often as this service does beside it, and warms pods up as long as by default.
-            .args(["--hpa-sync", "5s"])
-            .args([
-                "--component-flag",
-                "kube-controller-manager:--horizontal-pod-autoscaler-cpu-initialization-period=5m",
-            ])
-            .args([
-                "--component-flag",
-                "kube-controller-manager:--horizontal-pod-autoscaler-initial-readiness-delay=30s",
-            ])
+            .args(flags)
             .stdin(Stdio::piped())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -74,14 +75,37 @@ impl Cluster {
             .expect("the control plane can be started");
         let stdin = child.stdin.take().unwrap();
         let ready = wait_until_ready(&mut child, &run.join("ready"), folder.path());
-        Self {
+        let cluster = Self {
             kubeconfig: ready.kubeconfig,
             server: ready.server,
             audit_log: ready.audit_log,
+            run,
             binary,
             folder,
             _stdin: stdin,
-        }
+        };
+        cluster.kubectl(&["apply", "-k", deploy_folder().to_str().unwrap()]);
+        cluster
+    }
+
+    /// Applies these objects as administrator.
+    pub fn apply(&self, objects: &[Value]) {
+        let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": objects});
+        let mut file = tempfile::NamedTempFile::new_in(self.folder.path()).unwrap();
+        serde_json::to_writer(&mut file, &list).unwrap();
+        self.kubectl(&["apply", "--filename", file.path().to_str().unwrap()]);
+    }
+
+    /// Runs kubectl as administrator, in parallel to the test; whether it succeeded, and what it said.
+    pub async fn try_kubectl(&'static self, arguments: &[&str]) -> Result<String, String> {
+        let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let running = tokio::task::spawn_blocking(move || {
+            let mut command = Command::new(&self.binary);
+            command.arg("kubectl").arg("--kubeconfig").arg(&self.kubeconfig).args(arguments).output().unwrap()
+        });
+        let output = running.await.unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
     }
 
     /// Runs kubectl as administrator; it must succeed.

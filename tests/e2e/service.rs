@@ -40,7 +40,11 @@ impl Service {
     /// The same with settings in the environment. Unless they say otherwise, its autoscalers are its own: those that are
     /// objects belong to the service that the tests share.
     pub fn start_with(kubeconfig: &Path, settings: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(binary());
+        Self::run(Command::new(binary()), kubeconfig, settings)
+    }
+
+    /// The same with a command that ends in the service's own.
+    pub fn run(mut command: Command, kubeconfig: &Path, settings: &[(&str, &str)]) -> Self {
         command.arg("--kubeconfig").arg(kubeconfig).args(["--port", "0"]);
         command.env("ORCHESTRATOR__STORE__KIND", "memory").envs(settings.iter().copied());
         let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
@@ -82,6 +86,16 @@ impl Service {
         self.log.lock().unwrap().iter().filter(|line| line.contains(text)).cloned().collect()
     }
 
+    /// Sends it a signal: `KILL`, `STOP`, ...
+    pub fn signal(&self, name: &str) {
+        signal(self.process.id(), name);
+    }
+
+    /// `kill -9`, and waits for its end.
+    pub fn kill(self) {
+        drop(self);
+    }
+
     /// Waits for a line of its log.
     pub fn wait_until_logged(&self, text: &str, limit: Duration) {
         let deadline = Instant::now() + limit;
@@ -94,12 +108,16 @@ impl Service {
     /// Sends SIGTERM, and returns the exit status and the time it took.
     pub fn terminate(mut self) -> (ExitStatus, Duration) {
         let asked = Instant::now();
-        // The shell's own: the program of that name is not on every machine.
-        let pid = self.process.id().to_string();
-        let killed = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &pid]).status().unwrap();
-        assert!(killed.success());
+        self.signal("TERM");
         (self.process.wait().unwrap(), asked.elapsed())
     }
+}
+
+/// Sends a signal to a process of this test's.
+pub fn signal(pid: u32, name: &str) {
+    // The shell's own: the program of that name is not on every machine.
+    let sent = Command::new("sh").args(["-c", "kill -\"$0\" \"$1\"", name, &pid.to_string()]).status().unwrap();
+    assert!(sent.success(), "SIG{name} cannot be sent to process {pid}");
 }
 
 /// Ends the service when this process is gone: its end of the watcher's standard input closes then, however it ended.

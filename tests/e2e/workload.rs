@@ -9,7 +9,7 @@ use kube::runtime::wait::{await_condition, conditions};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
-use super::cluster::cluster;
+use super::cluster::{Cluster, cluster};
 
 /// The workload's name, whatever its kind.
 pub const NAME: &str = "web";
@@ -20,14 +20,20 @@ const REQUEST: &str = "100m";
 /// A namespace of a test's own.
 pub struct Namespace {
     pub name: String,
+    pub cluster: &'static Cluster,
     client: Client,
 }
 
 impl Namespace {
     /// A namespace whose pods use `cpu` millicores each.
     pub async fn new(name: &str, cpu: u32) -> Self {
-        cluster().kubectl(&["create", "namespace", name]);
-        let namespace = Self { name: name.to_owned(), client: cluster().client().await };
+        Self::on(cluster(), name, cpu).await
+    }
+
+    /// The same on this control plane.
+    pub async fn on(cluster: &'static Cluster, name: &str, cpu: u32) -> Self {
+        cluster.kubectl(&["create", "namespace", name]);
+        let namespace = Self { name: name.to_owned(), cluster, client: cluster.client().await };
         namespace.set_cpu(cpu);
         namespace
     }
@@ -43,7 +49,7 @@ impl Namespace {
     }
 
     fn annotate(&self, usage: &str) {
-        cluster().kubectl(&["annotate", "namespace", &self.name, usage, "--overwrite"]);
+        self.cluster.kubectl(&["annotate", "namespace", &self.name, usage, "--overwrite"]);
     }
 
     /// Makes a workload of this kind, whose pods have one container.
