@@ -102,7 +102,7 @@ fn only_the_kubernetes_adapter_and_the_simulated_cluster_name_kube() {
 
 #[test]
 fn only_the_composition_root_knows_the_adapters_and_the_simulation() {
-    assert_free("", &["crate::adapters"], &["adapters", "app.rs", "gpu_readings.rs", "cli/import"]);
+    assert_free("", &["crate::adapters"], &["adapters", "app.rs", "gpu_readings.rs", "cli/export.rs", "cli/import"]);
     assert_free("", &["crate::simulation"], &["simulation", "app.rs", "settings.rs"]);
     assert_free(
         "simulation",

@@ -7,6 +7,7 @@ mod create;
 mod describe;
 mod documents;
 mod explain;
+mod export;
 mod failure;
 mod fleet;
 mod get;
@@ -28,6 +29,7 @@ use self::change::{Delete, SetMode, Which};
 use self::create::Create;
 use self::describe::Describe;
 use self::explain::Explain;
+use self::export::Export;
 use self::failure::Failure;
 use self::get::Get;
 use self::import::Import;
@@ -79,6 +81,8 @@ pub enum Command {
     Watch(Client<Watch>),
     /// Say in five lines why a workload was scaled at a time, or was not
     Explain(Client<Explain>),
+    /// Write the autoscalers as objects for "kubectl apply"
+    Export(Client<Export>),
     /// Turn other autoscalers into those of this service
     Import {
         /// What to import
@@ -162,6 +166,7 @@ async fn serve(command: Command, environment: ClientEnvironment) -> Result<(), F
         Command::Delete(client) => change::delete(&Session::new(&client.common, environment)?, &client.command).await,
         Command::Watch(client) => watch::run(&Session::new(&client.common, environment)?, &client.command).await,
         Command::Explain(client) => explain::run(&Session::new(&client.common, environment)?, &client.command).await,
+        Command::Export(client) => export::run(&Session::new(&client.common, environment)?, &client.command).await,
         Command::Import { from: ImportFrom::Hpa(client) } => {
             import::run(&Session::new(&client.common, environment)?, &client.command).await
         }

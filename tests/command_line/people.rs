@@ -55,6 +55,11 @@ fn an_autoscalers_whole_life() {
     let described = service.run(&["describe", "ml/ai-inference"]).output;
     assert!(described.contains("GPUs:") && described.contains(" MiB, "), "{described}");
 
+    let exported: Value = serde_saphyr::from_str(&service.run(&["export", "-n", "production"]).output).unwrap();
+    let object = &exported["items"][0];
+    assert_eq!((&object["kind"], &object["spec"]["max_replicas"]), (&"WorkloadAutoscaler".into(), &10.into()));
+    assert_eq!(object["metadata"]["namespace"], "production", "{exported}");
+
     let paused = service.run(&["pause", "web-frontend"]);
     assert!(paused.code == 0 && paused.output.contains("(Deployment production/web-frontend) paused"), "{paused:?}");
     assert_eq!(service.json(&["get", "--status", "inactive"])["count"], 1);

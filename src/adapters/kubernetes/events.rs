@@ -22,6 +22,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use self::pace::Pace;
 use self::series::{Occurrence, SeriesTable, Subject};
 use super::calls::Calls;
+use super::custom_resource::{API_VERSION, KIND};
 use super::index::Index;
 use super::micro_time::written_time;
 use super::outage::Outage;
@@ -226,8 +227,8 @@ fn about_workload(workload: &WorkloadRef, uid: Option<Arc<str>>) -> ObjectRefere
 
 fn about_object(object: &ObjectRef) -> ObjectReference {
     ObjectReference {
-        api_version: Some("ai-storage.io/v1alpha1".to_owned()),
-        kind: Some("WorkloadAutoscaler".to_owned()),
+        api_version: Some(API_VERSION.to_owned()),
+        kind: Some(KIND.to_owned()),
         namespace: Some(object.key.namespace.clone()),
         name: Some(object.key.name.clone()),
         uid: Some(object.uid.as_ref().to_owned()),

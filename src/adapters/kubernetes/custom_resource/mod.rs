@@ -10,11 +10,18 @@ mod status;
 mod time;
 
 pub(super) use self::change::changed;
+pub use self::object::ID;
 pub(super) use self::object::{Found, NoAutoscaler, created};
 pub(super) use self::status::written;
 
 #[cfg(test)]
 mod tests;
+
+/// The API version of the objects.
+pub const API_VERSION: &str = "ai-storage.io/v1alpha1";
+
+/// The kind of the objects.
+pub const KIND: &str = "WorkloadAutoscaler";
 
 /// The first line of the definition as a file.
 const COMMENT: &str = "# The custom resource in which autoscalers are kept, as `ai-storage-orchestrator crd` prints it: not to be edited.\n";

@@ -16,7 +16,7 @@ use crate::domain::Timestamp;
 use crate::ports::store::{NewAutoscaler, ObjectKey, ObjectRef, StoredAutoscaler};
 
 /// The label with the id in the API.
-pub(super) const ID: &str = "ai-storage.io/autoscaling-id";
+pub const ID: &str = "ai-storage.io/autoscaling-id";
 
 /// The annotation with the time when the autoscaler was last resumed.
 pub(super) const RESUMED_AT: &str = "ai-storage.io/resumed-at";
