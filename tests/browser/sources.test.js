@@ -82,3 +82,20 @@ well.test('a source that fails and works again is followed', {
   await page.getByRole('button', { name: 'Read again' }).click();
   await page.getByText('The API server does not answer.').waitFor({ state: 'detached' });
 });
+
+/** `/readyz` as one of several replicas answers it. */
+const ofReplica = (replica) => (page) => page.route('**/readyz', async (route) => {
+  const response = await route.fetch();
+  await route.fulfill({ response, json: { ...(await response.json()), replica } });
+});
+well.test('of several replicas it is said which one answers and which one leads', {
+  ...PAGE, beforeLoad: ofReplica({ identity: 'pod-1-0a', leads: false, leader: 'pod-2-0b' }),
+}, async (page) => {
+  await page.getByText('Answered by pod-1-0a, which stands by. pod-2-0b leads, and scales.').waitFor();
+  await noViolations(page);
+});
+
+well.test('a service that runs alone says nothing of replicas', PAGE, async (page) => {
+  await page.getByText(/^Ready on/).waitFor();
+  assert.equal(await page.getByText('Answered by').count(), 0);
+});
