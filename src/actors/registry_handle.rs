@@ -29,6 +29,9 @@ pub enum RegistryError {
     /// It has ended.
     #[error("the service is stopping")]
     Stopped,
+    /// The autoscalers are still being read, and who is not known may exist all the same.
+    #[error("it is not known yet which autoscalers there are; /readyz says why")]
+    NotSynced,
 }
 
 impl From<MailboxError> for RegistryError {
@@ -103,6 +106,9 @@ impl RegistryHandle {
         Registry: Handler<M>,
         Context<Registry>: ToEnvelope<Registry, M>,
     {
+        if !self.is_synced() {
+            return Err(RegistryError::NotSynced);
+        }
         let _place = self.free.try_acquire().map_err(|_| RegistryError::Busy)?;
         Ok(self.address.send(message).timeout(self.time_limit).await?)
     }
