@@ -46,9 +46,11 @@ impl Brake {
             let wanted = claim.borrow_and_update().mode;
             if let Some(mode) = wanted {
                 self.set(mode).await;
+                // Again even when nothing has changed: a switch to and fro that was too quick to be seen took the
+                // confirmation back.
                 election.confirm_mode(mode);
             }
-            if claim.wait_for(|claim| claim.mode != wanted).await.is_err() {
+            if claim.changed().await.is_err() {
                 // The election has ended with the service.
                 return;
             }
