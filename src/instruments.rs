@@ -224,6 +224,12 @@ impl Instruments {
         self.events_dropped.inc_by(events);
     }
 
+    /// How many Events were not written.
+    #[cfg(test)]
+    pub(crate) fn dropped_events(&self) -> u64 {
+        self.events_dropped.get()
+    }
+
     /// A request of a client was answered. `route` is the path's pattern and never the path, of which there are any number.
     pub fn http_answered(&self, route: String, method: &'static str, code: u16, took: Duration) {
         self.http_requests.get_or_create(&HttpLabels { route, method, code: code.into() }).inc();

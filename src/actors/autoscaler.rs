@@ -275,6 +275,7 @@ impl Autoscaler {
         self.shared.totals.add(Direction::Down, self.snapshot.scale_down_count.saturating_sub(downs));
         if let Some(action) = self.snapshot.last_action.filter(|action| Some(*action) != last_action) {
             self.record.timeline().act(action);
+            self.snapshot.current_replicas = action.to;
             let message = saved.shown.last_decision.as_ref().map(|decision| decision.message.clone());
             let message = message.unwrap_or_else(|| format!("{} -> {}", action.from, action.to));
             self.shared.tell_of_change(&self.record, EventKind::Scaled, Some((action.from, action.to)), message);

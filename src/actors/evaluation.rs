@@ -189,7 +189,9 @@ impl Evaluation {
     /// of our own, so the API server is asked.
     async fn notice_others(&mut self, observation: &mut Arc<Observation>) -> Option<(Intrusion, String)> {
         let seen = observation.current_replicas;
-        let Some(expected) = self.expected.filter(|expected| *expected != seen && self.leads()) else {
+        // Who only watches, or leaves the workload to another autoscaler, has nobody in its way.
+        let acts = self.leads() && !self.is_observing() && !self.was_blocked;
+        let Some(expected) = self.expected.filter(|expected| *expected != seen && acts) else {
             self.expected = None;
             return None;
         };

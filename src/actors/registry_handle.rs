@@ -29,9 +29,9 @@ pub enum RegistryError {
     /// It has ended.
     #[error("the service is stopping")]
     Stopped,
-    /// It has not read them yet: who is not known might exist.
-    #[error("it is not known yet which autoscalers there are; try again in a moment")]
-    NotRead,
+    /// The autoscalers are still being read, and who is not known may exist all the same.
+    #[error("it is not known yet which autoscalers there are; /readyz says why")]
+    NotSynced,
 }
 
 impl From<MailboxError> for RegistryError {
@@ -106,6 +106,9 @@ impl RegistryHandle {
         Registry: Handler<M>,
         Context<Registry>: ToEnvelope<Registry, M>,
     {
+        if !self.is_synced() {
+            return Err(RegistryError::NotSynced);
+        }
         let _place = self.free.try_acquire().map_err(|_| RegistryError::Busy)?;
         Ok(self.address.send(message).timeout(self.time_limit).await?)
     }
@@ -128,14 +131,6 @@ impl RegistryHandle {
         self.ask(message()).await
     }
 
-    /// What the registry says of what it knows, unless it does not know all yet.
-    async fn known<T>(&self, answer: impl Future<Output = Result<T, RegistryError>>) -> Result<T, RegistryError> {
-        if !self.is_synced() {
-            return Err(RegistryError::NotRead);
-        }
-        answer.await
-    }
-
     /// Whether the registry and the collector live. Without one of them the service can only be restarted.
     pub fn is_alive(&self) -> bool {
         self.address.connected() && self.usage.connected()
@@ -153,7 +148,7 @@ impl RegistryHandle {
         expected: Arc<ScalingRules>,
         rules: ScalingRules,
     ) -> Result<Result<Arc<AutoscalerRecord>, UpdateError>, RegistryError> {
-        self.known(self.ask(Update { id: id.to_owned(), expected, rules })).await
+        self.ask(Update { id: id.to_owned(), expected, rules }).await
     }
 
     /// Pauses an autoscaler, or resumes it; `None` when it does not exist.
@@ -162,32 +157,27 @@ impl RegistryHandle {
         id: &str,
         paused: bool,
     ) -> Result<Result<Option<Arc<AutoscalerRecord>>, StoreError>, RegistryError> {
-        self.known(self.ask_until_unchanged(|| SetPaused { id: id.to_owned(), paused })).await
+        self.ask_until_unchanged(|| SetPaused { id: id.to_owned(), paused }).await
     }
 
     /// Looks one autoscaler up.
     pub async fn get(&self, id: &str) -> Result<Option<Arc<AutoscalerRecord>>, RegistryError> {
-        self.known(self.ask_at_once(Get(id.to_owned()))).await
+        self.ask_at_once(Get(id.to_owned())).await
     }
 
     /// Looks many autoscalers up.
     pub async fn list(&self, list: List) -> Result<Page, RegistryError> {
-        self.known(self.ask_at_once(list)).await
-    }
-
-    /// Those that are known so far.
-    pub async fn list_so_far(&self) -> Result<Page, RegistryError> {
-        self.ask_at_once(List::default()).await
+        self.ask_at_once(list).await
     }
 
     /// Stops an autoscaler and forgets it; the answer is whether it existed. Nothing is scaled afterwards.
     pub async fn delete(&self, id: &str) -> Result<Result<bool, StoreError>, RegistryError> {
-        self.known(self.ask_until_unchanged(|| Delete(id.to_owned()))).await
+        self.ask_until_unchanged(|| Delete(id.to_owned())).await
     }
 
     /// Figures over all autoscalers.
     pub async fn aggregate(&self) -> Result<Aggregate, RegistryError> {
-        self.known(self.ask_at_once(GetAggregate)).await
+        self.ask_at_once(GetAggregate).await
     }
 
     /// Finishes what is in hand and starts nothing more.

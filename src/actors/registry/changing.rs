@@ -216,10 +216,6 @@ impl Handler<Create> for Registry {
         if !self.namespaces.permit(&namespace) {
             return Box::pin(fut::err(CreateError::NamespaceDenied(namespace)));
         }
-        if !self.synced.load(Ordering::Relaxed) {
-            // Who is not known might exist.
-            return Box::pin(fut::err(CreateError::Store(StoreError::Cluster(self.unknown()))));
-        }
         if let RequestedKind::Exactly(kind) = kind
             && let Some(existing) =
                 self.existing(&WorkloadRef { kind, namespace: namespace.clone(), name: name.clone() }, &rules)
@@ -237,13 +233,6 @@ impl Handler<Create> for Registry {
                 Err(error) => Box::pin(fut::err(error.into())),
             }
         }))
-    }
-}
-
-impl Registry {
-    fn unknown(&self) -> ClusterError {
-        let fault = self.shared.store.fault().unwrap_or_else(|| "they are being read".to_owned());
-        ClusterError::Unavailable(format!("it is not known yet which autoscalers there are: {fault}"))
     }
 }
 

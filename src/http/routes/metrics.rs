@@ -6,6 +6,8 @@ use actix_web::{HttpRequest, HttpResponse};
 use utoipa::OpenApi;
 
 use super::{get, only};
+use crate::actors::messages::List;
+use crate::actors::registry_handle::RegistryError;
 use crate::http::error::ApiError;
 use crate::http::openapi::{Busy, Unwritable};
 use crate::http::state::HttpState;
@@ -36,7 +38,11 @@ async fn metrics(state: Data<HttpState>, request: HttpRequest) -> Result<HttpRes
     let accept = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok()).collect::<Vec<_>>();
     let format = Format::preferred(&accept.join(","));
     let waiting = state.registry.waiting();
-    let autoscalers = state.registry.list_so_far().await?.autoscalers;
+    let autoscalers = match state.registry.list(List::default()).await {
+        // That they are not known is one of the metrics.
+        Err(RegistryError::NotSynced) => Vec::new(),
+        page => page?.autoscalers,
+    };
     let telemetry = state.telemetry.clone();
     // Ten thousand autoscalers are many megabytes of text: not on a thread that others' requests wait for.
     let text = match block(move || telemetry.write(Registered { autoscalers, waiting }, format)).await {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use fastrand::Rng;
 use http::Method;
@@ -182,6 +184,26 @@ async fn who_resigns_is_followed_at_once() {
     other.kill();
     leader.seconds(60.0).await;
     assert!(!leader.leads(), "it does not want to lead any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_that_is_answered_after_the_resignation_is_no_claim() {
+    let leases = Leases::default();
+    let leader = Replica::started(&leases, "a").await;
+    let asked = leader.methods().len();
+    leader.network(Network::Slow(Duration::from_secs(1)));
+    while leader.methods().len() == asked {
+        leader.seconds(0.01).await;
+    }
+    leader.network(Network::Works);
+    let mut claims = leader.election.claim();
+    let resigning = tokio::spawn(leader.election.resign());
+    while !resigning.is_finished() {
+        claims.changed().await.unwrap();
+        assert_eq!(claims.borrow_and_update().ours_until, None);
+        leader.seconds(0.01).await;
+    }
+    assert_eq!(leases.holder(), "");
 }
 
 #[tokio::test(start_paused = true)]
