@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 /// Talks to one service.
@@ -43,6 +43,12 @@ impl Api {
 
     pub async fn delete(&self, id: &str) -> (StatusCode, Value) {
         answer(self.http.delete(format!("{}/api/v1/autoscaling/{id}", self.base))).await
+    }
+
+    /// Any request below `/api/v1`.
+    pub async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> (StatusCode, Value) {
+        let request = self.http.request(method, format!("{}/api/v1{path}", self.base));
+        answer(if let Some(body) = body { request.json(body) } else { request }).await
     }
 
     /// One autoscaler, which must exist.

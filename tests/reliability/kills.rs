@@ -241,7 +241,7 @@ async fn what_was_acknowledged_survives_kills_at_random_moments_and_nothing_else
     let changes = judge::asked(&namespace);
     assert!(changes.is_empty(), "{changes:?}");
     let acknowledged = acknowledged.load(Ordering::Relaxed);
-    assert!(acknowledged > 20 * kills, "the clients got {acknowledged} answers only");
+    assert!(acknowledged > 5 * kills, "the clients got {acknowledged} answers only");
     assert!(cluster().kubectl(&["get", "wa", "-n", &namespace.name, "-o", "name"]).lines().count() == objects.len());
     report(
         &format!("kill -9 of the service at {kills} random moments under load"),
