@@ -169,6 +169,11 @@ pub trait WorkloadIndex: Send + Sync {
         None
     }
 
+    /// Why it is not known at present which autoscalers of the cluster there are, if it is not.
+    fn rivals_fault(&self) -> Option<String> {
+        None
+    }
+
     /// How many more of the workload's pods the nodes can hold.
     fn room(&self, workload: &WorkloadRef) -> Room;
 

@@ -27,7 +27,7 @@ use crate::domain::decision_log::{Entry, LogBounds};
 use crate::domain::gpu::Fallback;
 use crate::domain::limits::{ScaleEvent, direction};
 use crate::domain::reason::Reason;
-use crate::domain::saved::{Announced, urgency};
+use crate::domain::saved::{Announced, LastDecision, urgency};
 use crate::instruments::{Instruments, LivingActor};
 use crate::ports::announcer::{Announcement, Announcer};
 use crate::ports::store::{AutoscalerStore, StoreError};
@@ -107,6 +107,8 @@ pub(super) struct Autoscaler {
     generation: i64,
     /// The count that its workload has unless somebody else has changed it; `None` when that cannot be said.
     expected: Option<u32>,
+    /// What it would do, and the leader has to.
+    left_to_leader: Option<Arc<Decision>>,
     /// When its status was last written, by the clock that never jumps.
     saved_at: Option<Timestamp>,
     /// Writes its status, or waits to try that again.
@@ -148,6 +150,7 @@ impl Autoscaler {
             reported: None,
             generation: 0,
             expected: None,
+            left_to_leader: None,
             saved_at: None,
             saving: None,
             saving_later: None,
@@ -274,11 +277,7 @@ impl Autoscaler {
         self.shared.totals.add(Direction::Up, self.snapshot.scale_up_count.saturating_sub(ups));
         self.shared.totals.add(Direction::Down, self.snapshot.scale_down_count.saturating_sub(downs));
         if let Some(action) = self.snapshot.last_action.filter(|action| Some(*action) != last_action) {
-            self.record.timeline().act(action);
-            self.snapshot.current_replicas = action.to;
-            let message = saved.shown.last_decision.as_ref().map(|decision| decision.message.clone());
-            let message = message.unwrap_or_else(|| format!("{} -> {}", action.from, action.to));
-            self.shared.tell_of_change(&self.record, EventKind::Scaled, Some((action.from, action.to)), message);
+            self.follow_action(action, saved.shown.last_decision.as_ref());
         }
         match (was, self.snapshot.status) {
             (Status::Failed, Status::Active) => {
@@ -290,6 +289,20 @@ impl Autoscaler {
             }
             _ => {}
         }
+    }
+
+    /// Shows what the leader did as if it had been done here, with what was decided here for the same reasons.
+    fn follow_action(&mut self, action: ScaleAction, decided: Option<&LastDecision>) {
+        self.record.timeline().act(action);
+        self.snapshot.current_replicas = action.to;
+        let message = decided.map(|decided| decided.message.clone());
+        let message = message.unwrap_or_else(|| format!("{} -> {}", action.from, action.to));
+        let change = (action.from, action.to);
+        let is_same = |decision: &Arc<Decision>| (decision.current, decision.desired) == change;
+        if let (Some(decision), Some(decided)) = (self.left_to_leader.take().filter(is_same), decided) {
+            self.remember(Entry::new(decision, decided.outcome, decided.reason, message.clone()));
+        }
+        self.shared.tell_of_change(&self.record, EventKind::Scaled, Some(change), message);
     }
 
     /// Writes how the autoscaler stands, if that is worth a request, now or as soon as it may be written again.
@@ -434,6 +447,13 @@ impl Autoscaler {
                 (decision.outcome, decision.reason, decision.sentence())
             }
             Action::Observed => self.not_done(&decision, Reason::ObserveOnly, "only observed, not done"),
+            // The log is to tell what was done, and by whom does not matter.
+            Action::Standby if self.shared.leadership.is_led_by_another() => {
+                self.record.saw(now, &decision, self.snapshot.current_replicas);
+                self.left_to_leader = Some(decision.clone());
+                self.snapshot.decision = Some(decision);
+                return;
+            }
             Action::Standby => {
                 let why = self.shared.leadership.why_not();
                 self.not_done(&decision, Reason::NotLeading, &format!("not done, because {why}"))
@@ -495,6 +515,10 @@ impl Autoscaler {
 
     fn leave(&mut self, reason: Reason, message: String) -> (Outcome, Reason, String) {
         self.replace_able(Condition::new(ConditionKind::AbleToScale, false, reason, message.clone()));
+        if reason == Reason::YieldedToAnother && self.judges() {
+            // People have been told that it yielded.
+            self.reported = Some(message.clone());
+        }
         self.fail(message.clone());
         (Outcome::Held, reason, message)
     }

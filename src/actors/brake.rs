@@ -46,9 +46,11 @@ impl Brake {
             let wanted = claim.borrow_and_update().mode;
             if let Some(mode) = wanted {
                 self.set(mode).await;
+                // Again even when nothing has changed: a switch to and fro that was too quick to be seen took the
+                // confirmation back.
                 election.confirm_mode(mode);
             }
-            if claim.wait_for(|claim| claim.mode != wanted).await.is_err() {
+            if claim.changed().await.is_err() {
                 // The election has ended with the service.
                 return;
             }
@@ -64,7 +66,13 @@ impl Brake {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
+    use tokio::sync::watch;
+
     use super::*;
+    use crate::ports::election::Claim;
+    use crate::ports::{ClusterError, PortFuture};
 
     #[tokio::test]
     async fn the_switch_waits_for_the_change_in_hand_and_lets_no_other_begin() {
@@ -82,6 +90,58 @@ mod tests {
         switching.await.unwrap();
         assert!(brake.permit().await.is_none());
         brake.set(Mode::Active).await;
+        assert!(brake.permit().await.is_some());
+    }
+
+    /// An election in which somebody switches the mode of all.
+    struct Switched {
+        claim: watch::Sender<Claim>,
+        confirmed: Mutex<Vec<Mode>>,
+    }
+
+    impl Election for Switched {
+        fn identity(&self) -> Arc<str> {
+            "me".into()
+        }
+
+        fn claim(&self) -> watch::Receiver<Claim> {
+            self.claim.subscribe()
+        }
+
+        fn set_mode(&self, _: Mode) -> PortFuture<Result<(), ClusterError>> {
+            unreachable!()
+        }
+
+        fn confirm_mode(&self, mode: Mode) {
+            self.confirmed.lock().unwrap().push(mode);
+        }
+
+        fn resign(&self) -> PortFuture<()> {
+            unreachable!()
+        }
+    }
+
+    #[tokio::test]
+    async fn all_replicas_are_in_the_mode_that_one_was_asked_for_and_say_so_when_it_holds() {
+        let brake = Arc::new(Brake::new(Mode::Active));
+        let election = Arc::new(Switched { claim: watch::Sender::new(Claim::default()), confirmed: Mutex::default() });
+        let in_hand = brake.permit().await.expect("nothing is in the way");
+        tokio::spawn(brake.clone().follow(election.clone()));
+        tokio::task::yield_now().await;
+        election.claim.send_modify(|claim| claim.mode = Some(Mode::Observe));
+        while brake.mode() == Mode::Active {
+            tokio::task::yield_now().await;
+        }
+        assert!(election.confirmed.lock().unwrap().is_empty(), "a change is still on its way");
+        drop(in_hand);
+        while election.confirmed.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        election.claim.send_modify(|claim| claim.mode = Some(Mode::Active));
+        while election.confirmed.lock().unwrap().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(*election.confirmed.lock().unwrap(), [Mode::Observe, Mode::Active]);
         assert!(brake.permit().await.is_some());
     }
 }

@@ -49,6 +49,11 @@ impl Leadership {
         }
     }
 
+    /// Whether another replica leads, as far as is known.
+    pub fn is_led_by_another(&self) -> bool {
+        self.leader().is_some_and(|leader| !leader.is_empty() && *leader != *self.identity())
+    }
+
     /// The name of this replica; empty when there are no others.
     pub fn identity(&self) -> &str {
         match &self.0 {
@@ -60,7 +65,7 @@ impl Leadership {
     /// Why this replica does not act.
     pub(super) fn why_not(&self) -> String {
         match self.leader() {
-            Some(leader) if *leader != *self.identity() => format!("{leader} leads, and scales"),
+            Some(leader) if self.is_led_by_another() => format!("{leader} leads, and scales"),
             _ => "no replica of the service is known to lead at present".to_owned(),
         }
     }

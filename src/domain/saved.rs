@@ -192,3 +192,6 @@ fn differ(seen: &[ShownMetric], now: &[ShownMetric]) -> bool {
                 }
         })
 }
+
+#[cfg(test)]
+mod tests;

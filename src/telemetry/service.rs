@@ -20,7 +20,7 @@ const SCALE_OPERATIONS: About = about("scale_operations", "Changes of a workload
 const WAITING: About = about("registry_waiting_requests", "Requests that wait for the registry's answer");
 const KNOWN: About = about(
     "cluster_known",
-    "Whether the watches show the cluster as it is: its autoscalers, its workloads, and the capacity of its nodes for GPU pods",
+    "Whether the watches show the cluster as it is: its autoscalers, its workloads, the capacity of its nodes for GPU pods, and the HPAs (other_autoscalers)",
 );
 const AGE: About = about("source_age", "How long ago a source of measurements was last read, by the cluster's clock")
     .in_unit("seconds");
@@ -36,6 +36,7 @@ pub(super) struct ServiceFamilies {
     autoscalers_known: bool,
     workloads_known: bool,
     capacity_known: bool,
+    rivals_known: bool,
     resource_metrics_age: Option<f64>,
 }
 
@@ -51,6 +52,7 @@ impl ServiceFamilies {
             autoscalers_known: sources.store.fault().is_none(),
             workloads_known: sources.index.fault().is_none(),
             capacity_known: sources.index.capacity_fault().is_none(),
+            rivals_known: sources.index.rivals_fault().is_none(),
             resource_metrics_age: sources.instruments.resource_metrics_read_at().map(|at| age(now, at)),
         }
     }
@@ -75,6 +77,7 @@ impl Collector for ServiceFamilies {
             ("autoscalers", self.autoscalers_known),
             ("workloads", self.workloads_known),
             ("capacity", self.capacity_known),
+            ("other_autoscalers", self.rivals_known),
         ];
         gauges(encoder, KNOWN, known.map(|(what, known)| ([("what", what)], u32::from(known))))?;
         let source = Source::ResourceMetrics.as_str();

@@ -108,6 +108,8 @@ struct State {
     /// How many workloads there have been.
     added: u32,
     workloads: BTreeMap<(String, String), Workload>,
+    /// Another autoscaler of the cluster: as the watches have it, and as it is.
+    rival: (Option<String>, Option<String>),
     calls: Vec<Call>,
     once: HashMap<(Op, String), VecDeque<Answer>>,
     always: HashMap<(Op, String), Answer>,
@@ -130,6 +132,7 @@ impl FakeCluster {
             clock,
             added: 0,
             workloads: BTreeMap::new(),
+            rival: (None, None),
             calls: Vec::new(),
             once: HashMap::new(),
             always: HashMap::new(),
@@ -188,6 +191,11 @@ impl FakeCluster {
             (workload.replicas, workload.writer) = (replicas, Some(writer.to_owned()));
             workload.version += 1;
         });
+    }
+
+    /// Another autoscaler scales the workloads, as the watches see it, and as it is.
+    pub fn rival(&self, seen: Option<&str>, there_is: Option<&str>) {
+        self.state().rival = (seen.map(str::to_owned), there_is.map(str::to_owned));
     }
 
     /// Somebody else changes something other than the replicas.
@@ -315,7 +323,7 @@ impl WorkloadResolver for FakeCluster {
             match state.workloads.get(&(namespace.clone(), name.clone())) {
                 Some(found) if kind == RequestedKind::Auto || kind == RequestedKind::Exactly(found.kind) => {
                     let workload = WorkloadRef { kind: found.kind, namespace, name };
-                    Ok(ResolvedWorkload { workload, replicas: found.replicas, scaled_by: None })
+                    Ok(ResolvedWorkload { workload, replicas: found.replicas, scaled_by: state.rival.1.clone() })
                 }
                 _ => Err(ResolveError::NotFound { kind: "deployment", name, hint: String::new() }),
             }
@@ -357,6 +365,10 @@ impl WorkloadIndex for FakeCluster {
         let replicas = found.seen_replicas.unwrap_or(found.replicas);
         let uid = found.uid.clone();
         WorkloadView::Present { uid, replicas, revision: None, pods: pods(&state.clock, &workload.name, replicas) }
+    }
+
+    fn rival(&self, _: &WorkloadRef) -> Option<String> {
+        self.state().rival.0.clone()
     }
 
     fn room(&self, _: &WorkloadRef) -> Room {

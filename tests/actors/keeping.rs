@@ -251,3 +251,38 @@ fn a_watch_that_lags_is_nobodys_reversal() {
         assert_eq!(leader.one().await.status(), Status::Active);
     });
 }
+
+#[test]
+fn a_workload_that_another_autoscaler_scales_is_left_alone_until_that_is_gone() {
+    play(async |stage| {
+        const HPA: Option<&str> = Some("HorizontalPodAutoscaler default/web");
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 140);
+        let leader = leader(stage, &objects).await;
+        stage.cluster.rival(HPA, HPA);
+        objects.apply("by-hand", wanted(rules(1, 10)));
+        stage.pass(60.0).await;
+        assert!(changes(stage).is_empty());
+        let record = leader.one().await;
+        assert_eq!(record.status(), Status::Failed);
+        let failure = record.snapshot().failure.clone().unwrap();
+        assert!(failure.contains("already scaled by HorizontalPodAutoscaler default/web"), "{failure}");
+        stage.cluster.rival(None, None);
+        stage.pass(23.0).await;
+        assert_eq!(changes(stage), [4]);
+        assert_eq!(record.status(), Status::Active);
+    });
+}
+
+#[test]
+fn another_autoscaler_that_is_gone_already_is_in_nobodys_way() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 140);
+        let leader = leader(stage, &objects).await;
+        stage.cluster.rival(Some("HorizontalPodAutoscaler default/web"), None);
+        leader.create(rules(1, 10)).await.unwrap();
+        stage.pass(1.0).await;
+        assert_eq!(changes(stage), [4]);
+    });
+}

@@ -3,6 +3,7 @@
 use ai_storage_orchestrator::actors::messages::Created;
 use ai_storage_orchestrator::actors::snapshot::Status;
 use ai_storage_orchestrator::domain::condition::ConditionKind;
+use ai_storage_orchestrator::domain::decision::Outcome;
 use ai_storage_orchestrator::domain::reason::Reason;
 use ai_storage_orchestrator::ports::ClusterError;
 use tokio::task::spawn_local;
@@ -42,6 +43,8 @@ fn only_the_leader_acts_and_the_standby_shows_the_same() {
             let snapshot = record.snapshot();
             assert_eq!((snapshot.current_replicas, snapshot.scale_up_count), (4, 1));
             assert_eq!(snapshot.last_action.unwrap().to, 4);
+            let up = record.decisions().into_iter().find(|entry| entry.outcome == Outcome::ScaleUp).unwrap();
+            assert_eq!(up.decision.as_ref().unwrap().desired, 4, "each knows why");
         }
         assert_eq!(objects.one().saved.unwrap().memory.holder, "leader");
     });

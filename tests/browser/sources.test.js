@@ -1,6 +1,7 @@
 // Where the service's knowledge comes from, and what to do when it does not come.
 import assert from 'node:assert/strict';
 
+import { isAccessible } from './accessibility.js';
 import { useStage } from './browser.js';
 import { SCENE, createAutoscalers } from './scene.js';
 import { eventually } from './service.js';
@@ -81,4 +82,21 @@ well.test('a source that fails and works again is followed', {
   await page.unroute('**/api/v1/sources');
   await page.getByRole('button', { name: 'Read again' }).click();
   await page.getByText('The API server does not answer.').waitFor({ state: 'detached' });
+});
+
+/** `/readyz` as one of several replicas answers it. */
+const ofReplica = (replica) => (page) => page.route('**/readyz', async (route) => {
+  const response = await route.fetch();
+  await route.fulfill({ response, json: { ...(await response.json()), replica } });
+});
+well.test('of several replicas it is said which one answers and which one leads', {
+  ...PAGE, beforeLoad: ofReplica({ identity: 'pod-1-0a', leads: false, leader: 'pod-2-0b' }),
+}, async (page) => {
+  await page.getByText('Answered by pod-1-0a, which stands by. pod-2-0b leads, and scales.').waitFor();
+  await isAccessible(page, 'the sources of a standby');
+});
+
+well.test('a service that runs alone says nothing of replicas', PAGE, async (page) => {
+  await page.getByText(/^Ready on/).waitFor();
+  assert.equal(await page.getByText('Answered by').count(), 0);
 });

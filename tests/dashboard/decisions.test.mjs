@@ -77,6 +77,16 @@ test('only observed', () => {
   assert.equal(outcome({ outcome: 'new_one' }).label, 'new_one', 'of a later version');
 });
 
+test('what is left to somebody else is not called the mode observe', () => {
+  const standby = why(decision({ outcome: 'observed', reason: 'NotLeading' }));
+  assert.equal(standby, 'CPU 123 % of 70 %; would be 4, but this replica of the service does not lead, so it leaves that to the one that does.');
+  assert.match(why(decision({ outcome: 'observed', reason: 'ObjectChanged' })), /would be 4, but the autoscaler was changed at that moment/);
+  const yielded = decision({ outcome: 'held', reason: 'YieldedToAnother' });
+  assert.match(why(yielded), /would be 4, but the workload is left to somebody else, who reversed its changes\.$/);
+  assert.equal(change(yielded), 'stays at 2, not 4');
+  assert.equal(why(held('ScaledByAnother', { recommended_replicas: 4 })), 'CPU 123 % of 70 %; somebody else scales the workload.');
+});
+
 test('a simulated value is never shown as a measured one', () => {
   assert.equal(against(metric({ name: 'gpu', state: 'simulated', utilization_percent: 61 })), 'GPU 61 % of 70 % (simulated)');
 });
@@ -85,6 +95,12 @@ test('some messages have a cure', () => {
   assert.match(cure('exceeded quota: pods=10'), /quota/);
   assert.match(cure('missing request for cpu in container main of pod web-0'), /resource request/);
   assert.match(cure('deployments.apps "web" is forbidden'), /role/);
+  const yielded = 'kubectl reversed 3 changes within 10 min, so the workload is left to it: remove it and resume the autoscaler, '
+    + 'or set on_conflict to insist';
+  assert.match(cure(yielded), /press Resume/);
+  assert.match(cure(yielded.replace('kubectl', 'HorizontalPodAutoscaler default/web')), /press Resume/);
+  assert.match(cure('Deployment default/web is already scaled by HorizontalPodAutoscaler default/web; remove that first'), /delete the other one/);
+  assert.match(cure('the workload is scaled by autoscaler-1, which is older; delete one of the two'), /Two autoscalers/);
   assert.equal(cure('something else'), null);
 });
 

@@ -40,6 +40,9 @@ test('replicas and actions in words', () => {
     actionInWords({ kind: 'scaled', from: 2, to: 4, message: '2 -> 4: cpu 123 % (target 70 %) proposes 4' }).why,
     'cpu 123 % (target 70 %) proposes 4',
   );
+  const conflict = { kind: 'conflict', from: 4, to: 2, message: 'kubectl changed the replicas from 4 to 2' };
+  assert.deepEqual(actionInWords(conflict), { what: '4 → 2 by somebody else', why: conflict.message });
+  assert.equal(actionMark(conflict), 'other', 'it is no change of ours');
   assert.deepEqual(actionInWords({ kind: 'something new', from: null, to: null, message: null }), {
     what: 'something new',
     why: '',

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 
 import { advice, deviceAdvice } from '../../assets/dashboard/sources/advice.js';
 import { devicesInWords } from '../../assets/dashboard/sources/device_table.js';
+import { replicaInWords } from '../../assets/dashboard/sources/replica.js';
 import { inOrder } from '../../assets/dashboard/sources/exporter_list.js';
 
 test('each fault that the service words has its own advice', () => {
@@ -77,4 +78,12 @@ test('exporters that fail come first', () => {
     ['d', 'a', 'c', 'b'],
   );
   assert.equal(devicesInWords([{ pod: 'x' }, { pod: null }]), '1 of 2 in use');
+});
+
+test('who answers and who leads', () => {
+  assert.equal(replicaInWords(undefined), '', 'one that runs alone');
+  assert.match(replicaInWords({ identity: 'a', leads: true, leader: 'a' }), /^Answered by a, which leads/);
+  assert.match(replicaInWords({ identity: 'a', leads: false, leader: 'b' }), /a, which stands by\. b leads, and scales\.$/);
+  assert.match(replicaInWords({ identity: 'a', leads: false }), /No replica leads/);
+  assert.match(replicaInWords({ identity: 'a', leads: false, leader: 'a' }), /No replica leads/, 'its claim has lapsed');
 });

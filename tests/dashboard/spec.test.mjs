@@ -18,7 +18,7 @@ const SPEC = {
   min_replicas: 2, max_replicas: 10, target_cpu_percent: 70,
   scale_up_policy: policy(0), scale_down_policy: policy(300),
   interval_seconds: 15, mode: 'active', compatibility: 'default',
-  warm_up: { cpu_initialization_seconds: 300, readiness_delay_seconds: 30 }, capacity: 'respect',
+  warm_up: { cpu_initialization_seconds: 300, readiness_delay_seconds: 30 }, capacity: 'respect', on_conflict: 'yield',
 };
 const edited = (changes) => ({ ...formOf(SPEC), ...changes });
 const faults = (changes) => definitionOf(edited(changes)).faults.map(({ path, message }) => `${path} ${message}`);
@@ -42,6 +42,7 @@ test('the patch has what was changed and nothing else', () => {
   assert.deepEqual(patch({ 'scale_up_policy.tolerance_percent': '' }), { scale_up_policy: { tolerance_percent: null } });
   assert.deepEqual(patch({ 'scale_down_policy.policies': [{ type: 'Percent', value: '50', period_seconds: '60' }] }),
     { scale_down_policy: { policies: [{ type: 'Percent', value: 50, period_seconds: 60 }] } });
+  assert.deepEqual(patch({ on_conflict: 'insist' }), { on_conflict: 'insist' });
   assert.deepEqual(patch({ 'scale_down_policy.max_scale_change': '0' }), null, '0 is no limit, as before');
 });
 

@@ -6,7 +6,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 mod api;
+#[allow(dead_code, reason = "the reliability tests need more of it")]
 mod audit;
+#[allow(dead_code, reason = "the reliability tests need more of it")]
 mod cluster;
 mod creation;
 mod dashboard;
@@ -22,6 +24,8 @@ mod objects;
 mod permissions;
 mod proxy;
 mod scaling;
+#[allow(dead_code, reason = "the reliability tests need more of it")]
 mod service;
 mod steady_state;
+#[allow(dead_code, reason = "the reliability tests need more of it")]
 mod workload;

@@ -8,6 +8,8 @@ import { cure } from '../decisions/words.js';
 
 const STATUS = { active: ['active', 'ok'], inactive: ['paused', 'inactive'], failed: ['failed', 'failed'] };
 const REFUSALS = ['AbleToScale', 'ScalingActive'];
+/** What is wanted, or over at the next evaluation: nothing that anybody has to look at. */
+const NO_TROUBLE = new Set(['ObserveOnly', 'NotLeading', 'ObjectChanged']);
 const LIMITED = new Set(['TooManyReplicas', 'InsufficientCapacity']);
 
 export class Overview {
@@ -207,7 +209,7 @@ export function messages({ status, details }, decision) {
   if (status === 'inactive') return all;
   const conditions = details.conditions ?? [];
   for (const condition of conditions) {
-    if (status !== 'failed' && REFUSALS.includes(condition.type) && condition.status === 'False' && condition.reason !== 'ObserveOnly') {
+    if (status !== 'failed' && REFUSALS.includes(condition.type) && condition.status === 'False' && !NO_TROUBLE.has(condition.reason)) {
       add('unknown', condition.type === 'AbleToScale' ? 'It cannot be scaled' : 'No recommendation can be made', condition.message);
     }
   }

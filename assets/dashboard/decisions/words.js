@@ -56,6 +56,14 @@ const HOLDS = {
       : `only ${capacity.can_run} can run${capacity.blocked_by ? `: ${capacity.blocked_by}` : ''}`),
 };
 
+// Why the number that was decided on is not done.
+const NOT_DONE = {
+  NotLeading: 'this replica of the service does not lead, so it leaves that to the one that does',
+  ObjectChanged: 'the autoscaler was changed at that moment, so it is decided again',
+  YieldedToAnother: 'the workload is left to somebody else, who reversed its changes',
+  ScaledByAnother: 'somebody else scales the workload',
+};
+
 function limit(decision, direction) {
   if (lastStep(decision, 'step_limit')) return 'max_scale_change allows no more at once';
   return `the rate limits allow no more ${direction === 'up' ? 'added' : 'removed'} at present`;
@@ -79,7 +87,11 @@ export function why(decision) {
   if (asked) parts.push(asked);
   const wanted = decision.recommended_replicas;
   const hold = HOLDS[decision.reason]?.(decision);
-  if (decision.outcome === 'observed') {
+  const notDone = NOT_DONE[decision.reason];
+  if (notDone) {
+    const { current_replicas: current, desired_replicas: desired } = decision;
+    parts.push(current === desired ? notDone : `would be ${desired}, but ${notDone}`);
+  } else if (decision.outcome === 'observed') {
     parts.push(`would be ${decision.desired_replicas}, but nothing is scaled in the mode observe`);
   } else if (hold && wanted !== null && wanted !== decision.desired_replicas) {
     parts.push(`asks for ${wanted}, but ${hold}`);
@@ -99,6 +111,8 @@ function sentence(text) {
 }
 
 const CURES = [
+  [/reversed \d+ changes/i, 'Find out what sets the replicas there, for instance a manifest that is applied again, and take them out. Then press Resume.'],
+  [/which is older; delete one/i, 'Two autoscalers must not scale one workload: delete this one, or the older one, and this one takes over.'],
   [/quota/i, 'Raise the quota, or lower max_replicas.'],
   [/not found|does not exist|is gone/i, 'Create the workload again, or delete this autoscaler. It recovers by itself.'],
   [/forbidden|not allowed|403/i, 'Check the role of the service: deploy/ has the one that it needs.'],

@@ -5,7 +5,7 @@ import { number, percent } from '../format.js';
 import { ATTENTION } from './words.js';
 
 const TIPS = {
-  failed: 'The workload is gone, may not be scaled, or the autoscaler crashed',
+  failed: 'The workload is gone, may not be scaled, is left to somebody else, or the autoscaler crashed',
   wants_more_than_max: 'Held at max_replicas while its load asks for more',
   metric_unknown: 'A metric with a target is not known: nothing is scaled down on it',
   none: 'Nothing needs attention',

@@ -53,6 +53,7 @@ const HAPPENED = {
 
 /** What happened as `{what, why}`: `{what: "2 → 4", why: "GPU 91 % of 75 %"}`. */
 export function actionInWords({ kind, from, to, message }) {
+  if (kind === 'conflict') return { what: `${change(from, to)} by somebody else`, why: message ?? '' };
   const what = kind === 'scaled' ? change(from, to) : (HAPPENED[kind] ?? String(kind));
   // A message of the log begins with the change, which is said already.
   return { what, why: (message ?? '').replace(/^\d+ -> \d+: /, '') };

@@ -180,7 +180,7 @@ class Page {
   #gone() {
     if (this.#ended) return;
     replaceChildren(this.#root, element('div', { class: 'empty' }, element('h1', {}, 'This autoscaler does not exist'),
-      element('p', {}, 'It was deleted, or the service was restarted. '), element('p', {}, element('a', { href: '#/' }, 'To the fleet'), ' · ', element('a', { href: '#/new' }, 'New autoscaler'))));
+      element('p', {}, 'It was deleted, or the service kept it in its memory only and was restarted. '), element('p', {}, element('a', { href: '#/' }, 'To the fleet'), ' · ', element('a', { href: '#/new' }, 'New autoscaler'))));
   }
 
   #failed(error) {

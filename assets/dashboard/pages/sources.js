@@ -4,6 +4,7 @@ import { element, replaceChildren, setAttribute, setText } from '../element.js';
 import { ago, counted } from '../format.js';
 import { fleetAddress } from '../router.js';
 import { exporterList } from '../sources/exporter_list.js';
+import { replicaInWords } from '../sources/replica.js';
 import { fault, sourceItem, stateBadge } from '../sources/source_item.js';
 
 const EVERY_MS = 10_000;
@@ -22,6 +23,7 @@ export function mount(root, { api, events }) {
   const age = element('span', { class: 'label' });
   const again = element('button', { type: 'button', class: 'button', onclick: () => read() }, 'Read again');
   const verdict = element('div', { class: 'verdict', role: 'status' });
+  const replica = element('p', { class: 'label source-replica', hidden: true });
   const unknown = element('span', { class: 'source-unknown' });
   const body = element('div', { class: 'sources-body' }, element('p', { class: 'empty' }, 'Reading…'));
   replaceChildren(
@@ -34,6 +36,7 @@ export function mount(root, { api, events }) {
       element('span', { class: 'push' }, again),
     ),
     verdict,
+    replica,
     body,
   );
 
@@ -79,6 +82,8 @@ export function mount(root, { api, events }) {
 
   function show(sources, ready) {
     showVerdict(sources, ready);
+    setText(replica, replicaInWords(ready.body?.replica));
+    replica.hidden = replica.textContent === '';
     const focused = document.activeElement?.dataset?.exporter;
     // Ages change each time, so all is drawn anew; scroll and opened devices stay, and so does the focus.
     const top = window.scrollY;

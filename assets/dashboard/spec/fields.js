@@ -75,6 +75,11 @@ const REST = [
     ...choice(['respect', 'respect: no more than run'], ['ignore', 'ignore: nodes will come']),
   },
   {
+    path: 'on_conflict', label: 'When others reverse it', initial: 'yield',
+    hint: '3 times within 10 min',
+    ...choice(['yield', 'yield: leave it to them'], ['insist', 'insist: go on']),
+  },
+  {
     path: 'container_name', label: 'Container', kind: 'label', placeholder: 'all',
     hint: 'the only one whose CPU and memory count',
   },
@@ -95,7 +100,7 @@ export const GROUPS = [
   { id: 'targets', title: 'Targets', hint: 'At least one. The metric that asks for most replicas decides.', fields: TARGETS },
   { id: 'up', title: 'Scaling up', hint: 'Window, step limit, tolerance, rate limits', fields: policy('up', 0), advanced: true },
   { id: 'down', title: 'Scaling down', hint: 'Window, step limit, tolerance, rate limits', fields: policy('down', 300), advanced: true },
-  { id: 'rest', title: 'Behaviour', hint: 'Mode, interval, compatibility, warm-up, capacity', fields: REST, advanced: true },
+  { id: 'rest', title: 'Behaviour', hint: 'Mode, interval, compatibility, warm-up, capacity, conflicts', fields: REST, advanced: true },
 ];
 
 /** All fields. */

@@ -17,7 +17,8 @@ export function definition(spec) {
     entry('Pods', spec.container_name && `only the container ${spec.container_name} counts`,
       `warm up for ${duration(spec.warm_up.cpu_initialization_seconds)}, ready after ${duration(spec.warm_up.readiness_delay_seconds)}`,
       spec.capacity === 'ignore' ? 'room on the nodes is ignored' : 'of GPU pods no more than can run'),
-    spec.compatibility === 'hpa' && entry('Compatibility', 'decides as the HPA does'));
+    spec.compatibility === 'hpa' && entry('Compatibility', 'decides as the HPA does'),
+    spec.on_conflict === 'insist' && entry('Conflicts', 'goes on although others reverse it'));
 }
 
 function entry(name, ...lines) {

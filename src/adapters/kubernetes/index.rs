@@ -134,6 +134,10 @@ impl WorkloadIndex for Index {
         self.hpas.read(|hpas| hpas.scaler_of(workload).cloned()).ok().flatten()
     }
 
+    fn rivals_fault(&self) -> Option<String> {
+        self.hpas.fault().map(|(resource, fault)| format!("the {resource} of the cluster {fault}"))
+    }
+
     fn room(&self, workload: &WorkloadRef) -> Room {
         self.find_room(workload).unwrap_or_else(|error| Room::Unknown { error: error.into() })
     }
