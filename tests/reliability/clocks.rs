@@ -55,7 +55,7 @@ impl Shift {
 
 #[tokio::test]
 async fn a_leader_whose_clock_jumps_by_an_hour_neither_acts_nor_loses_the_leadership() {
-    let _quiet = beside_others();
+    let _machine = beside_others();
     let namespace = workload("clock", EVEN).await;
     let shift = Shift::new();
     // Without TLS: an hour ago its certificates were not valid yet.

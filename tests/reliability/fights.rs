@@ -15,7 +15,7 @@ use super::workload::NAME;
 
 #[tokio::test]
 async fn who_reverses_three_changes_is_left_the_workload_until_it_is_resumed() {
-    let _quiet = beside_others();
+    let _machine = beside_others();
     let namespace = workload("fight", HIGH).await;
     let fleet = Fleet::new(&[&namespace]);
     let [service] = fleet.start_led(["replica"]).await;

@@ -18,7 +18,7 @@ pub const TAKEOVER: Duration = Duration::from_secs(18);
 
 #[tokio::test]
 async fn killed_leaders_are_replaced_and_do_what_a_single_one_would_have_done() {
-    let _quiet = beside_others();
+    let _machine = beside_others();
     let (disturbed, calm) = tokio::join!(workload("takeover", EVEN), workload("takeover-twin", EVEN));
     let fleet = Fleet::new(&[&disturbed]);
     let undisturbed = Fleet::new(&[&calm]);
@@ -87,7 +87,7 @@ async fn killed_leaders_are_replaced_and_do_what_a_single_one_would_have_done() 
 
 #[tokio::test]
 async fn a_leader_that_was_frozen_for_a_minute_does_not_act_on_its_stale_state() {
-    let _quiet = beside_others();
+    let _machine = beside_others();
     let namespace = workload("frozen", EVEN).await;
     let fleet = Fleet::new(&[&namespace]);
     let [frozen, other] = fleet.start_led(["frozen", "other"]).await;
@@ -155,7 +155,7 @@ async fn a_leader_that_was_frozen_for_a_minute_does_not_act_on_its_stale_state()
 #[tokio::test]
 async fn a_rate_limit_that_one_leader_has_used_up_binds_the_next_one() {
     const PERIOD: i64 = 45;
-    let _quiet = beside_others();
+    let _machine = beside_others();
     let namespace = workload("rate-limit", HIGH).await;
     let fleet = Fleet::new(&[&namespace]);
     let [first, second] = fleet.start_led(["one", "two"]).await;

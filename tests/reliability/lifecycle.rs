@@ -23,7 +23,7 @@ async fn has(namespace: &Namespace, count: i32) -> bool {
 
 #[tokio::test]
 async fn a_manifest_scales_a_workload_without_any_http_call_and_kubectl_shows_what_the_api_shows() {
-    let _quiet = beside_others();
+    let _machine = beside_others();
     let namespace = workload("applied", HIGH).await;
     let fleet = Fleet::new(&[&namespace]);
     let [service] = fleet.start_led(["replica"]).await;
@@ -72,7 +72,7 @@ async fn a_manifest_scales_a_workload_without_any_http_call_and_kubectl_shows_wh
 
 #[tokio::test]
 async fn of_two_objects_for_one_workload_the_oldest_acts_and_the_other_one_takes_over() {
-    let _quiet = beside_others();
+    let _machine = beside_others();
     let namespace = workload("two-objects", HIGH).await;
     let fleet = Fleet::new(&[&namespace]);
     let [service] = fleet.start_led(["replica"]).await;
@@ -106,7 +106,7 @@ async fn of_two_objects_for_one_workload_the_oldest_acts_and_the_other_one_takes
 
 #[tokio::test]
 async fn rules_that_kubectl_changes_during_ticks_hold_from_then_on() {
-    let _quiet = beside_others();
+    let _machine = beside_others();
     let namespace = workload("changed-rules", HIGH).await;
     let fleet = Fleet::new(&[&namespace]);
     let [service] = fleet.start_led(["replica"]).await;
@@ -156,7 +156,7 @@ async fn rules_that_kubectl_changes_during_ticks_hold_from_then_on() {
 
 #[tokio::test]
 async fn an_id_that_is_copied_onto_another_object_stays_with_the_older_one() {
-    let _quiet = beside_others();
+    let _machine = beside_others();
     let namespace = workload("copied-id", HIGH).await;
     namespace.create("Deployment", "copy", 2).await;
     let fleet = Fleet::new(&[&namespace]);
@@ -199,7 +199,7 @@ async fn an_id_that_is_copied_onto_another_object_stays_with_the_older_one() {
 
 #[tokio::test]
 async fn an_autoscaler_that_kubectl_deletes_does_nothing_more() {
-    let _quiet = beside_others();
+    let _machine = beside_others();
     let namespace = workload("deleted-object", HIGH).await;
     namespace.create("Deployment", "kept", 2).await;
     namespace.wait_for_ready("Deployment", "kept", 2, LIMIT).await;
@@ -235,7 +235,7 @@ async fn an_autoscaler_that_kubectl_deletes_does_nothing_more() {
 
 #[tokio::test]
 async fn workloads_and_namespaces_that_go_away_take_nothing_with_them() {
-    let _quiet = beside_others();
+    let _machine = beside_others();
     let (lost, namespace) = tokio::join!(workload("lost-namespace", HIGH), workload("lost-workload", HIGH));
     let fleet = Fleet::new(&[&namespace, &lost]);
     let [service] = fleet.start_led(["replica"]).await;

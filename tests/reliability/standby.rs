@@ -17,7 +17,7 @@ use super::workload::{NAME, Namespace};
 
 #[tokio::test]
 async fn creates_at_the_same_instant_on_two_replicas_make_one_autoscaler() {
-    let _quiet = beside_others();
+    let _machine = beside_others();
     const WORKLOADS: usize = 20;
     let namespace = Namespace::new("same-instant", 70).await;
     for number in 0..WORKLOADS {
@@ -75,7 +75,7 @@ async fn changes_from_now(namespace: &Namespace) -> Vec<judge::Change> {
 
 #[tokio::test]
 async fn what_a_standby_has_answered_holds_for_the_leader_at_once() {
-    let _quiet = beside_others();
+    let _machine = beside_others();
     let namespace = workload("through-standby", HIGH).await;
     let fleet = Fleet::new(&[&namespace]);
     let [leader, standby] = fleet.start_led(["leader", "standby"]).await;
