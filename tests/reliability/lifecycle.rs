@@ -131,6 +131,7 @@ async fn rules_that_kubectl_changes_during_ticks_hold_from_then_on() {
     let patched: Vec<_> =
         patched.iter().map(|request| request.request_received_timestamp).rev().take(rules.len()).collect();
     let since: Vec<_> = patched.into_iter().rev().zip(&rules).collect();
+    assert_eq!(since.len(), rules.len());
     for change in judge::made(&namespace) {
         // What was announced a moment before a change of the rules is made a moment after it.
         let before = |at: chrono::DateTime<chrono::Utc>| {
