@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 /// Talks to one service.
@@ -26,7 +26,7 @@ impl Api {
 
     /// `POST /autoscaling`
     pub async fn create(&self, body: &Value) -> (StatusCode, Value) {
-        answer(self.http.post(format!("{}/api/v1/autoscaling", self.base)).json(body)).await
+        self.ask(Method::POST, "/autoscaling", Some(body)).await
     }
 
     /// Creates an autoscaler, which must succeed; returns its id.
@@ -38,11 +38,17 @@ impl Api {
 
     /// `PATCH /autoscaling/:id`
     pub async fn patch(&self, id: &str, body: &Value) -> (StatusCode, Value) {
-        answer(self.http.patch(format!("{}/api/v1/autoscaling/{id}", self.base)).json(body)).await
+        self.ask(Method::PATCH, &format!("/autoscaling/{id}"), Some(body)).await
     }
 
     pub async fn delete(&self, id: &str) -> (StatusCode, Value) {
-        answer(self.http.delete(format!("{}/api/v1/autoscaling/{id}", self.base))).await
+        self.ask(Method::DELETE, &format!("/autoscaling/{id}"), None).await
+    }
+
+    /// Any request below `/api/v1`.
+    pub async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> (StatusCode, Value) {
+        let request = self.http.request(method, format!("{}/api/v1{path}", self.base));
+        answer(if let Some(body) = body { request.json(body) } else { request }).await
     }
 
     /// One autoscaler, which must exist.

@@ -21,7 +21,7 @@ const REQUEST: &str = "100m";
 pub struct Namespace {
     pub name: String,
     pub cluster: &'static Cluster,
-    client: Client,
+    pub client: Client,
 }
 
 impl Namespace {

@@ -55,7 +55,7 @@ impl Shift {
 
 #[tokio::test]
 async fn a_leader_whose_clock_jumps_by_an_hour_neither_acts_nor_loses_the_leadership() {
-    let _quiet = beside_others();
+    let _machine = beside_others();
     let namespace = workload("clock", EVEN).await;
     let shift = Shift::new();
     // Without TLS: an hour ago its certificates were not valid yet.
@@ -77,7 +77,7 @@ async fn a_leader_whose_clock_jumps_by_an_hour_neither_acts_nor_loses_the_leader
     let mut seen = Vec::new();
     for (hours, load, count) in [(1, HIGH, 4), (-1, LOW, 2)] {
         let stays = replicas(&namespace).await;
-        let jumped = shift_clock(&shift, hours);
+        shift.set(hours * HOUR);
         // Longer than the Lease, and than any window would be if the jump counted.
         tokio::time::sleep(Duration::from_secs(20)).await;
         assert!(leads(&jumping) && !leads(&standby), "{hours} h cost the leadership");
@@ -88,10 +88,9 @@ async fn a_leader_whose_clock_jumps_by_an_hour_neither_acts_nor_loses_the_leader
             condition(&autoscaler, "ScalingActive")["reason"].as_str().unwrap_or("none")
         ));
         shift.set(0);
-        assert!(jumped.elapsed() >= Duration::from_secs(20));
         api.wait_for(&id, "memory is measured again", LIMIT, |a| condition(a, "ScalingActive")["status"] == "True")
             .await;
-        // And the other way round there is nothing in it, either: with the right clock it does its work.
+        // With the right clock it does its work, and no sooner than it should.
         let fell = Instant::now();
         namespace.set_memory(load);
         await_replicas(&namespace, count).await;
@@ -120,9 +119,4 @@ async fn a_leader_whose_clock_jumps_by_an_hour_neither_acts_nor_loses_the_leader
             seen.join(", ")
         ),
     );
-}
-
-fn shift_clock(shift: &Shift, hours: i64) -> Instant {
-    shift.set(hours * HOUR);
-    Instant::now()
 }

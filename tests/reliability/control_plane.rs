@@ -43,7 +43,7 @@ fn pid(name: &str) -> u32 {
 
 #[tokio::test]
 async fn a_control_plane_that_goes_away_in_parts_and_comes_back_causes_nothing() {
-    let _quiet = beside_others();
+    let _machine = beside_others();
     let namespace = workload_on(breakable(), "control-plane", EVEN).await;
     let fleet = Fleet::new(&[&namespace]);
     let [service] = fleet.start_led(["replica"]).await;

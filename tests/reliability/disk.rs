@@ -45,7 +45,7 @@ fn can_mount() -> bool {
 
 #[tokio::test]
 async fn a_full_disk_and_a_read_only_one_do_not_matter() {
-    let _quiet = beside_others();
+    let _machine = beside_others();
     if !can_mount() {
         eprintln!("left out: it takes a mount namespace, which only root can make here");
         return;

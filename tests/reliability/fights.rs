@@ -15,7 +15,7 @@ use super::workload::NAME;
 
 #[tokio::test]
 async fn who_reverses_three_changes_is_left_the_workload_until_it_is_resumed() {
-    let _quiet = beside_others();
+    let _machine = beside_others();
     let namespace = workload("fight", HIGH).await;
     let fleet = Fleet::new(&[&namespace]);
     let [service] = fleet.start_led(["replica"]).await;
@@ -53,9 +53,8 @@ async fn who_reverses_three_changes_is_left_the_workload_until_it_is_resumed() {
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(judge::counts(&namespace), [4, 4, 4], "after {took_over:?}");
 
-    let resume = format!("{}/api/v1/autoscaling/{id}/resume", service.url());
-    let answer = reqwest::Client::new().request(Method::POST, resume).send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::OK);
+    let (status, answer) = service.api().ask(Method::POST, &format!("/autoscaling/{id}/resume"), None).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
     eventually("it scales again", LIMIT, async || has(4).await).await;
     assert_eq!(judge::counts(&namespace), [4, 4, 4, 4]);
     report(

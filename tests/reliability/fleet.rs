@@ -22,6 +22,7 @@ const LEASE: &str = "elected";
 /// Replicas of the service.
 pub struct Fleet {
     cluster: &'static Cluster,
+    client: kube::Client,
     /// The namespace of the Lease and of the accounts.
     pub home: String,
     settings: Vec<(String, String)>,
@@ -44,6 +45,7 @@ impl Fleet {
         let settings = settings.into_iter().map(|(key, value)| setting(key, value)).collect();
         Self {
             cluster: namespaces[0].cluster,
+            client: namespaces[0].client.clone(),
             home: names[0].to_owned(),
             settings,
             server: None,
@@ -123,7 +125,7 @@ impl Fleet {
 
     /// The Lease.
     pub async fn lease(&self) -> Option<Lease> {
-        Api::<Lease>::namespaced(self.cluster.client().await, &self.home).get_opt(LEASE).await.unwrap()
+        Api::<Lease>::namespaced(self.client.clone(), &self.home).get_opt(LEASE).await.unwrap()
     }
 
     /// Who holds the Lease.

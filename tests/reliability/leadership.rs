@@ -18,7 +18,7 @@ pub const TAKEOVER: Duration = Duration::from_secs(18);
 
 #[tokio::test]
 async fn killed_leaders_are_replaced_and_do_what_a_single_one_would_have_done() {
-    let _quiet = beside_others();
+    let _machine = beside_others();
     let (disturbed, calm) = tokio::join!(workload("takeover", EVEN), workload("takeover-twin", EVEN));
     let fleet = Fleet::new(&[&disturbed]);
     let undisturbed = Fleet::new(&[&calm]);
@@ -87,7 +87,7 @@ async fn killed_leaders_are_replaced_and_do_what_a_single_one_would_have_done() 
 
 #[tokio::test]
 async fn a_leader_that_was_frozen_for_a_minute_does_not_act_on_its_stale_state() {
-    let _quiet = beside_others();
+    let _machine = beside_others();
     let namespace = workload("frozen", EVEN).await;
     let fleet = Fleet::new(&[&namespace]);
     let [frozen, other] = fleet.start_led(["frozen", "other"]).await;
@@ -149,5 +149,33 @@ async fn a_leader_that_was_frozen_for_a_minute_does_not_act_on_its_stale_state()
             takeover.as_secs_f64(),
             again.as_secs_f64(),
         ),
+    );
+}
+
+#[tokio::test]
+async fn a_rate_limit_that_one_leader_has_used_up_binds_the_next_one() {
+    const PERIOD: i64 = 45;
+    let _machine = beside_others();
+    let namespace = workload("rate-limit", HIGH).await;
+    let fleet = Fleet::new(&[&namespace]);
+    let [first, second] = fleet.start_led(["one", "two"]).await;
+    let mut request = by_memory(&namespace, NAME, 2, 6);
+    request["scale_up_policy"] =
+        serde_json::json!({"policies": [{"type": "Pods", "value": 1, "period_seconds": PERIOD}]});
+    first.api().created(&request).await;
+    await_replicas(&namespace, 3).await;
+    first.kill();
+    fleet.await_leader(&[&second], LIMIT).await;
+    await_replicas(&namespace, 4).await;
+    let changes = judge::asked(&namespace);
+    assert_eq!(judge::counts(&namespace), [3, 4]);
+    assert_ne!(changes[0].user, changes[1].user);
+    let between = changes[1].at - changes[0].at;
+    // The period begins with the tick that decided, and the change is a moment later.
+    assert!(between.num_milliseconds() > PERIOD * 1_000 - 1_500, "{between} after {changes:?}");
+    report(
+        "kill -9 of a leader that has just used up a limit of one replica per 45 s",
+        "the next leader waits for the rest of the period",
+        &format!("replicas 2 -> [3, 4], {:.1} s apart, by two leaders", between.num_milliseconds() as f64 / 1_000.0),
     );
 }

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::ResourceExt;
 use kube::api::DeleteParams;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
+use super::audit::in_log_of;
 use super::fleet::Fleet;
 use super::judge;
 use super::manifests::{autoscaler, condition, get, id, list};
@@ -21,16 +21,9 @@ async fn has(namespace: &Namespace, count: i32) -> bool {
     namespace.replicas("Deployment", NAME).await == count
 }
 
-/// Changes an object with kubectl; returns when that was acknowledged.
-fn patch(namespace: &Namespace, name: &str, spec: Value) -> DateTime<Utc> {
-    let patch = json!({ "spec": spec }).to_string();
-    namespace.cluster.kubectl(&["patch", "wa", name, "-n", &namespace.name, "--type=merge", "-p", &patch]);
-    Utc::now()
-}
-
 #[tokio::test]
 async fn a_manifest_scales_a_workload_without_any_http_call_and_kubectl_shows_what_the_api_shows() {
-    let _quiet = beside_others();
+    let _machine = beside_others();
     let namespace = workload("applied", HIGH).await;
     let fleet = Fleet::new(&[&namespace]);
     let [service] = fleet.start_led(["replica"]).await;
@@ -79,7 +72,7 @@ async fn a_manifest_scales_a_workload_without_any_http_call_and_kubectl_shows_wh
 
 #[tokio::test]
 async fn of_two_objects_for_one_workload_the_oldest_acts_and_the_other_one_takes_over() {
-    let _quiet = beside_others();
+    let _machine = beside_others();
     let namespace = workload("two-objects", HIGH).await;
     let fleet = Fleet::new(&[&namespace]);
     let [service] = fleet.start_led(["replica"]).await;
@@ -113,29 +106,39 @@ async fn of_two_objects_for_one_workload_the_oldest_acts_and_the_other_one_takes
 
 #[tokio::test]
 async fn rules_that_kubectl_changes_during_ticks_hold_from_then_on() {
-    let _quiet = beside_others();
+    let _machine = beside_others();
     let namespace = workload("changed-rules", HIGH).await;
     let fleet = Fleet::new(&[&namespace]);
     let [service] = fleet.start_led(["replica"]).await;
     namespace.cluster.apply(&[autoscaler(&namespace, "ours", NAME, 2, 4)]);
     eventually("it is scaled", LIMIT, async || has(&namespace, 4).await).await;
     // Up and down, as fast as kubectl can.
-    let mut rules = Vec::new();
-    for max in [5, 3, 6, 4, 7, 3, 8, 5] {
-        rules.push((patch(&namespace, "ours", json!({"max_replicas": max})), max));
+    let rules: Vec<u64> = vec![5, 3, 6, 4, 7, 3, 8, 5];
+    for max in &rules {
+        let patch = json!({"spec": {"max_replicas": max}}).to_string();
+        namespace.cluster.kubectl(&["patch", "wa", "ours", "-n", &namespace.name, "--type=merge", "-p", &patch]);
         tokio::time::sleep(Duration::from_millis(fastrand::u64(0..1_500))).await;
     }
-    let (_, last) = *rules.last().unwrap();
+    let last = *rules.last().unwrap();
     eventually("the last rules hold", LIMIT, async || has(&namespace, last as i32).await).await;
+    // When each of them came into force, by the API server.
+    let patched = in_log_of(namespace.cluster, |request| {
+        request.verb == "patch"
+            && request.user_agent.starts_with("kubectl")
+            && request.uri.contains("/changed-rules/")
+            && request.uri.contains("/workloadautoscalers/ours")
+    });
+    let patched: Vec<_> =
+        patched.iter().map(|request| request.request_received_timestamp).rev().take(rules.len()).collect();
+    let since: Vec<_> = patched.into_iter().rev().zip(&rules).collect();
+    assert_eq!(since.len(), rules.len());
     for change in judge::made(&namespace) {
-        // A change that was announced a moment before is made.
-        let in_force = rules.iter().rev().find(|(since, _)| *since + chrono::TimeDelta::milliseconds(500) < change.at);
-        if let Some((since, max)) = in_force {
-            let next = rules
-                .iter()
-                .any(|(at, next)| at > since && *next >= change.to && *at < change.at + chrono::TimeDelta::seconds(2));
-            assert!(change.to <= *max || next, "{change:?} under {rules:?}");
-        }
+        // What was announced a moment before a change of the rules is made a moment after it.
+        let before = |at: chrono::DateTime<chrono::Utc>| {
+            since.iter().rfind(|(begun, _)| *begun <= at).map_or(4, |(_, max)| **max)
+        };
+        let bounds = [before(change.at), before(change.at - chrono::TimeDelta::milliseconds(300))];
+        assert!(bounds.iter().any(|max| change.to <= *max), "{change:?} under {since:?}");
     }
     let object = get(&namespace, "ours").await;
     let autoscaler = service.api().autoscaler(&id(&object).unwrap()).await;
@@ -154,7 +157,7 @@ async fn rules_that_kubectl_changes_during_ticks_hold_from_then_on() {
 
 #[tokio::test]
 async fn an_id_that_is_copied_onto_another_object_stays_with_the_older_one() {
-    let _quiet = beside_others();
+    let _machine = beside_others();
     let namespace = workload("copied-id", HIGH).await;
     namespace.create("Deployment", "copy", 2).await;
     let fleet = Fleet::new(&[&namespace]);
@@ -197,7 +200,7 @@ async fn an_id_that_is_copied_onto_another_object_stays_with_the_older_one() {
 
 #[tokio::test]
 async fn an_autoscaler_that_kubectl_deletes_does_nothing_more() {
-    let _quiet = beside_others();
+    let _machine = beside_others();
     let namespace = workload("deleted-object", HIGH).await;
     namespace.create("Deployment", "kept", 2).await;
     namespace.wait_for_ready("Deployment", "kept", 2, LIMIT).await;
@@ -233,7 +236,7 @@ async fn an_autoscaler_that_kubectl_deletes_does_nothing_more() {
 
 #[tokio::test]
 async fn workloads_and_namespaces_that_go_away_take_nothing_with_them() {
-    let _quiet = beside_others();
+    let _machine = beside_others();
     let (lost, namespace) = tokio::join!(workload("lost-namespace", HIGH), workload("lost-workload", HIGH));
     let fleet = Fleet::new(&[&namespace, &lost]);
     let [service] = fleet.start_led(["replica"]).await;

@@ -34,19 +34,18 @@ pub fn by_memory(namespace: &Namespace, deployment: &str, min: u32, max: u32) ->
 }
 
 /// The autoscalers' objects of a namespace.
-pub fn objects(namespace: &Namespace, client: kube::Client) -> Api<DynamicObject> {
-    Api::namespaced_with(client, &namespace.name, &resource())
+fn objects(namespace: &Namespace) -> Api<DynamicObject> {
+    Api::namespaced_with(namespace.client.clone(), &namespace.name, &resource())
 }
 
 /// All of them.
 pub async fn list(namespace: &Namespace) -> Vec<DynamicObject> {
-    let objects = objects(namespace, namespace.cluster.client().await);
-    objects.list(&ListParams::default()).await.unwrap().items
+    objects(namespace).list(&ListParams::default()).await.unwrap().items
 }
 
 /// One of them, which must exist.
 pub async fn get(namespace: &Namespace, name: &str) -> DynamicObject {
-    objects(namespace, namespace.cluster.client().await).get(name).await.unwrap()
+    objects(namespace).get(name).await.unwrap()
 }
 
 /// Its condition of this type.

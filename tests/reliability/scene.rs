@@ -1,6 +1,6 @@
 //! Where most tests begin: a namespace with a Deployment of two pods whose memory the metrics API knows.
 
-use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::cluster::{Cluster, cluster};
 use super::waiting::{LIMIT, eventually};
@@ -14,14 +14,20 @@ pub const LOW: u32 = 4;
 
 static MACHINE: RwLock<()> = RwLock::new(());
 
+/// A share of the machine. Each test has a thread of its own, so it may be held over everything that the test waits for.
+pub enum Machine {
+    Shared { _guard: RwLockReadGuard<'static, ()> },
+    Whole { _guard: RwLockWriteGuard<'static, ()> },
+}
+
 /// Held by tests that wait most of the time, and may do so side by side.
-pub fn beside_others() -> RwLockReadGuard<'static, ()> {
-    MACHINE.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+pub fn beside_others() -> Machine {
+    Machine::Shared { _guard: MACHINE.read().unwrap_or_else(PoisonError::into_inner) }
 }
 
 /// Held by a test that needs the whole machine.
-pub fn alone() -> RwLockWriteGuard<'static, ()> {
-    MACHINE.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+pub fn alone() -> Machine {
+    Machine::Whole { _guard: MACHINE.write().unwrap_or_else(PoisonError::into_inner) }
 }
 
 /// A namespace with a Deployment of two pods that use so much memory.

@@ -12,23 +12,12 @@ use super::judge;
 use super::manifests::{by_memory, list};
 use super::report::report;
 use super::scene::{HIGH, beside_others, workload};
-use super::service::Service;
 use super::waiting::{LIMIT, eventually};
 use super::workload::{NAME, Namespace};
 
-async fn ask(service: &Service, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
-    let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
-    let mut request = client.request(method, format!("{}/api/v1{path}", service.url()));
-    if let Some(body) = body {
-        request = request.json(&body);
-    }
-    let response = request.send().await.unwrap();
-    (response.status(), response.json().await.unwrap())
-}
-
 #[tokio::test]
 async fn creates_at_the_same_instant_on_two_replicas_make_one_autoscaler() {
-    let _quiet = beside_others();
+    let _machine = beside_others();
     const WORKLOADS: usize = 20;
     let namespace = Namespace::new("same-instant", 70).await;
     for number in 0..WORKLOADS {
@@ -36,14 +25,14 @@ async fn creates_at_the_same_instant_on_two_replicas_make_one_autoscaler() {
     }
     let fleet = Fleet::new(&[&namespace]);
     let replicas = fleet.start_led(["one", "two"]).await;
-    let [one, two] = &replicas;
+    let apis = replicas.each_ref().map(|service| service.api());
+    let [one, two] = &apis;
     let rounds = (0..WORKLOADS).map(async |number| {
         let same = by_memory(&namespace, &format!("web-{number}"), 1, 3);
         let mut other = same.clone();
         // Every other one wants something else.
         other["max_replicas"] = (3 + number % 2).into();
-        let create = |service, body| ask(service, Method::POST, "/autoscaling", Some(body));
-        let ((first, said), (second, answered)) = tokio::join!(create(one, same), create(two, other));
+        let ((first, said), (second, answered)) = tokio::join!(one.create(&same), two.create(&other));
         let statuses = [first.as_u16(), second.as_u16()];
         let later = if number % 2 == 0 { 200 } else { 409 };
         assert!(statuses == [201, later] || statuses == [later, 201], "{statuses:?} {said} {answered}");
@@ -53,11 +42,9 @@ async fn creates_at_the_same_instant_on_two_replicas_make_one_autoscaler() {
     });
     join_all(rounds).await;
     assert_eq!(list(&namespace).await.len(), WORKLOADS);
-    for service in &replicas {
-        eventually("each replica knows all", LIMIT, async || {
-            ask(service, Method::GET, "/autoscaling", None).await.1["count"] == WORKLOADS
-        })
-        .await;
+    for api in &apis {
+        let knows_all = async || api.get("/api/v1/autoscaling").await.1["count"] == WORKLOADS;
+        eventually("each replica knows all", LIMIT, knows_all).await;
     }
     report(
         "two creates in the same instant on two replicas",
@@ -88,33 +75,32 @@ async fn changes_from_now(namespace: &Namespace) -> Vec<judge::Change> {
 
 #[tokio::test]
 async fn what_a_standby_has_answered_holds_for_the_leader_at_once() {
-    let _quiet = beside_others();
+    let _machine = beside_others();
     let namespace = workload("through-standby", HIGH).await;
     let fleet = Fleet::new(&[&namespace]);
     let [leader, standby] = fleet.start_led(["leader", "standby"]).await;
     let (number, _) = fleet.await_leader(&[&leader, &standby], LIMIT).await;
     assert_eq!(number, 0, "the first leads");
-    let id = standby.api().created(&wish(&namespace)).await;
+    let api = standby.api();
+    let id = api.created(&wish(&namespace)).await;
     let path = format!("/autoscaling/{id}");
     grows(&namespace, 2).await;
 
     let (mut slowest, mut slowest_was) = (Duration::ZERO, String::new());
     let mut timed = async |method: Method, path: &str, body: Option<Value>| {
         let (begun, name) = (std::time::Instant::now(), method.to_string());
-        let (status, answer) = ask(&standby, method, path, body).await;
+        let (status, answer) = api.ask(method, path, body.as_ref()).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
         if begun.elapsed() > slowest {
             (slowest, slowest_was) = (begun.elapsed(), format!("{name} {}", path.rsplit('/').next().unwrap()));
         }
     };
-    let mut rounds = 0;
     for _ in 0..3 {
         timed(Method::POST, &format!("{path}/pause"), None).await;
         let after = changes_from_now(&namespace).await;
         assert!(after.is_empty(), "scaled after it was paused: {after:?}");
         timed(Method::POST, &format!("{path}/resume"), None).await;
         grows(&namespace, 2).await;
-        rounds += 1;
     }
     for _ in 0..3 {
         let max = judge::counts(&namespace).last().copied().unwrap() + 2;
@@ -129,7 +115,7 @@ async fn what_a_standby_has_answered_holds_for_the_leader_at_once() {
     timed(Method::PUT, "/mode", Some(json!({"mode": "observe"}))).await;
     let after = changes_from_now(&namespace).await;
     assert!(after.is_empty(), "scaled although the brake is on: {after:?}");
-    assert_eq!(ask(&leader, Method::GET, "/mode", None).await.1["mode"], "observe");
+    assert_eq!(leader.api().get("/api/v1/mode").await.1["mode"], "observe");
 
     // The brake survives the service.
     leader.kill();
@@ -137,16 +123,17 @@ async fn what_a_standby_has_answered_holds_for_the_leader_at_once() {
     let again = fleet.start("leader");
     again.api().wait_until_readyz(StatusCode::OK, LIMIT).await;
     let (_, took_over) = fleet.await_leader(&[&again], LIMIT).await;
-    assert_eq!(ask(&again, Method::GET, "/mode", None).await.1["mode"], "observe");
+    assert_eq!(again.api().get("/api/v1/mode").await.1["mode"], "observe");
     let after = changes_from_now(&namespace).await;
     assert!(after.is_empty(), "scaled although the brake is on: {after:?}");
     let standby = fleet.start("standby");
-    standby.api().wait_until_readyz(StatusCode::OK, LIMIT).await;
-    let (status, answer) = ask(&standby, Method::PUT, "/mode", Some(json!({"mode": "active"}))).await;
+    let api = standby.api();
+    api.wait_until_readyz(StatusCode::OK, LIMIT).await;
+    let (status, answer) = api.ask(Method::PUT, "/mode", Some(&json!({"mode": "active"}))).await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     grows(&namespace, 2).await;
 
-    let (status, answer) = ask(&standby, Method::DELETE, &path, None).await;
+    let (status, answer) = api.delete(&id).await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     let after = changes_from_now(&namespace).await;
     assert!(after.is_empty(), "scaled after it was deleted: {after:?}");
@@ -155,7 +142,7 @@ async fn what_a_standby_has_answered_holds_for_the_leader_at_once() {
         "pause, resume, PATCH, DELETE and PUT /mode through a standby while the leader scales each second",
         "nothing is scaled by the old rules after the answer; the brake holds at the leader and survives kill -9 of all replicas",
         &format!(
-            "{rounds} pauses, 3 patches, brake, delete: 0 scale calls by the old rules; slowest answer {:.1} s ({slowest_was}); braked after a \
+            "3 pauses, 3 patches, brake, delete: 0 scale calls by the old rules; slowest answer {:.1} s ({slowest_was}); braked after a \
              restart, leading again after {:.1} s",
             slowest.as_secs_f64(),
             took_over.as_secs_f64(),

@@ -54,7 +54,7 @@ fn deployment(namespace: &Namespace, name: &str) -> Value {
 
 #[tokio::test]
 async fn a_thousand_autoscalers_from_one_apply_are_there_again_within_seconds_of_a_restart() {
-    let _quiet = alone();
+    let _machine = alone();
     let namespace = Namespace::new("thousand", 10).await;
     namespace.set_memory(EVEN);
     let names: Vec<String> = (0..AUTOSCALERS).map(|number| format!("web-{number}")).collect();

@@ -108,8 +108,11 @@ impl LeaseElection {
         async move {
             let turns = async {
                 loop {
-                    keeper.lock().await.turn(&shared).await;
-                    let pause = shared.settings.period().mul_f64(0.8 + 0.4 * fastrand::f64());
+                    let pause = {
+                        let mut keeper = keeper.lock().await;
+                        keeper.turn(&shared).await;
+                        keeper.pause(&shared)
+                    };
                     tokio::select! {
                         () = shared.clock.sleep(pause) => {}
                         () = shared.wake.notified() => {}

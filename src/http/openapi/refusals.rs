@@ -97,9 +97,9 @@ refusals! {
     BadParameters {
         "400": refusal("A parameter is unknown, or not as described", &["Invalid request format", "Validation failed"]),
     }
-    /// The registry is busy or stopping, or has not read the autoscalers yet.
+    /// The registry is busy or stopping.
     Busy {
-        "503": unavailable("The service is busy or stopping, or has just started and does not know the autoscalers yet", &["Service unavailable"]),
+        "503": unavailable("The service is busy or stopping", &["Service unavailable"]),
     }
     /// The service is not ready for traffic.
     NotReady {

@@ -98,6 +98,17 @@ impl Candidate {
         if has_passed(since, now, lasts) { Step::Create } else { Step::Wait }
     }
 
+    /// When somebody else's Lease is free, if nothing changes until then.
+    pub(super) fn free_at(&self) -> Option<Timestamp> {
+        match &self.seen {
+            Some(Seen { what: Sight::Held(record), since }) if !self.is_mine(record) => {
+                Some(*since + record.lasts.unwrap_or(self.lasts))
+            }
+            Some(Seen { what: Sight::Gone(lasts), since }) => Some(*since + *lasts),
+            _ => None,
+        }
+    }
+
     /// Notes what is to be seen. Returns since when it is so, and whether that is since now.
     fn see(&mut self, what: Sight, now: Timestamp) -> (Timestamp, bool) {
         if let Some(seen) = self.seen.as_ref().filter(|seen| seen.what == what) {
@@ -191,6 +202,16 @@ mod tests {
         assert_eq!(candidate.look(Some(&first), at(0)), Step::Wait);
         assert_eq!(candidate.look(Some(&first), at(19)), Step::Wait);
         assert_eq!(candidate.look(Some(&first), at(20)), Step::Take);
+    }
+
+    #[test]
+    fn it_is_known_when_another_ones_lease_will_be_free() {
+        let mut candidate = candidate();
+        assert_eq!(candidate.free_at(), None, "nothing is known yet");
+        candidate.look(Some(&record("1", "other")), at(3));
+        candidate.look(Some(&record("1", "other")), at(5));
+        assert_eq!(candidate.free_at(), Some(at(23)));
+        assert_eq!(leader().0.free_at(), None, "it is this one's own");
     }
 
     #[rstest]

@@ -16,6 +16,9 @@ use crate::ports::ClusterError;
 /// annotations that others may write at any time.
 const TRIES: usize = 3;
 
+/// Tokio's timer may end a little early.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
+
 /// The candidate, and the Lease as it knows it.
 pub(super) struct Keeper {
     candidate: Candidate,
@@ -47,6 +50,15 @@ impl Keeper {
                 }
             }
         }
+    }
+
+    /// How long to wait before the next turn. A Lease that is to be taken is taken as soon as it is free: whoever looks only
+    /// now and then has the leader missing for longer.
+    pub(super) fn pause(&self, shared: &Shared) -> Duration {
+        let pause = shared.settings.period().mul_f64(0.8 + 0.4 * fastrand::f64());
+        let until_free = self.candidate.free_at().map(|at| (at - shared.clock.steady()).to_std().unwrap_or_default());
+        // What is free already was asked for in this turn.
+        until_free.filter(|until| !until.is_zero()).map_or(pause, |until| pause.min(until.max(SHORTEST_PAUSE)))
     }
 
     async fn try_turn(&mut self, shared: &Shared) -> Result<(), ClusterError> {
