@@ -38,4 +38,5 @@ mod report;
 mod scene;
 mod standby;
 mod thousand;
+mod upgrade;
 mod waiting;
