@@ -17,14 +17,21 @@ pub struct Service {
     log: Arc<Mutex<Vec<String>>>,
 }
 
+/// Namespaces whose objects a test writes itself.
+const NOT_ITS_OWN: &str = "kube-system,objects-kept,objects-same-name,objects-changed,objects-owned,objects-refused,\
+                           definitions-change,definitions-columns";
+
 /// The service that most tests share. It runs under the account and the role of `deploy/`, and under no other.
 pub fn shared_service() -> &'static Service {
     static SERVICE: OnceLock<Service> = OnceLock::new();
     SERVICE.get_or_init(|| {
         let kubeconfig = cluster().kubeconfig_for(SERVICE_ACCOUNT, "kube-system", &cluster().server);
         // Its role lets it hold the Lease there and nowhere else.
-        let settings =
-            [("ORCHESTRATOR__STORE__KIND", "kubernetes"), ("ORCHESTRATOR__LEADER_ELECTION__NAMESPACE", "kube-system")];
+        let settings = [
+            ("ORCHESTRATOR__STORE__KIND", "kubernetes"),
+            ("ORCHESTRATOR__LEADER_ELECTION__NAMESPACE", "kube-system"),
+            ("ORCHESTRATOR__NAMESPACES__DENY", NOT_ITS_OWN),
+        ];
         let service = Service::start_with(&kubeconfig, &settings);
         service.wait_until_logged("autoscalers are known", Duration::from_secs(30));
         service
