@@ -44,7 +44,7 @@ use crate::simulation::SimulatedCluster;
 use crate::telemetry::{self, Telemetry};
 
 /// How long a request waits for the registry: longer than the registry's own limits on what it asks the cluster.
-const REGISTRY_TIME_LIMIT: Duration = Duration::from_secs(15);
+const REGISTRY_TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// What is left to requests under way when the service stops.
 const REQUESTS_GRACE: Duration = Duration::from_secs(2);
@@ -369,7 +369,8 @@ impl Application {
             actix::spawn(async move { state.registry.follow(events).await });
         }
         if let Some(election) = self.state.election.clone() {
-            actix::spawn(self.state.brake.clone().follow(election));
+            actix::spawn(self.state.brake.clone().follow(election.clone()));
+            actix::spawn(stand(self.state.clone(), election));
         }
         actix::spawn(create_all(self.state.clone(), self.autoscalers));
         let serving = actix::spawn(self.server);
@@ -394,6 +395,16 @@ impl Application {
         }
         log::info!("stopped");
         flatten(serving.await)
+    }
+}
+
+/// Lets this replica take the lead as long as it knows what there is: one that is still reading would be no leader.
+async fn stand(state: Data<HttpState>, election: Arc<dyn Election>) {
+    const LOOK: Duration = Duration::from_millis(100);
+    while !state.stopping.is_cancelled() {
+        let knows = state.registry.is_synced() && state.store.fault().is_none() && state.index.fault().is_none();
+        election.stand(knows);
+        state.clock.sleep(LOOK).await;
     }
 }
 

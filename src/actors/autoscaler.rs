@@ -18,7 +18,7 @@ use super::supervision::DeathNotice;
 use super::timer::Timer;
 use crate::clock::{Clock, Stopwatch};
 use crate::domain::Timestamp;
-use crate::domain::autoscaler::{Direction, ScalingRules};
+use crate::domain::autoscaler::{Direction, Mode, ScalingRules};
 use crate::domain::cause::{Cause, ScaleAction};
 use crate::domain::condition::{Condition, ConditionKind};
 use crate::domain::conflict::{Intrusion, Yielded};
@@ -119,6 +119,8 @@ pub(super) struct Autoscaler {
     evaluating: Option<CancellationToken>,
     /// Whether to evaluate at once when the evaluation in hand is finished.
     afresh: bool,
+    /// Whether somebody wants it to try again, whoever it has left the workload to.
+    forgiving: bool,
     /// Whether to end when the evaluation in hand is finished.
     stopping: bool,
     /// Whom to tell when the evaluation in hand is finished.
@@ -131,7 +133,11 @@ pub(super) struct Autoscaler {
 impl Autoscaler {
     pub(super) fn new(record: Arc<AutoscalerRecord>, shared: Shared, notice: DeathNotice) -> Self {
         let timer = Timer::new(record.rules().interval.length(), phase_seed(&record.id));
-        let snapshot = Snapshot::clone(&record.snapshot());
+        let mut snapshot = Snapshot::clone(&record.snapshot());
+        if snapshot.announced.is_none() {
+            // A predecessor that crashed may have announced a change.
+            snapshot.announced = record.saved().and_then(|saved| saved.memory.announced.clone());
+        }
         // A predecessor that crashed may have recommended by rules that were changed since.
         let by_last = snapshot.decision.as_ref().map(|decision| decision.rules.clone());
         let rules = by_last.unwrap_or_else(|| record.rules());
@@ -156,6 +162,7 @@ impl Autoscaler {
             saving_later: None,
             evaluating: None,
             afresh: false,
+            forgiving: false,
             stopping: false,
             waiting: Vec::new(),
             _notice: notice,
@@ -192,6 +199,8 @@ impl Autoscaler {
             shared: self.shared.clone(),
             rules,
             generation: self.generation,
+            term: self.shared.leadership.term(),
+            written_by_others: self.record.written_by_others(),
             cancel,
             state: self.snapshot.state.clone(),
             uid: self.snapshot.uid.clone(),
@@ -267,9 +276,12 @@ impl Autoscaler {
 
     /// A standby knows by itself what is to be decided; what was done, and whether it could be done, only the leader knows.
     fn follow_leader(&mut self) {
-        if self.shared.leadership.is_ours() {
-            return;
+        if !self.shared.leadership.is_ours() {
+            self.follow_saved();
         }
+    }
+
+    fn follow_saved(&mut self) {
         let Some(saved) = self.record.saved() else { return };
         let (was, ups, downs) = (self.snapshot.status, self.snapshot.scale_up_count, self.snapshot.scale_down_count);
         let last_action = self.snapshot.last_action;
@@ -315,7 +327,7 @@ impl Autoscaler {
             context.cancel_future(later);
         }
         let next = status_of(&self.record, &self.snapshot, self.generation, clock, leadership.identity());
-        let Some(urgency) = urgency(self.record.saved().as_deref(), &next, &self.record.rules()) else { return };
+        let Some(urgency) = urgency(self.record.saved().as_deref(), &next, self.acts().as_deref()) else { return };
         let since = self.saved_at.map_or(Duration::MAX, |at| (clock.steady() - at).to_std().unwrap_or_default());
         let wait = urgency.spacing().saturating_sub(since);
         if !wait.is_zero() {
@@ -335,6 +347,13 @@ impl Autoscaler {
                 Err(_) => autoscaler.saving = Some(autoscaler.save_after(AFTER_FAILURE, context)),
             }
         })));
+    }
+
+    /// Its rules, if it may act by them.
+    fn acts(&self) -> Option<Arc<ScalingRules>> {
+        let hindered = self.is_blocked() || self.snapshot.conflicts.yielded.is_some();
+        let observes = self.rules.mode == Mode::Observe || self.shared.brake.mode() == Mode::Observe;
+        (!hindered && !observes).then(|| self.rules.clone())
     }
 
     fn save_after(&self, wait: Duration, context: &mut Context<Self>) -> SpawnHandle {
@@ -369,6 +388,9 @@ impl Autoscaler {
         if self.stopping {
             context.stop();
         } else if std::mem::take(&mut self.afresh) {
+            if std::mem::take(&mut self.forgiving) {
+                self.snapshot.conflicts.forget();
+            }
             self.start_ticking(context);
         }
     }
@@ -421,7 +443,7 @@ impl Autoscaler {
     }
 
     fn decided(&mut self, decided: Decided, now: Timestamp) {
-        let Decided { decision, state, uid, action, conflicts, intrusion, made, expected } = decided;
+        let Decided { decision, state, uid, action, conflicts, intrusion, made, announced, expected } = decided;
         self.snapshot.uid = Some(uid);
         self.snapshot.updated_at = Some(now);
         self.snapshot.state = state;
@@ -431,9 +453,7 @@ impl Autoscaler {
         let had_yielded = self.snapshot.conflicts.yielded.is_some();
         self.snapshot.conflicts = conflicts;
         self.expected = Some(expected);
-        if self.shared.leadership.is_ours() {
-            self.snapshot.announced = None;
-        }
+        self.snapshot.announced = announced;
         if let Some(made) = made {
             self.count_made(&made);
         }
@@ -483,7 +503,7 @@ impl Autoscaler {
         self.snapshot.count_scale(direction, action);
         self.shared.totals.add(direction, 1);
         self.record.timeline().act(action);
-        let sentence = format!("{} -> {}: made by the leader before this one", made.from, made.to);
+        let sentence = format!("{} -> {}: announced before, and made without an answer", made.from, made.to);
         log::info!("{}: scaled {} {sentence} (decision {})", self.record.id, self.record.workload, made.decision_id);
         self.shared.tell_of_change(&self.record, EventKind::Scaled, Some((made.from, made.to)), sentence);
     }
@@ -675,8 +695,7 @@ impl Handler<IntentChanged> for Autoscaler {
             evaluating.cancel();
         }
         self.afresh = true;
-        // Whoever changes or resumes it wants it to try again.
-        self.snapshot.conflicts.forget();
+        self.forgiving = true;
         self.settled(context)
     }
 }
@@ -686,14 +705,14 @@ impl Handler<Lead> for Autoscaler {
 
     fn handle(&mut self, _: Lead, context: &mut Self::Context) {
         self.expected = None;
-        // What the last leader wrote last may be news.
-        if let Some(saved) = self.record.saved() {
-            follow(&mut self.snapshot, &saved, &self.shared.clock);
+        // What the last leader wrote last may be news, which an evaluation in hand does not know.
+        self.follow_saved();
+        if let Some(evaluating) = &self.evaluating {
+            evaluating.cancel();
         }
-        if self.evaluating.is_none() && !self.stopping {
-            self.start_ticking(context);
-        } else {
-            self.afresh = true;
+        self.afresh = true;
+        if self.evaluating.is_none() {
+            self.settle(context);
         }
     }
 }

@@ -12,6 +12,8 @@ use crate::ports::election::Election;
 #[derive(Debug)]
 pub struct Brake {
     observing: AtomicBool,
+    /// Whether it was put on here, and the other replicas may not know yet: they do not release it then.
+    latched: AtomicBool,
     /// Read-locked by each change that is on its way to the cluster.
     acting: RwLock<()>,
 }
@@ -19,7 +21,11 @@ pub struct Brake {
 impl Brake {
     /// A brake that is on with [`Mode::Observe`].
     pub fn new(mode: Mode) -> Self {
-        Self { observing: AtomicBool::new(mode == Mode::Observe), acting: RwLock::new(()) }
+        Self {
+            observing: AtomicBool::new(mode == Mode::Observe),
+            latched: AtomicBool::new(false),
+            acting: RwLock::new(()),
+        }
     }
 
     /// The service's mode.
@@ -39,12 +45,27 @@ impl Brake {
         }
     }
 
+    /// Puts the brake on, whatever the mode of all replicas is, until that is `observe` as well or it is released here.
+    /// Completes as [`Self::set`].
+    pub async fn latch(&self) {
+        self.latched.store(true, Ordering::Release);
+        self.set(Mode::Observe).await;
+    }
+
+    /// Lets the mode of all replicas count again.
+    pub fn unlatch(&self) {
+        self.latched.store(false, Ordering::Release);
+    }
+
     /// Is in the mode of all replicas, once somebody has switched that, and says so; without end.
     pub async fn follow(self: Arc<Self>, election: Arc<dyn Election>) {
         let mut claim = election.claim();
         loop {
             let wanted = claim.borrow_and_update().mode;
-            if let Some(mode) = wanted {
+            if wanted == Some(Mode::Observe) {
+                self.unlatch();
+            }
+            if let Some(mode) = wanted.filter(|_| !self.latched.load(Ordering::Acquire)) {
                 self.set(mode).await;
                 // Again even when nothing has changed: a switch to and fro that was too quick to be seen took the
                 // confirmation back.
@@ -116,6 +137,8 @@ mod tests {
             self.confirmed.lock().unwrap().push(mode);
         }
 
+        fn stand(&self, _: bool) {}
+
         fn resign(&self) -> PortFuture<()> {
             unreachable!()
         }
@@ -143,5 +166,28 @@ mod tests {
         }
         assert_eq!(*election.confirmed.lock().unwrap(), [Mode::Observe, Mode::Active]);
         assert!(brake.permit().await.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_brake_that_was_put_on_here_is_not_released_by_those_who_do_not_know() {
+        let brake = Arc::new(Brake::new(Mode::Active));
+        let election = Arc::new(Switched { claim: watch::Sender::new(Claim::default()), confirmed: Mutex::default() });
+        election.claim.send_modify(|claim| claim.mode = Some(Mode::Active));
+        tokio::spawn(brake.clone().follow(election.clone()));
+        let settle = async || {
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+        };
+        settle().await;
+        brake.latch().await;
+        election.claim.send_modify(|claim| claim.transitions += 1);
+        settle().await;
+        assert_eq!(brake.mode(), Mode::Observe, "the others still scale");
+        election.claim.send_modify(|claim| claim.mode = Some(Mode::Observe));
+        settle().await;
+        election.claim.send_modify(|claim| claim.mode = Some(Mode::Active));
+        settle().await;
+        assert_eq!(brake.mode(), Mode::Active, "all were in it, and somebody released all");
     }
 }

@@ -42,6 +42,9 @@ const WATCH_LAG: TimeDelta = TimeDelta::seconds(3);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 const LOOKS: usize = 30;
 
+/// How long a change that was announced may take to be seen. Longer than a call to the API server takes.
+const OPEN_FOR: Duration = Duration::from_secs(30);
+
 /// All that an evaluation needs.
 pub(super) struct Evaluation {
     pub record: Arc<AutoscalerRecord>,
@@ -49,6 +52,10 @@ pub(super) struct Evaluation {
     pub rules: Arc<ScalingRules>,
     /// The generation of the autoscaler's object that the rules are from.
     pub generation: i64,
+    /// The term in which this replica led when the evaluation began: it acts in no other.
+    pub term: Option<u64>,
+    /// How many statuses of other replicas were known then.
+    pub written_by_others: u64,
     /// Ends the evaluation, unless it is changing something.
     pub cancel: CancellationToken,
     pub state: State,
@@ -86,8 +93,10 @@ pub(super) struct Decided {
     pub conflicts: Conflicts,
     /// What somebody else has changed, and who.
     pub intrusion: Option<(Intrusion, String)>,
-    /// The change that the last leader was about to make, and made.
+    /// A change that was announced before, and was made.
     pub made: Option<Announced>,
+    /// A change that was announced, and of which it is not certain yet whether it was made.
+    pub announced: Option<Announced>,
     /// The count that the workload had before this evaluation's own change.
     pub expected: u32,
 }
@@ -142,7 +151,7 @@ impl Evaluation {
             (self.expected, self.announced) = (None, None);
             self.conflicts.forget();
         }
-        let made = self.find_out_what_was_made(observation.current_replicas);
+        let mut made = self.find_out_what_was_made(observation.current_replicas);
         let Some(intrusion) = cancel.run_until_cancelled(self.notice_others(&mut observation)).await else {
             return Evaluated::Cancelled;
         };
@@ -155,6 +164,7 @@ impl Evaluation {
                 Attempt::Ended(action) => action,
                 Attempt::Moved { replicas } if moved < TRIES => {
                     moved += 1;
+                    made = made.or_else(|| self.find_out_what_was_made(replicas));
                     Arc::make_mut(&mut observation).current_replicas = replicas;
                     continue;
                 }
@@ -162,27 +172,46 @@ impl Evaluation {
                     "the replicas keep being changed by somebody else".into(),
                 )),
             };
+            let announced = self.still_open(&action);
             let Self { mut state, conflicts, expected, .. } = self;
             state.remember(&decision);
             let expected = expected.unwrap_or(decision.current);
-            let decided = Decided { decision, state, uid, action, conflicts, intrusion, made, expected };
+            let decided = Decided { decision, state, uid, action, conflicts, intrusion, made, announced, expected };
             return Evaluated::Decided(Box::new(decided));
         }
     }
 
+    /// Whether this replica leads as it did when the evaluation began. Who became the leader in the meantime may have begun
+    /// without knowing what the last one did.
     fn leads(&self) -> bool {
-        self.shared.leadership.is_ours()
+        self.term.is_some() && self.shared.leadership.term() == self.term
     }
 
-    /// Takes the change into account that the last leader was about to make when it was last heard of, if it was made.
+    /// Takes the change into account that was about to be made when it was last heard of, if it was made: by the last leader,
+    /// or by this one when no answer came.
     fn find_out_what_was_made(&mut self, replicas: u32) -> Option<Announced> {
-        let announced = self.announced.take().filter(|announced| self.leads() && announced.to == replicas)?;
+        let announced = self.announced.take_if(|announced| announced.to == replicas).filter(|_| self.leads())?;
         let change = announced.to.abs_diff(announced.from);
-        let at = self.shared.clock.to_steady(announced.at);
+        let clock = &self.shared.clock;
+        let at = clock.to_steady(announced.at).min(clock.steady());
         let event = ScaleEvent { at, direction: direction(announced.from, announced.to)?, change };
         self.state.events.record(&self.rules, event);
         self.conflicts.scaled(announced.from, announced.to);
         Some(announced)
+    }
+
+    /// What may have been made and is not known to have been: a change without an answer, for as long as the watches may take
+    /// to tell of it.
+    fn still_open(&mut self, action: &Action) -> Option<Announced> {
+        let is_open = match action {
+            Action::ChangeFailed(ClusterError::Timeout(_) | ClusterError::Unavailable(_)) => true,
+            Action::Scaled { .. } => false,
+            _ => self.announced.as_ref().is_some_and(|announced| {
+                let age = self.shared.clock.now() - announced.at;
+                age.to_std().is_ok_and(|age| age < OPEN_FOR)
+            }),
+        };
+        self.announced.take().filter(|_| is_open)
     }
 
     /// Notices that somebody else has changed the count, and who. The watch may still show a count from before a change
@@ -303,7 +332,7 @@ impl Evaluation {
         asked.map_err(|error| format!("the GPU collector does not answer: {error}").into())
     }
 
-    async fn act(&self, decision: &Decision, uid: &Arc<str>) -> Attempt {
+    async fn act(&mut self, decision: &Decision, uid: &Arc<str>) -> Attempt {
         if self.rules.mode == Mode::Active {
             match self.cancel.run_until_cancelled(self.rival()).await {
                 None => return Attempt::Cancelled,
@@ -323,7 +352,6 @@ impl Evaluation {
         if !self.leads() {
             return Attempt::Ended(Action::Standby);
         }
-        let mut is_announced = false;
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -340,10 +368,11 @@ impl Evaluation {
                 return Attempt::Moved { replicas: scale.replicas };
             }
             let Some(_permit) = self.shared.brake.permit().await else { return Attempt::Ended(Action::Observed) };
-            if !is_announced && let Err(action) = self.announce(decision).await {
-                return Attempt::Ended(action);
+            match self.cancel.clone().run_until_cancelled(self.announce(decision)).await {
+                None => return Attempt::Cancelled,
+                Some(Err(action)) => return Attempt::Ended(action),
+                Some(Ok(announced)) => self.announced = Some(announced),
             }
-            is_announced = true;
             if self.cancel.is_cancelled() {
                 return Attempt::Cancelled;
             }
@@ -369,7 +398,11 @@ impl Evaluation {
     async fn rival(&self) -> Option<String> {
         let Shared { cluster, .. } = &self.shared;
         let WorkloadRef { kind, namespace, name } = &self.record.workload;
-        let seen = cluster.index.rival(&self.record.workload)?;
+        let Some(seen) = cluster.index.rival(&self.record.workload) else {
+            // Who was in the way is taken to be there as long as nobody knows.
+            let unknown = cluster.index.rivals_fault().filter(|_| self.was_blocked)?;
+            return Some(format!("another autoscaler, as far as was known; {unknown}"));
+        };
         if self.was_blocked {
             return Some(seen);
         }
@@ -381,19 +414,24 @@ impl Evaluation {
 
     /// Says on the autoscaler's object that the workload is about to be scaled. That fails when the object is not as it was
     /// when this was decided; so of two replicas that both take themselves for the leader, one at most gets further.
-    async fn announce(&self, decision: &Decision) -> Result<(), Action> {
+    async fn announce(&self, decision: &Decision) -> Result<Announced, Action> {
         let Shared { saver, clock, leadership, .. } = &self.shared;
-        if !saver.is_needed() {
-            return Ok(());
-        }
         let id = format!("{:08x}", Uuid::new_v4().as_fields().0);
-        let announcement = announced(id, decision.current, decision.desired, clock);
-        let snapshot = Snapshot { announced: Some(announcement), ..Snapshot::clone(&self.record.snapshot()) };
+        let announced = announced(id, decision.current, decision.desired, clock);
+        if !saver.is_needed() {
+            return Ok(announced);
+        }
+        let snapshot = Snapshot { announced: Some(announced.clone()), ..Snapshot::clone(&self.record.snapshot()) };
         let status = status_of(&self.record, &snapshot, self.generation, clock, leadership.identity());
-        saver.announce(&self.record, status).await.map_err(|error| match error {
-            StoreError::Cluster(error) => Action::ChangeFailed(error),
-            _ => Action::ObjectChanged,
-        })
+        match saver.announce(&self.record, self.written_by_others, status).await {
+            Ok(()) => Ok(announced),
+            Err(StoreError::Changed | StoreError::Gone) => Err(Action::ObjectChanged),
+            // That the scale may be changed is not in question.
+            Err(error) => Err(Action::ChangeFailed(ClusterError::Conflict(format!(
+                "the change could not be announced on {}: {error}",
+                self.record.object.key
+            )))),
+        }
     }
 
     fn is_observing(&self) -> bool {

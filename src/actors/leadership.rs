@@ -35,9 +35,18 @@ impl Leadership {
 
     /// Whether it is certain that this replica leads: no other one can at this moment.
     pub fn is_ours(&self) -> bool {
+        self.term().is_some()
+    }
+
+    /// The term in which this replica leads, which is another one each time that the leadership changes hands; `None` when
+    /// it does not lead for certain.
+    pub(super) fn term(&self) -> Option<u64> {
         match &self.0 {
-            Kind::Alone => true,
-            Kind::Elected { claim, clock, .. } => claim.borrow().ours_until.is_some_and(|until| clock.steady() < until),
+            Kind::Alone => Some(0),
+            Kind::Elected { claim, clock, .. } => {
+                let claim = claim.borrow();
+                claim.ours_until.filter(|until| clock.steady() < *until).map(|_| claim.transitions)
+            }
         }
     }
 

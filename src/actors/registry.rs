@@ -22,7 +22,7 @@ use super::saving::status_of;
 use super::snapshot::{AutoscalerRecord, Intent, Snapshot, Status};
 use super::supervision::{DeathNotice, restart_delay};
 use crate::domain::Timestamp;
-use crate::domain::autoscaler::{Direction, Metric, WorkloadRef};
+use crate::domain::autoscaler::{Direction, Metric, Mode, WorkloadRef};
 use crate::domain::namespaces::NamespaceRules;
 use crate::domain::saved::urgency;
 use crate::instruments::Instruments;
@@ -285,7 +285,8 @@ async fn save_all(shared: &Shared, records: &[Arc<AutoscalerRecord>]) {
         .filter_map(|record| {
             let holder = shared.leadership.identity();
             let next = status_of(record, &record.snapshot(), record.generation(), &shared.clock, holder);
-            urgency(record.saved().as_deref(), &next, &record.rules())?;
+            let rules = record.rules();
+            urgency(record.saved().as_deref(), &next, Some(&*rules).filter(|rules| rules.mode == Mode::Active))?;
             Some(shared.saver.save(record, next))
         })
         .collect();

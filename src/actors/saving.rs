@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use chrono::SubsecRound;
 use tokio::sync::Semaphore;
 
 use super::snapshot::{AutoscalerRecord, Snapshot};
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 use crate::domain::autoscaler::Metric;
+use crate::domain::cause::ScaleAction;
 use crate::domain::condition::{Condition, ConditionKind};
 use crate::domain::limits::ScaleEvent;
 use crate::domain::reason::Reason;
@@ -25,7 +27,7 @@ const AT_ONCE: usize = 16;
 pub(super) const AFTER_FAILURE: Duration = Duration::from_secs(10);
 
 /// How long to wait when the object was changed meanwhile; the watch tells how.
-pub(super) const AFTER_CHANGE: Duration = Duration::from_secs(1);
+pub(super) const AFTER_CHANGE: Duration = Duration::from_secs(5);
 
 /// Writes statuses, a bounded number at a time.
 pub struct Saver {
@@ -46,12 +48,12 @@ impl Saver {
         self.store.keeps_status()
     }
 
-    /// Writes the status of an autoscaler.
+    /// Writes the status of an autoscaler, unless what is wanted of it has changed, or another replica has written.
     pub(super) async fn save(&self, record: &AutoscalerRecord, status: SavedStatus) -> Result<(), StoreError> {
         // The semaphore is never closed.
         let _place = self.free.acquire().await;
-        let _alone = record.writing.lock().await;
-        let saved = self.write(record, status).await;
+        let known = record.written_by_others();
+        let saved = self.write(record, known, status).await;
         match &saved {
             Err(StoreError::Cluster(error)) => {
                 if !self.failing.swap(true, Ordering::Relaxed) {
@@ -67,23 +69,39 @@ impl Saver {
         saved
     }
 
-    /// Writes that the workload of an autoscaler is about to be scaled. When this has succeeded, nothing has been changed
-    /// about the autoscaler since its decision, and no other replica has announced anything.
-    pub(super) async fn announce(&self, record: &AutoscalerRecord, status: SavedStatus) -> Result<(), StoreError> {
+    /// Writes that the workload of an autoscaler is about to be scaled, by a decision that knew of so many statuses of
+    /// other replicas. When this has succeeded, nothing has been changed about the autoscaler since then, and no other
+    /// replica has announced anything.
+    pub(super) async fn announce(
+        &self,
+        record: &AutoscalerRecord,
+        known: u64,
+        status: SavedStatus,
+    ) -> Result<(), StoreError> {
+        self.write(record, known, status).await
+    }
+
+    async fn write(&self, record: &AutoscalerRecord, known: u64, status: SavedStatus) -> Result<(), StoreError> {
         let _alone = record.writing.lock().await;
-        match self.write(record, status.clone()).await {
-            Err(StoreError::Changed) => {}
-            announced => return announced,
-        }
-        // It may be nothing but a label that was changed.
-        let now = self.store.get(&record.object.key).await?;
-        let last_holder = |saved: &Option<Arc<SavedStatus>>| saved.as_ref().map(|saved| saved.memory.holder.clone());
-        let same_will = now.object == record.object && now.generation == record.generation();
-        if !same_will || last_holder(&now.saved) != last_holder(&record.saved()) {
+        if record.written_by_others() != known {
             return Err(StoreError::Changed);
         }
-        record.saw_version(now.version);
-        self.write(record, status).await
+        let status = Arc::new(status);
+        let mut saved = self.store.save(&record.object, record.object_version(), status.clone()).await;
+        if saved == Err(StoreError::Changed) {
+            // It may be nothing but a label that was changed, or an answer that was lost.
+            let now = self.store.get(&record.object.key).await?;
+            let ours = |saved: &SavedStatus| saved.memory.holder == status.memory.holder;
+            let nobody_elses = now.saved == record.saved() || now.saved.as_deref().is_some_and(ours);
+            if now.object != record.object || now.generation != record.generation() || !nobody_elses {
+                return Err(StoreError::Changed);
+            }
+            saved = self.store.save(&record.object, now.version, status.clone()).await;
+        }
+        if record.saw_version(saved?) {
+            record.was_saved(status);
+        }
+        Ok(())
     }
 
     /// Writes the status of an object that is no autoscaler.
@@ -113,14 +131,6 @@ impl Saver {
             saver.store.change(&object, generation, change).await.map(|_| ())
         }
     }
-
-    async fn write(&self, record: &AutoscalerRecord, status: SavedStatus) -> Result<(), StoreError> {
-        let status = Arc::new(status);
-        let version = self.store.save(&record.object, record.object_version(), status.clone()).await?;
-        record.saw_version(version);
-        record.was_saved(status);
-        Ok(())
-    }
 }
 
 /// What is to be written of an autoscaler.
@@ -133,7 +143,7 @@ pub(super) fn status_of(
 ) -> SavedStatus {
     let rules = record.rules();
     let before = record.saved();
-    let now = clock.now();
+    let now = as_written(clock.now());
     let since = |condition: &Condition| {
         let known = before.as_ref().and_then(|saved| {
             saved.shown.conditions.iter().find(|(old, _)| (old.kind, old.holds) == (condition.kind, condition.holds))
@@ -145,13 +155,15 @@ pub(super) fn status_of(
         Some(ShownMetric { metric, target, percent: snapshot.utilization_percent(metric) })
     };
     let last_decision = record.last_decision().map(|entry| LastDecision {
-        at: entry.last_at,
+        at: as_written(entry.last_at),
         outcome: entry.outcome,
         reason: entry.reason,
         message: entry.message.clone(),
     });
-    let run = |run: &Run| Run { first: clock.to_wall(run.first), last: clock.to_wall(run.last), ..*run };
-    let event = |event: &ScaleEvent| ScaleEvent { at: clock.to_wall(event.at), ..*event };
+    let wall = |steady| as_written(clock.to_wall(steady));
+    let run = |run: &Run| Run { first: wall(run.first), last: wall(run.last), ..*run };
+    let event = |event: &ScaleEvent| ScaleEvent { at: wall(event.at), ..*event };
+    let last_action = snapshot.last_action.map(|action| ScaleAction { at: as_written(action.at), ..action });
     SavedStatus {
         observed_generation: generation,
         shown: Shown {
@@ -163,7 +175,7 @@ pub(super) fn status_of(
             conditions: snapshot.conditions.iter().map(|condition| (condition.clone(), since(condition))).collect(),
             scale_up_count: snapshot.scale_up_count,
             scale_down_count: snapshot.scale_down_count,
-            last_action: snapshot.last_action,
+            last_action,
             last_decision,
         },
         memory: Memory {
@@ -175,6 +187,11 @@ pub(super) fn status_of(
             conflicts: snapshot.conflicts.clone(),
         },
     }
+}
+
+/// A time as exactly as it is written, so that what is read again is the same.
+pub(super) fn as_written(at: Timestamp) -> Timestamp {
+    at.trunc_subsecs(3)
 }
 
 /// The snapshot that a replica begins with, which has not evaluated anything itself.
@@ -260,5 +277,5 @@ pub(super) fn unusable_status(stored: &StoredAutoscaler, why: &str, holder: &str
 
 /// An announcement of a change that is about to be made.
 pub(super) fn announced(decision_id: String, from: u32, to: u32, clock: &Clock) -> Announced {
-    Announced { decision_id, at: clock.now(), from, to }
+    Announced { decision_id, at: as_written(clock.now()), from, to }
 }

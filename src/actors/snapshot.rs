@@ -1,6 +1,6 @@
 //! What an autoscaler shows of itself. Its actor publishes a new snapshot after each evaluation; readers share it.
 
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -163,6 +163,10 @@ pub struct AutoscalerRecord {
     intent: ArcSwap<Intent>,
     /// What the store says of it: what was saved last, by whichever replica.
     saved: ArcSwapOption<SavedStatus>,
+    /// How often other replicas wrote how it stands, as far as is known.
+    written_by_others: AtomicU64,
+    /// Whether the store has told of the object of its own accord: until then, an older list may be without it.
+    pub(super) was_told_of: AtomicBool,
     /// The generation that the leader follows.
     followed: watch::Sender<i64>,
     /// Held while the object's status is being written, so that this process does not get into its own way.
@@ -204,6 +208,8 @@ impl AutoscalerRecord {
             generation: AtomicI64::new(stored.generation),
             intent: ArcSwap::from_pointee(Intent { rules: Arc::new(wanted.rules), paused: wanted.paused }),
             saved: ArcSwapOption::new(stored.saved.clone()),
+            written_by_others: AtomicU64::new(0),
+            was_told_of: AtomicBool::new(false),
             followed: watch::Sender::new(followed),
             writing: tokio::sync::Mutex::new(()),
             shadowed_by: ArcSwapOption::empty(),
@@ -246,6 +252,17 @@ impl AutoscalerRecord {
         self.saved.store(Some(saved));
     }
 
+    /// Takes notice of what another replica wrote.
+    pub(super) fn was_saved_by_another(&self, saved: Arc<SavedStatus>) {
+        self.written_by_others.fetch_add(1, Ordering::AcqRel);
+        self.was_saved(saved);
+    }
+
+    /// How often other replicas wrote how it stands. What was decided before such news was decided without it.
+    pub(super) fn written_by_others(&self) -> u64 {
+        self.written_by_others.load(Ordering::Acquire)
+    }
+
     /// Completes when the leader follows this generation.
     pub(super) async fn is_followed(&self, generation: i64) {
         // The record holds the sender, so this cannot fail.
@@ -255,7 +272,8 @@ impl AutoscalerRecord {
     /// Takes notice of when it was last resumed. Whether that is news.
     pub(super) fn was_resumed(&self, at: Option<Timestamp>) -> bool {
         let at = at.map_or(i64::MIN, |at| at.timestamp_millis());
-        self.resumed_at.fetch_max(at, Ordering::AcqRel) < at
+        // The clocks of the replicas differ, so a later one need not be greater.
+        self.resumed_at.swap(at, Ordering::AcqRel) != at
     }
 
     /// The older autoscaler that scales the same workload, which this one then does not.

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Timestamp;
-use super::autoscaler::{Metric, Mode, ScalingRules, TargetPercent};
+use super::autoscaler::{Metric, ScalingRules, SelectPolicy, TargetPercent};
 use super::cause::ScaleAction;
 use super::condition::Condition;
 use super::conflict::Conflicts;
 use super::decision::{Outcome, State};
-use super::limits::{ScaleEvent, ScaleEvents};
+use super::limits::{ScaleEvent, ScaleEvents, direction};
 use super::reason::Reason;
 use super::stabilization::{History, Run};
 use super::status::Status;
@@ -119,10 +119,11 @@ impl Memory {
 
     /// Whether a restart would forget something that matters: a recommendation that is to change the count once its
     /// window agrees, or that there is none any more. A workload that stays as it is has nothing to forget.
-    fn differs(&self, next: &Self, current: u32, rules: &ScalingRules) -> bool {
+    fn differs(&self, next: &Self, current: u32, acts: Option<&ScalingRules>) -> bool {
         let waits = |memory: &Self| {
-            let wanted = memory.runs.last().map(|run| rules.bounds.clamp(run.replicas));
-            rules.mode == Mode::Active && wanted.is_some_and(|wanted| wanted != current)
+            let (Some(rules), Some(last)) = (acts, memory.runs.last()) else { return false };
+            let way = direction(current, rules.bounds.clamp(last.replicas));
+            way.is_some_and(|way| rules.policy(way).select_policy != SelectPolicy::Disabled)
         };
         if waits(next) { self.runs.last() != next.runs.last() } else { waits(self) }
     }
@@ -153,8 +154,9 @@ impl Urgency {
 /// By so many points a utilisation must differ from the written one to be worth a request.
 const VISIBLE_POINTS: u32 = 10;
 
-/// How soon `next` has to be written where `last` stands; `None` when it is not worth a request.
-pub fn urgency(last: Option<&SavedStatus>, next: &SavedStatus, rules: &ScalingRules) -> Option<Urgency> {
+/// How soon `next` has to be written where `last` stands; `None` when it is not worth a request. `acts` are the rules of an
+/// autoscaler that may act.
+pub fn urgency(last: Option<&SavedStatus>, next: &SavedStatus, acts: Option<&ScalingRules>) -> Option<Urgency> {
     let Some(last) = last else { return Some(Urgency::Soon) };
     let (seen, now) = (&last.shown, &next.shown);
     let counts = |shown: &Shown| (shown.scale_up_count, shown.scale_down_count);
@@ -175,7 +177,7 @@ pub fn urgency(last: Option<&SavedStatus>, next: &SavedStatus, rules: &ScalingRu
     {
         return Some(Urgency::Soon);
     }
-    let differs = last.memory.differs(&next.memory, now.current_replicas, rules)
+    let differs = last.memory.differs(&next.memory, now.current_replicas, acts)
         || last.memory.conflicts != next.memory.conflicts
         || differ(&seen.metrics, &now.metrics);
     differs.then_some(Urgency::Eventually)

@@ -12,6 +12,7 @@ use super::json::shortened;
 use super::wire::{EvaluateError, PatchError};
 use crate::actors::messages::CreateError;
 use crate::actors::registry_handle::RegistryError;
+use crate::domain::autoscaler::Mode;
 use crate::domain::validation::ValidationErrors;
 use crate::ports::store::StoreError;
 use crate::ports::{ClusterError, ResolveError};
@@ -122,9 +123,13 @@ impl ApiError {
         }
     }
 
-    /// The mode was switched here, but perhaps not everywhere.
-    pub fn mode_not_confirmed(why: &ClusterError) -> Self {
-        Self::unavailable("Mode not confirmed", format!("this replica is in the mode, others may not be: {why}"))
+    /// It is not certain that all replicas are in the mode.
+    pub fn mode_not_confirmed(mode: Mode, why: &ClusterError) -> Self {
+        let here = match mode {
+            Mode::Observe => "this replica observes from now on, others may still scale",
+            Mode::Active => "replicas may still observe",
+        };
+        Self::unavailable("Mode not confirmed", format!("{here}; try again: {why}"))
     }
 
     fn unavailable(error: &'static str, details: impl Into<String>) -> Self {

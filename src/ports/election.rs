@@ -36,6 +36,10 @@ pub trait Election: Send + Sync {
     /// Confirms that this process is in a mode.
     fn confirm_mode(&self, mode: Mode);
 
+    /// Whether this process may take the lead when it can. It may, unless this says otherwise; what it leads it goes on
+    /// leading.
+    fn stand(&self, ready: bool);
+
     /// Gives the leadership up, so that another can take over at once. This process does not lead any more.
     fn resign(&self) -> PortFuture<()>;
 }

@@ -1,14 +1,17 @@
 //! Autoscalers that are objects of the cluster: made by hand or through the API, and taken up again by the next life of the
 //! service.
 
+use std::sync::Arc;
+
 use ai_storage_orchestrator::actors::messages::Created;
 use ai_storage_orchestrator::actors::snapshot::Status;
 use ai_storage_orchestrator::domain::autoscaler::{OnConflict, ScalingRules};
 use ai_storage_orchestrator::domain::condition::ConditionKind;
 use ai_storage_orchestrator::domain::reason::Reason;
+use ai_storage_orchestrator::ports::ClusterError;
 use ai_storage_orchestrator::ports::store::Wanted;
 
-use super::cluster::{Op, deployment};
+use super::cluster::{Answer, Op, deployment};
 use super::objects::Objects;
 use super::stage::{Replica, Stage, condition, play, rules, rules_with_down_window};
 
@@ -283,6 +286,82 @@ fn another_autoscaler_that_is_gone_already_is_in_nobodys_way() {
         stage.cluster.rival(Some("HorizontalPodAutoscaler default/web"), None);
         leader.create(rules(1, 10)).await.unwrap();
         stage.pass(1.0).await;
+        assert_eq!(changes(stage), [4]);
+    });
+}
+
+#[test]
+fn a_list_that_was_on_its_way_when_an_autoscaler_was_made_does_not_end_it() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 70);
+        let leader = leader(stage, &objects).await;
+        let speak = objects.silence();
+        leader.create(rules(1, 10)).await.unwrap();
+        let record = leader.one().await;
+        speak();
+        objects.tell_all_but_the_last(1);
+        stage.settle().await;
+        assert!(!record.is_deleted());
+        objects.tell_each();
+        stage.settle().await;
+        assert!(Arc::ptr_eq(&leader.one().await, &record));
+    });
+}
+
+#[test]
+fn one_that_an_old_list_is_without_is_there_again_when_the_watch_tells_of_it() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 70);
+        let leader = leader(stage, &objects).await;
+        leader.create(rules(1, 10)).await.unwrap();
+        stage.settle().await;
+        let id = leader.one().await.id.clone();
+        objects.tell_all_but_the_last(1);
+        objects.tell_each();
+        stage.settle().await;
+        assert_eq!(leader.one().await.id, id);
+    });
+}
+
+#[test]
+fn a_definition_that_becomes_invalid_ends_the_autoscaler_until_it_is_corrected() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 70);
+        let leader = leader(stage, &objects).await;
+        let stored = objects.apply("by-hand", wanted(rules(1, 10)));
+        stage.settle().await;
+        let id = leader.one().await.id.clone();
+        objects.redefine(&stored, Err("min_replicas must be at least 1".into()));
+        stage.pass(1.0).await;
+        assert!(leader.registry.list(Default::default()).await.unwrap().autoscalers.is_empty());
+        let saved = objects.one().saved.unwrap();
+        assert_eq!(saved.shown.failure.as_deref(), Some("min_replicas must be at least 1"));
+        objects.redefine(&stored, Ok(wanted(rules(3, 10))));
+        stage.pass(1.0).await;
+        assert_eq!(leader.one().await.id, id);
+        assert_eq!(changes(stage), [3]);
+    });
+}
+
+/// The API server did it, and could not say so, nor be asked.
+#[test]
+fn a_change_without_an_answer_is_counted_when_it_is_seen() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 140);
+        let leader = leader(stage, &objects).await;
+        stage.cluster.next(Op::Set, "web", [Answer::DoneUnanswered]);
+        let unreachable = || Answer::Fails(ClusterError::Unavailable("the connection broke".into()));
+        stage.cluster.next(Op::Read, "web", [Answer::Truth, unreachable()]);
+        leader.create(rules(1, 10)).await.unwrap();
+        stage.settle().await;
+        assert_eq!(leader.one().await.snapshot().scale_up_count, 0, "nobody knows");
+        stage.pass(23.0).await;
+        let snapshot = leader.one().await.snapshot();
+        assert_eq!((snapshot.scale_up_count, snapshot.last_action.unwrap().to), (1, 4));
         assert_eq!(changes(stage), [4]);
     });
 }

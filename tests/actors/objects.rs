@@ -69,6 +69,37 @@ impl Objects {
         stored
     }
 
+    /// All are told all that there are, but for those that were made last: as a list that was on its way when they were.
+    pub fn tell_all_but_the_last(&self, last: usize) {
+        let mut kept = self.kept();
+        let mut all: Vec<_> = kept.objects.values().cloned().collect();
+        all.sort_by_key(|stored| stored.version);
+        all.truncate(all.len() - last);
+        kept.tell(StoreEvent::Listed(all));
+    }
+
+    /// All are told how each object is.
+    pub fn tell_each(&self) {
+        let mut kept = self.kept();
+        let all: Vec<_> = kept.objects.values().cloned().collect();
+        all.into_iter().for_each(|stored| kept.tell(StoreEvent::Changed(Box::new(stored))));
+    }
+
+    /// From now on nothing is told, as while a watch is broken, until the answer is called.
+    pub fn silence(&self) -> impl FnOnce() + use<> {
+        let followers = std::mem::take(&mut self.kept().followers);
+        let objects = self.clone();
+        move || objects.kept().followers = followers
+    }
+
+    /// Somebody makes another definition of an object, valid or not.
+    pub fn redefine(&self, stored: &StoredAutoscaler, wanted: Result<Wanted, String>) {
+        self.kept().changed(&stored.object, |stored| {
+            stored.wanted = wanted;
+            stored.generation += 1;
+        });
+    }
+
     /// Somebody deletes an object by hand.
     pub fn remove(&self, stored: &StoredAutoscaler) {
         self.kept().delete(&stored.object).unwrap();

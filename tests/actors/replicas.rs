@@ -1,7 +1,10 @@
 //! Several replicas of the service on one cluster: one acts, the others follow.
 
+use std::time::Duration;
+
 use ai_storage_orchestrator::actors::messages::Created;
 use ai_storage_orchestrator::actors::snapshot::Status;
+use ai_storage_orchestrator::domain::autoscaler::{RatePolicy, RateUnit};
 use ai_storage_orchestrator::domain::condition::ConditionKind;
 use ai_storage_orchestrator::domain::decision::Outcome;
 use ai_storage_orchestrator::domain::reason::Reason;
@@ -226,7 +229,7 @@ fn a_dead_leader_does_not_keep_a_change_from_being_answered() {
         let record = standby.one().await;
         let before = stage.now();
         standby.registry.update(&record.id, record.rules(), rules(1, 20)).await.unwrap().unwrap();
-        assert!((6.9..7.2).contains(&(stage.now() - before)), "{}", stage.now() - before);
+        assert!((10.9..11.2).contains(&(stage.now() - before)), "{}", stage.now() - before);
         assert!(standby.registry.delete(&record.id).await.unwrap().unwrap());
     });
 }
@@ -269,5 +272,33 @@ fn what_failed_at_the_leader_is_shown_by_the_standby() {
         assert_eq!(followed.status(), Status::Failed);
         assert!(followed.snapshot().failure.as_ref().unwrap().contains("forbidden"));
         assert_eq!(condition(&followed.snapshot(), ConditionKind::AbleToScale).reason, Reason::FailedUpdateScale);
+    });
+}
+
+/// The standby began to evaluate before the leader acted, and leads before it is finished.
+#[test]
+fn a_new_leader_decides_anew_with_all_that_the_last_one_did() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 70);
+        let (leader, standby) = two(stage, &objects).await;
+        let mut by_two = rules(1, 10);
+        by_two.scale_up.policies = vec![RatePolicy::of(RateUnit::Pods, 2, Duration::from_secs(300)).unwrap()];
+        leader.create(by_two).await.unwrap();
+        stage.settle().await;
+        // Both evaluations wait for metrics that show a high load.
+        stage.cluster.set_load("web", 140);
+        let (first, second) = (Gate::new(), Gate::new());
+        stage.cluster.next(Op::List, "default", [Answer::Waits(first.clone()), Answer::Waits(second.clone())]);
+        first.reached().await;
+        first.open();
+        stage.pass(0.1).await;
+        assert_eq!(changes(stage), [4]);
+        stage.cluster.set_load("web", 140);
+        leader.kill().await;
+        standby.lead(LONG);
+        second.open();
+        stage.pass(120.0).await;
+        assert_eq!(changes(stage), [4], "two pods in 300 s are used up");
     });
 }

@@ -8,19 +8,19 @@ use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 use tokio::time::timeout;
 
-use super::super::messages::{Create, CreateError, Created, Delete, SetPaused, Update, UpdateError};
+use super::super::messages::{Create, CreateError, Created, Delete, SetPaused, StoreSays, Update, UpdateError};
 use super::naming::{hpa_name, random_id};
 use super::*;
 use crate::domain::autoscaler::{Mode, RequestedAutoscaler, RequestedKind, ScalingRules};
-use crate::ports::store::{Change, NewAutoscaler, StoreError, Wanted};
+use crate::ports::store::{Change, NewAutoscaler, StoreError, StoreEvent, Wanted};
 use crate::ports::{ClusterError, ResolveError};
 
 /// How long a workload is looked for. A client must wait longer, or it would not learn what came of it.
 const RESOLVE_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long a leader elsewhere may take to follow a change. Longer than any of its calls to the API server: what it has
-/// sent before is over then, and it can announce nothing by the old will.
-const FOLLOW_LIMIT: Duration = Duration::from_secs(7);
+/// How long a leader elsewhere may take to follow a change. Longer than two of its calls to the API server: what it announced
+/// before is over then, and it can announce nothing more by the old will.
+const FOLLOW_LIMIT: Duration = Duration::from_secs(11);
 
 /// The future of an answer, which has the registry again in the end.
 type Answer<T> = ResponseActFuture<Registry, T>;
@@ -43,6 +43,12 @@ impl Registry {
                 return id;
             }
         }
+    }
+
+    /// What the store answers. A panic in it must not end the registry either.
+    fn guarded<T>(answer: impl Future<Output = Result<T, StoreError>>) -> impl Future<Output = Result<T, StoreError>> {
+        let panicked = || ClusterError::Unavailable("asking the store panicked; the log says where".into());
+        AssertUnwindSafe(answer).catch_unwind().map(move |answer| answer.unwrap_or_else(|_| Err(panicked().into())))
     }
 
     /// Looks a workload up in the cluster.
@@ -89,7 +95,8 @@ impl Registry {
         let key = ObjectKey { namespace: workload.namespace.clone(), name: hpa_name(&workload) };
         let wanted = Wanted { workload: workload.clone(), rules: rules.clone(), paused: false };
         self.creating.insert(key.clone(), resolved);
-        let creating = self.shared.store.create(NewAutoscaler { key: key.clone(), id: self.free_id(), wanted });
+        let creating =
+            Self::guarded(self.shared.store.create(NewAutoscaler { key: key.clone(), id: self.free_id(), wanted }));
         Box::pin(creating.into_actor(self).then(move |created, registry, context: &mut Context<Self>| {
             let answer: Answer<_> = match created {
                 Ok(stored) => {
@@ -114,7 +121,7 @@ impl Registry {
         workload: WorkloadRef,
         rules: ScalingRules,
     ) -> Answer<Result<Created, CreateError>> {
-        let getting = self.shared.store.get(&key);
+        let getting = Self::guarded(self.shared.store.get(&key));
         Box::pin(getting.into_actor(self).map(move |stored, registry, context: &mut Context<Self>| {
             registry.apply(stored?, &context.address());
             registry.existing(&workload, &rules).unwrap_or(Err(CreateError::NameTaken(key)))
@@ -125,7 +132,7 @@ impl Registry {
     fn change(&self, entry: &Entry, change: Change) -> Answer<Result<Arc<AutoscalerRecord>, StoreError>> {
         let record = &entry.record;
         let (object, key) = (record.object.clone(), record.object.key.clone());
-        let changing = self.shared.store.change(&object, record.generation(), change);
+        let changing = Self::guarded(self.shared.store.change(&object, record.generation(), change));
         Box::pin(changing.into_actor(self).then(move |changed, registry, context: &mut Context<Self>| {
             let settled: LocalBoxFuture<'static, Result<_, StoreError>> = match changed {
                 Ok(stored) => {
@@ -149,10 +156,10 @@ impl Registry {
         key: ObjectKey,
         registry: Addr<Self>,
     ) -> LocalBoxFuture<'static, Result<Arc<AutoscalerRecord>, StoreError>> {
-        let getting = self.shared.store.get(&key);
+        let getting = Self::guarded(self.shared.store.get(&key));
         Box::pin(async move {
             let stored = getting.await?;
-            let news = super::super::messages::StoreSays(crate::ports::store::StoreEvent::Changed(Box::new(stored)));
+            let news = StoreSays(StoreEvent::Changed(Box::new(stored)));
             // A registry that has ended follows nothing more.
             let _ = registry.send(news).await;
             Err(StoreError::Changed)
@@ -189,13 +196,16 @@ impl Registry {
 
     fn delete(&self, entry: &Entry) -> Answer<Result<bool, StoreError>> {
         let object = entry.record.object.clone();
-        let deleting = self.shared.store.delete(&object);
+        let deleting = Self::guarded(self.shared.store.delete(&object));
         Box::pin(deleting.into_actor(self).then(move |deleted, registry: &mut Self, _| {
             let existed = match deleted {
                 Ok(()) => Ok(true),
                 Err(StoreError::Gone) => Ok(false),
                 Err(error) => Err(error),
             };
+            if existed.is_ok() {
+                registry.bury(&object);
+            }
             let stopped = existed.as_ref().ok().and_then(|_| registry.forget(&object));
             async move {
                 if let Some(stopped) = stopped {
@@ -285,16 +295,42 @@ impl Handler<Delete> for Registry {
 
     fn handle(&mut self, Delete(id): Delete, _: &mut Self::Context) -> Self::Result {
         let Some(entry) = self.autoscalers.by_id(&id) else { return Box::pin(fut::ok(false)) };
-        if self.shared.leadership.is_ours() || entry.record.is_paused() {
+        if self.shared.leadership.is_ours() {
             return self.delete(entry);
         }
         // What does not exist any more cannot be confirmed by a leader elsewhere, so it is paused first.
-        let pausing = self.change(entry, Change { paused: Some(true), ..Change::default() });
+        let was_paused = entry.record.is_paused();
+        let pausing: Answer<Result<_, StoreError>> = if was_paused {
+            Box::pin(self.settled(entry, entry.record.generation()).map(Ok).into_actor(self))
+        } else {
+            self.change(entry, Change { paused: Some(true), ..Change::default() })
+        };
         Box::pin(pausing.then(move |paused, registry: &mut Self, _| -> Self::Result {
             match (paused, registry.autoscalers.by_id(&id)) {
                 (Err(StoreError::Gone), _) | (_, None) => Box::pin(fut::ok(false)),
                 (Err(error), _) => Box::pin(fut::err(error)),
-                (Ok(_), Some(entry)) => registry.delete(entry),
+                (Ok(_), Some(entry)) if was_paused => registry.delete(entry),
+                (Ok(_), Some(entry)) => registry.delete_paused(entry, id),
+            }
+        }))
+    }
+}
+
+impl Registry {
+    /// Deletes an autoscaler that was paused for that. If that fails, it is as it was before.
+    fn delete_paused(&self, entry: &Entry, id: String) -> Answer<Result<bool, StoreError>> {
+        Box::pin(self.delete(entry).then(move |deleted, registry, _| -> Answer<Result<bool, StoreError>> {
+            match (deleted, registry.autoscalers.by_id(&id)) {
+                (Err(error), Some(entry)) => {
+                    let resuming = registry.change(entry, Change { paused: Some(false), ..Change::default() });
+                    Box::pin(resuming.map(move |resumed, _, _| {
+                        if let Err(error) = resumed {
+                            log::warn!("{id}: was paused to be deleted, could not be, and stays paused: {error}");
+                        }
+                        Err(error)
+                    }))
+                }
+                (deleted, _) => Box::pin(fut::ready(deleted)),
             }
         }))
     }

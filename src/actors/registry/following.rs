@@ -17,7 +17,7 @@ use crate::ports::store::{Change, ObjectRef, StoreEvent, Wanted};
 use crate::ports::{PodSelection, WorkloadView};
 
 /// So many objects that were deleted of late are remembered.
-pub(super) const GONE_KEPT: usize = 256;
+pub(super) const GONE_KEPT: usize = 1_024;
 
 impl Registry {
     /// Takes notice of a stored autoscaler as it is, or was a moment ago: news may come twice and in any order.
@@ -34,8 +34,8 @@ impl Registry {
                 self.update_known(&record, stored);
                 return Some(record);
             }
-            // Another one of the same name.
-            self.end(&record.object.clone());
+            // Another one of the same name; or the same one, which has become something else.
+            self.end(&record.object);
         }
         self.unusable.remove(key);
         // The answer to a change can come later than the news that somebody else has deleted the object since.
@@ -83,11 +83,12 @@ impl Registry {
             self.tell(record, EventKind::Resumed, "is scaled again from now on");
         }
         record.was_resumed(stored.resumed_at);
-        if let Some(saved) = stored.saved
+        let is_ours = |saved: &SavedStatus| saved.memory.holder == self.shared.leadership.identity();
+        if let Some(saved) = stored.saved.filter(|saved| !is_ours(saved))
             && record.saved().is_none_or(|known| *known != *saved)
             && let Some(entry) = self.autoscalers.by_key(&record.object.key)
         {
-            record.was_saved(saved);
+            record.was_saved_by_another(saved);
             entry.address.do_send(Followed);
         }
     }
@@ -177,8 +178,8 @@ impl Registry {
 
     /// Says on an object that it is no autoscaler, and why.
     fn show_unusable(&self, stored: &StoredAutoscaler, why: &str) {
-        let shown = stored.saved.as_ref().and_then(|saved| saved.shown.failure.as_deref());
-        if !self.shared.saver.is_needed() || !self.shared.leadership.is_ours() || shown == Some(why) {
+        let is_shown = stored.saved.as_ref().is_some_and(|saved| saved.observed_generation == stored.generation);
+        if !self.shared.saver.is_needed() || !self.shared.leadership.is_ours() || is_shown {
             return;
         }
         let status = unusable_status(stored, why, self.shared.leadership.identity(), self.shared.clock.now());
@@ -208,10 +209,6 @@ impl Registry {
     pub(super) fn forget(&mut self, object: &ObjectRef) -> Option<impl Future<Output = ()> + use<>> {
         self.unusable.remove(&object.key);
         self.unlabelled.remove(&object.key);
-        if self.gone.len() == GONE_KEPT {
-            self.gone.pop_front();
-        }
-        self.gone.push_back(object.uid.clone());
         let known = self.autoscalers.by_key(&object.key)?;
         if known.record.object != *object {
             return None;
@@ -223,6 +220,17 @@ impl Registry {
         Some(stopped)
     }
 
+    /// Remembers that an object was deleted.
+    pub(super) fn bury(&mut self, object: &ObjectRef) {
+        if self.gone.contains(&object.uid) {
+            return;
+        }
+        if self.gone.len() == GONE_KEPT {
+            self.gone.pop_front();
+        }
+        self.gone.push_back(object.uid.clone());
+    }
+
     /// The same when nobody waits for it.
     fn end(&mut self, object: &ObjectRef) {
         if let Some(stopped) = self.forget(object) {
@@ -230,9 +238,18 @@ impl Registry {
         }
     }
 
+    /// Takes notice of what the store tells of its own accord.
+    fn apply_told(&mut self, stored: StoredAutoscaler, registry: &Addr<Self>) {
+        if let Some(record) = self.apply(stored, registry) {
+            record.was_told_of.store(true, Ordering::Relaxed);
+        }
+    }
+
     fn apply_list(&mut self, all: Vec<StoredAutoscaler>, registry: &Addr<Self>) {
         let listed: HashSet<_> = all.iter().map(|stored| stored.object.clone()).collect();
-        let objects = self.autoscalers.iter().map(|entry| entry.record.object.clone());
+        // One that was made while the list was on its way is not in it.
+        let told_of = self.autoscalers.iter().filter(|entry| entry.record.was_told_of.load(Ordering::Relaxed));
+        let objects = told_of.map(|entry| entry.record.object.clone());
         let gone: Vec<_> = objects.filter(|object| !listed.contains(object)).collect();
         for object in gone {
             self.end(&object);
@@ -242,7 +259,7 @@ impl Registry {
         // The oldest first, so that each knows at once whether it is shadowed, and whose id is whose.
         all.sort_by(|one, other| (one.created_at, &one.object.key).cmp(&(other.created_at, &other.object.key)));
         for stored in all {
-            self.apply(stored, registry);
+            self.apply_told(stored, registry);
         }
         if !self.synced.swap(true, Ordering::Relaxed) {
             log::info!("{} autoscalers are known", self.autoscalers.len());
@@ -294,10 +311,11 @@ impl Handler<StoreSays> for Registry {
         let registry = context.address();
         match event {
             StoreEvent::Listed(all) => self.apply_list(all, &registry),
-            StoreEvent::Changed(stored) => {
-                self.apply(*stored, &registry);
+            StoreEvent::Changed(stored) => self.apply_told(*stored, &registry),
+            StoreEvent::Deleted(object) => {
+                self.bury(&object);
+                self.end(&object);
             }
-            StoreEvent::Deleted(object) => self.end(&object),
         }
     }
 }

@@ -15,6 +15,7 @@ mod switch;
 #[cfg(test)]
 mod simulated;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -96,6 +97,7 @@ impl LeaseElection {
             settings,
             claim: watch::Sender::new(Claim::default()),
             local: Mutex::default(),
+            ready: AtomicBool::new(true),
             wake: Notify::new(),
             confirmed: Notify::new(),
         };
@@ -145,6 +147,12 @@ impl Election for LeaseElection {
         self.shared.confirm(mode);
     }
 
+    fn stand(&self, ready: bool) {
+        if !self.shared.ready.swap(ready, Ordering::AcqRel) && ready {
+            self.shared.wake.notify_one();
+        }
+    }
+
     fn resign(&self) -> PortFuture<()> {
         self.shared.resign();
         let (shared, keeper) = (self.shared.clone(), self.keeper.clone());
@@ -169,6 +177,8 @@ struct Shared {
     claim: watch::Sender<Claim>,
     /// Locked by everyone who publishes, so that what is published fits what is known.
     local: Mutex<Local>,
+    /// Whether this process may take the Lease.
+    ready: AtomicBool,
     /// Ends the task's pause.
     wake: Notify,
     /// This process has confirmed a mode.
@@ -187,6 +197,10 @@ struct Local {
 }
 
 impl Shared {
+    fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire)
+    }
+
     fn local(&self) -> MutexGuard<'_, Local> {
         self.local.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -140,11 +140,13 @@ impl KubernetesCluster {
         (Arc::new(store), events)
     }
 
-    /// Becomes a candidate for the leadership; needs a tokio runtime. It ends with the cluster, without giving the
+    /// Becomes a candidate for the leadership, which it does not take before [`Election::stand`] is called; needs a tokio
+    /// runtime. It ends with the cluster, without giving the
     /// leadership up: that is for whoever knows that nothing is under way any more.
     pub fn election(&self, settings: LeaseSettings) -> Arc<dyn Election> {
         let calls = Calls::new(self.client.clone(), settings.call_limit(self.limits.call));
         let election = LeaseElection::new(calls, self.watcher.clock, settings);
+        election.stand(false);
         self.spawn(election.run());
         Arc::new(election)
     }

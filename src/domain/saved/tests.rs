@@ -58,7 +58,7 @@ fn changed(change: impl FnOnce(&mut SavedStatus)) -> SavedStatus {
 #[case::a_new_sentence(changed(|next| next.shown.conditions[0].0.message = "still ready".into()))]
 #[case::a_new_holder(changed(|next| next.memory.holder = "another".into()))]
 fn what_nobody_would_see_is_not_written(#[case] next: SavedStatus) {
-    assert_eq!(urgency(Some(&content()), &next, &rules()), None);
+    assert_eq!(urgency(Some(&content()), &next, Some(&rules())), None);
 }
 
 #[rstest]
@@ -68,7 +68,7 @@ fn what_nobody_would_see_is_not_written(#[case] next: SavedStatus) {
 #[case::it_waits(changed(|next| next.memory.runs.push(run(75, 75, 3))))]
 #[case::a_reversal(changed(|next| next.memory.conflicts.own = Some(OwnChange { from: 4, to: 6 })))]
 fn what_can_wait_is_written_at_most_twice_a_minute(#[case] next: SavedStatus) {
-    assert_eq!(urgency(Some(&content()), &next, &rules()), Some(Urgency::Eventually));
+    assert_eq!(urgency(Some(&content()), &next, Some(&rules())), Some(Urgency::Eventually));
     assert_eq!(Urgency::Eventually.spacing(), Duration::from_secs(30));
 }
 
@@ -77,8 +77,8 @@ fn what_can_wait_is_written_at_most_twice_a_minute(#[case] next: SavedStatus) {
 #[case::another_count(changed(|next| next.shown.current_replicas = 5))]
 #[case::another_reason(changed(|next| next.shown.conditions[0].0.reason = Reason::ScaleDownStabilized))]
 fn what_a_person_looks_at_is_written_soon(#[case] next: SavedStatus) {
-    assert_eq!(urgency(Some(&content()), &next, &rules()), Some(Urgency::Soon));
-    assert_eq!(urgency(None, &next, &rules()), Some(Urgency::Soon), "and so is the very first");
+    assert_eq!(urgency(Some(&content()), &next, Some(&rules())), Some(Urgency::Soon));
+    assert_eq!(urgency(None, &next, Some(&rules())), Some(Urgency::Soon), "and so is the very first");
 }
 
 #[rstest]
@@ -86,32 +86,34 @@ fn what_a_person_looks_at_is_written_soon(#[case] next: SavedStatus) {
 #[case::scaled(changed(|next| next.shown.scale_up_count = 1))]
 #[case::yielded(changed(|next| next.memory.conflicts.yielded = Some(Yielded { at: at(9), to: "argocd".into() })))]
 fn what_somebody_waits_for_is_written_at_once(#[case] next: SavedStatus) {
-    assert_eq!(urgency(Some(&content()), &next, &rules()), Some(Urgency::AtOnce));
+    assert_eq!(urgency(Some(&content()), &next, Some(&rules())), Some(Urgency::AtOnce));
 }
 
 #[test]
 fn one_that_waits_is_written_again_and_again_and_one_that_cannot_move_is_not() {
     let waits = changed(|status| status.memory.runs.push(run(75, 75, 3)));
     let still_waits = changed(|status| status.memory.runs.push(run(75, 90, 3)));
-    assert_eq!(urgency(Some(&waits), &still_waits, &rules()), Some(Urgency::Eventually));
-    let observing = ScalingRules { mode: Mode::Observe, ..rules() };
-    assert_eq!(urgency(Some(&waits), &still_waits, &observing), None, "it will not move");
+    assert_eq!(urgency(Some(&waits), &still_waits, Some(&rules())), Some(Urgency::Eventually));
+    assert_eq!(urgency(Some(&waits), &still_waits, None), None, "it will not move");
+    let mut never_down = rules();
+    never_down.scale_down.select_policy = SelectPolicy::Disabled;
+    assert_eq!(urgency(Some(&waits), &still_waits, Some(&never_down)), None, "not in this direction");
     let bounds = ReplicaBounds::new(4, 4).unwrap();
-    assert_eq!(urgency(Some(&waits), &still_waits, &ScalingRules { bounds, ..rules() }), None, "it may not move");
+    assert_eq!(urgency(Some(&waits), &still_waits, Some(&ScalingRules { bounds, ..rules() })), None, "it may not move");
 }
 
 #[test]
 fn the_end_of_a_wait_is_written() {
     let waits = changed(|status| status.memory.runs.push(run(75, 75, 3)));
     let content_again = changed(|status| status.memory.runs.extend([run(75, 75, 3), run(90, 90, 4)]));
-    assert_eq!(urgency(Some(&waits), &content_again, &rules()), Some(Urgency::Eventually));
+    assert_eq!(urgency(Some(&waits), &content_again, Some(&rules())), Some(Urgency::Eventually));
 }
 
 #[test]
 fn an_announcement_that_is_settled_is_taken_back_soon() {
     let announced = Announced { decision_id: "d".into(), at: at(0), from: 4, to: 6 };
     let announced = changed(|status| status.memory.announced = Some(announced));
-    assert_eq!(urgency(Some(&announced), &content(), &rules()), Some(Urgency::Soon));
+    assert_eq!(urgency(Some(&announced), &content(), Some(&rules())), Some(Urgency::Soon));
 }
 
 #[test]

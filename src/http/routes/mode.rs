@@ -2,14 +2,17 @@
 
 use actix_web::HttpRequest;
 use actix_web::web::{self, Data, Json, Payload, ServiceConfig, resource};
+use futures_util::future::join;
 use utoipa::OpenApi;
 
 use super::{get, only};
+use crate::domain::autoscaler::Mode;
 use crate::http::body::read_json;
 use crate::http::error::ApiError;
 use crate::http::openapi::NotConfirmed;
 use crate::http::state::HttpState;
 use crate::http::wire::{ModeBody, ModeRequest};
+use crate::ports::ClusterError;
 
 /// The description of these paths.
 #[derive(OpenApi)]
@@ -42,10 +45,27 @@ async fn mode(state: Data<HttpState>) -> Json<ModeBody> {
 async fn set(state: Data<HttpState>, request: HttpRequest, payload: Payload) -> Result<Json<ModeBody>, ApiError> {
     let asked: ModeRequest = read_json(&request, payload).await?;
     let mode = asked.mode().map_err(ApiError::validation)?;
-    state.brake.set(mode).await;
-    if let Some(election) = &state.election {
-        election.confirm_mode(mode);
-        election.set_mode(mode).await.map_err(|error| ApiError::mode_not_confirmed(&error))?;
-    }
+    switch(&state, mode).await.map_err(|error| ApiError::mode_not_confirmed(mode, &error))?;
     Ok(Json(mode.into()))
+}
+
+/// Puts this replica and all others into a mode: the brake is on here before anybody else is asked, and released here only
+/// when all have been asked.
+async fn switch(state: &HttpState, mode: Mode) -> Result<(), ClusterError> {
+    let Some(election) = &state.election else {
+        state.brake.set(mode).await;
+        return Ok(());
+    };
+    match mode {
+        Mode::Observe => {
+            let ((), asked) = join(state.brake.latch(), election.set_mode(mode)).await;
+            asked
+        }
+        Mode::Active => {
+            state.brake.unlatch();
+            election.set_mode(mode).await?;
+            state.brake.set(mode).await;
+            Ok(())
+        }
+    }
 }

@@ -11,8 +11,8 @@ use crate::domain::limits::ScaleEvent;
 use crate::domain::saved::{Announced, Memory};
 use crate::domain::stabilization::Run;
 
-/// So many runs, events and reversals are kept at most, the newest: enough for any window that does not twitch at every
-/// tick, and little enough for an object.
+/// So many runs, events and reversals are kept at most: enough for any window that does not twitch at every tick, and little
+/// enough for an object.
 const MOST: usize = 200;
 
 /// What the next decisions build on.
@@ -103,6 +103,11 @@ fn newest<T>(all: &[T]) -> &[T] {
     &all[all.len().saturating_sub(MOST)..]
 }
 
+/// All of them, or none: a window without its oldest recommendations would agree too early, so it begins anew instead.
+fn whole(runs: &[Run]) -> &[Run] {
+    if runs.len() > MOST { &[] } else { runs }
+}
+
 impl From<&Memory> for StateStatus {
     fn from(memory: &Memory) -> Self {
         let run = |run: &Run| RunStatus { first: text(run.first), last: text(run.last), replicas: run.replicas };
@@ -121,7 +126,7 @@ impl From<&Memory> for StateStatus {
         Self {
             holder: shortened(&memory.holder),
             workload_uid: memory.workload_uid.as_deref().map(str::to_owned),
-            runs: newest(&memory.runs).iter().map(run).collect(),
+            runs: whole(&memory.runs).iter().map(run).collect(),
             events: newest(&memory.events).iter().map(event).collect(),
             announced: memory.announced.as_ref().map(announced),
             own: conflicts.own.map(|own| Own { from: own.from, to: own.to }),

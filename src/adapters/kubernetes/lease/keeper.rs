@@ -71,7 +71,9 @@ impl Keeper {
         let now = shared.clock.steady();
         let step = self.candidate.look(record.as_ref(), now);
         shared.publish(lease.as_ref(), switches, self.candidate.ours_until(now));
-        if step == Step::Wait || shared.has_resigned() {
+        // Who knows nothing yet leaves the lead to another, but does not give up what it has.
+        let waits = step == Step::Wait || (step != Step::Renew && !shared.is_ready());
+        if waits || shared.has_resigned() {
             return Ok(());
         }
 

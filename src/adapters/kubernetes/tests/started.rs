@@ -37,6 +37,9 @@ async fn an_election_and_an_announcer_live_as_long_as_the_cluster() {
     announcer.announce(announcement(Deployment, "web"));
     announcer.announce(announcement(Deployment, "gone"));
     watching.clock.sleep(Duration::from_secs(1)).await;
+    assert_eq!(election.claim().borrow().ours_until, None, "it knows nothing yet");
+    election.stand(true);
+    watching.clock.sleep(Duration::from_millis(100)).await;
     assert_eq!(&*election.identity(), "a");
     let claim = election.claim().borrow().clone();
     assert!(claim.ours_until > Some(watching.clock.steady()) && leases.holder() == "a", "{claim:?}");
