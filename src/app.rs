@@ -13,7 +13,6 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::actors::autoscaler::Shared;
 use crate::actors::brake::Brake;
 use crate::actors::collectors::gpu::{GpuCollector, GpuCollectorSettings};
 use crate::actors::collectors::resource::{CollectorSettings, ResourceCollector};
@@ -22,6 +21,7 @@ use crate::actors::leadership::Leadership;
 use crate::actors::registry::Registry;
 use crate::actors::registry_handle::RegistryHandle;
 use crate::actors::saving::Saver;
+use crate::actors::shared::Shared;
 use crate::actors::snapshot::ScaleTotals;
 use crate::adapters::dcgm::fixed::{ExporterUrlError, FixedExporters};
 use crate::adapters::dcgm::scraper::{ScrapeLimits, Scraper, SetupError};

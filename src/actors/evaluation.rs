@@ -12,10 +12,10 @@ use futures_util::future;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::autoscaler::Shared;
 use super::collectors::gpu_table::{GpuTable, PodGpus};
 use super::messages::{GetGpus, GetUsage, UsageResult};
 use super::saving::{announced, status_of};
+use super::shared::Shared;
 use super::snapshot::{AutoscalerRecord, Snapshot};
 use crate::clock::Stopwatch;
 use crate::domain::Timestamp;

@@ -1,10 +1,10 @@
-//! The running system: a [`registry`] that owns all autoscalers, one [`autoscaler`] actor per workload, and
+//! The running system: a [`registry`] that owns all autoscalers, one actor per autoscaler, and
 //! [`collectors`] whose caches all autoscalers share. Nothing outside this folder names actix's actors.
 //!
 //! The rest of the service talks to a [`registry_handle::RegistryHandle`] and reads [`snapshot`]s, which the actors
 //! publish: a read never waits for a busy autoscaler.
 
-pub mod autoscaler;
+mod autoscaler;
 pub mod brake;
 pub mod collectors;
 mod evaluation;
@@ -17,6 +17,7 @@ pub mod registry;
 pub mod registry_handle;
 pub mod roster;
 pub mod saving;
+pub mod shared;
 pub mod snapshot;
 mod supervision;
 mod timer;

@@ -14,11 +14,12 @@ use futures_util::stream::FuturesUnordered;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::autoscaler::{Autoscaler, Shared};
+use super::autoscaler::Autoscaler;
 use super::events::EventKind;
 use super::messages::{ActorGone, Aggregate, Drain, Get, GetAggregate, GetUsage, List, Page, Settle, Stop};
 use super::roster::{Listed, Place, Roster};
 use super::saving::status_of;
+use super::shared::Shared;
 use super::snapshot::{AutoscalerRecord, Intent, Snapshot, Status};
 use super::supervision::{DeathNotice, restart_delay};
 use crate::domain::Timestamp;

@@ -5,7 +5,6 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use actix::Actor as _;
-use ai_storage_orchestrator::actors::autoscaler::Shared;
 use ai_storage_orchestrator::actors::brake::Brake;
 use ai_storage_orchestrator::actors::collectors::gpu::{GpuCollector, GpuCollectorSettings};
 use ai_storage_orchestrator::actors::collectors::resource::{CollectorSettings, ResourceCollector};
@@ -15,6 +14,7 @@ use ai_storage_orchestrator::actors::messages::{CreateError, Created, List};
 use ai_storage_orchestrator::actors::registry::Registry;
 use ai_storage_orchestrator::actors::registry_handle::RegistryHandle;
 use ai_storage_orchestrator::actors::saving::Saver;
+use ai_storage_orchestrator::actors::shared::Shared;
 use ai_storage_orchestrator::actors::snapshot::{AutoscalerRecord, ScaleTotals, Snapshot};
 use ai_storage_orchestrator::adapters::memory::MemoryStore;
 use ai_storage_orchestrator::clock::Clock;
