@@ -97,9 +97,12 @@ refusals! {
     BadParameters {
         "400": refusal("A parameter is unknown, or not as described", &["Invalid request format", "Validation failed"]),
     }
-    /// The registry is busy or stopping.
+    /// The registry is busy or stopping, or does not know the autoscalers yet.
     Busy {
-        "503": unavailable("The service is busy or stopping", &["Service unavailable"]),
+        "503": unavailable(
+            "The service is busy or stopping, or has just started and does not know the autoscalers yet",
+            &["Service unavailable"]
+        ),
     }
     /// The service is not ready for traffic.
     NotReady {
