@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -13,11 +13,18 @@ use serde::Deserialize;
 
 use crate::domain::autoscaler::Mode;
 use crate::domain::decision_log::LogBounds;
-use crate::domain::gpu::{Fallback, Preference};
 use crate::domain::namespaces::NamespaceRules;
 use crate::domain::validation::is_dns_label;
 use crate::simulation::SimulationSettings;
 use crate::telemetry::SeriesLimits;
+
+mod gpu;
+mod keeping;
+mod surroundings;
+
+pub use self::gpu::Gpu;
+pub use self::keeping::{Events, LeaderElection, Store};
+pub use self::surroundings::{ClientEnvironment, Surroundings};
 
 const DEFAULTS: &str = include_str!("../config/default.toml");
 
@@ -170,75 +177,6 @@ pub enum ClusterChoice {
     Simulated,
 }
 
-/// What the environment says about clusters.
-#[derive(Clone, Debug, Default)]
-pub struct Surroundings {
-    /// Whether this process runs in a pod, with a service account's token.
-    pub in_pod: bool,
-    /// Whether it seems to run in a pod, but without such a token.
-    pub in_pod_without_token: bool,
-    /// The variable `KUBECONFIG`.
-    pub kubeconfig: Option<String>,
-    /// The home folder.
-    pub home: Option<PathBuf>,
-    /// The machine's name, which is the pod's in a pod.
-    pub host: Option<String>,
-}
-
-impl Surroundings {
-    /// Reads the environment.
-    pub fn detect() -> Self {
-        let is_pod = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
-        let has_token = Path::new("/var/run/secrets/kubernetes.io/serviceaccount/token").exists();
-        Self {
-            in_pod: is_pod && has_token,
-            in_pod_without_token: is_pod && !has_token,
-            kubeconfig: std::env::var("KUBECONFIG").ok().filter(|path| !path.is_empty()),
-            home: std::env::home_dir(),
-            host: host_name(),
-        }
-    }
-}
-
-fn host_name() -> Option<String> {
-    let name = std::env::var("HOSTNAME").or_else(|_| std::fs::read_to_string("/etc/hostname")).ok()?;
-    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
-}
-
-/// What the environment says to the commands that talk to the service. (Where that is, is a flag's variable.)
-#[derive(Clone, Debug, Default)]
-pub struct ClientEnvironment {
-    /// The service's token, of the variable `ORCHESTRATOR_TOKEN`: not a flag, because all can see those.
-    pub token: Option<SecretString>,
-    /// Whether `NO_COLOR` is set.
-    pub no_color: bool,
-    /// Where the user's clusters are.
-    pub surroundings: Surroundings,
-}
-
-impl ClientEnvironment {
-    /// Reads the environment.
-    pub fn detect() -> Self {
-        let token = std::env::var("ORCHESTRATOR_TOKEN").ok();
-        let token = token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
-        Self {
-            token: token.map(SecretString::from),
-            no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
-            surroundings: Surroundings::detect(),
-        }
-    }
-}
-
-impl Surroundings {
-    /// The kubeconfig that kubectl would take.
-    pub fn usual_kubeconfig(&self) -> PathBuf {
-        match &self.kubeconfig {
-            Some(path) => path.into(),
-            None => self.home.clone().unwrap_or_default().join(".kube/config"),
-        }
-    }
-}
-
 impl Cluster {
     /// Which cluster to work on.
     pub fn choice(&self, surroundings: &Surroundings) -> ClusterChoice {
@@ -275,86 +213,6 @@ impl Cluster {
     }
 }
 
-/// `[store]`
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Store {
-    kind: StoreKind,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(try_from = "String")]
-enum StoreKind {
-    Auto,
-    Kubernetes,
-    Memory,
-}
-
-impl TryFrom<String> for StoreKind {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        match text.as_str() {
-            "auto" => Ok(Self::Auto),
-            "kubernetes" => Ok(Self::Kubernetes),
-            "memory" => Ok(Self::Memory),
-            _ => Err("it must be one of auto, kubernetes or memory"),
-        }
-    }
-}
-
-impl Store {
-    /// Whether autoscalers are objects in a real cluster; the simulated one has no such objects.
-    pub fn is_kubernetes(&self) -> bool {
-        self.kind != StoreKind::Memory
-    }
-
-    fn check(&self, cluster: &Cluster) -> Result<(), SettingsError> {
-        if self.kind == StoreKind::Kubernetes && cluster.kind == ClusterKind::Simulated {
-            return Err(SettingsError::Range("store.kind must not be kubernetes on the simulated cluster"));
-        }
-        Ok(())
-    }
-}
-
-/// `[leader_election]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LeaderElection {
-    /// The name of the Lease.
-    pub lease_name: String,
-    namespace: String,
-    lease_seconds: u64,
-}
-
-impl LeaderElection {
-    /// The Lease's namespace; `None` is the service's own.
-    pub fn namespace(&self) -> Option<String> {
-        (!self.namespace.is_empty()).then(|| self.namespace.clone())
-    }
-
-    /// How long the Lease holds without being renewed.
-    pub fn lease(&self) -> Duration {
-        Duration::from_secs(self.lease_seconds)
-    }
-
-    fn check(&self) -> Result<(), SettingsError> {
-        let range = |holds: bool, rule| if holds { Ok(()) } else { Err(SettingsError::Range(rule)) };
-        range((5..=300).contains(&self.lease_seconds), "leader_election.lease_seconds must be between 5 and 300")?;
-        range(is_dns_label(&self.lease_name), "leader_election.lease_name must be the name of a Lease")?;
-        let is_namespace = self.namespace.is_empty() || is_dns_label(&self.namespace);
-        range(is_namespace, "leader_election.namespace must be empty or the name of a namespace")
-    }
-}
-
-/// `[events]`
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Events {
-    /// Whether the cluster's people are told.
-    pub enabled: bool,
-}
-
 /// `[metrics]`
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -374,89 +232,6 @@ impl Metrics {
     /// Readings this young serve everyone who asks.
     pub fn freshness(&self) -> Duration {
         Duration::from_secs(self.freshness_seconds)
-    }
-}
-
-/// `[gpu]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Gpu {
-    /// Where the exporters run.
-    pub namespace: String,
-    /// One of these must match an exporter's labels.
-    pub selectors: Vec<String>,
-    /// The name of their port.
-    pub port_name: String,
-    /// Their port when none has the name.
-    pub default_port: u16,
-    /// The path of their metrics.
-    pub path: String,
-    /// Exporters that are read in the place of those in the cluster.
-    pub urls: Vec<String>,
-    freshness_seconds: u64,
-    timeout_seconds: u64,
-    /// How many exporters are read at the same time.
-    pub concurrency: usize,
-    max_answer_kib: usize,
-    prefer: PreferenceName,
-    collect_interval_seconds: u64,
-    act_on_simulated: bool,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(try_from = "String")]
-struct PreferenceName(Preference);
-
-impl TryFrom<String> for PreferenceName {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse().map(Self).map_err(|()| "it must be one of gpu_util or gr_engine_active")
-    }
-}
-
-impl Gpu {
-    /// What was read so recently serves everyone who asks, where readings count for `max_age`: half of that at most.
-    pub fn freshness(&self, max_age: Duration) -> Duration {
-        Duration::from_secs(self.freshness_seconds).min(max_age / 2)
-    }
-
-    /// How long one exporter may take.
-    pub fn timeout(&self) -> Duration {
-        Duration::from_secs(self.timeout_seconds)
-    }
-
-    /// The longest answer, in bytes.
-    pub fn max_answer(&self) -> usize {
-        self.max_answer_kib * 1024
-    }
-
-    /// Which utilisation counts when a GPU has both.
-    pub fn prefer(&self) -> Preference {
-        self.prefer.0
-    }
-
-    /// How often exporters collect.
-    pub fn collect_interval(&self) -> Duration {
-        Duration::from_secs(self.collect_interval_seconds)
-    }
-
-    /// What becomes of simulated utilisation.
-    pub fn fallback(&self) -> Fallback {
-        if self.act_on_simulated { Fallback::Acted } else { Fallback::Shown }
-    }
-
-    fn check(&self) -> Result<(), SettingsError> {
-        let range = |holds: bool, rule| if holds { Ok(()) } else { Err(SettingsError::Range(rule)) };
-        range(is_dns_label(&self.namespace), "gpu.namespace must be the name of a namespace")?;
-        range(!self.selectors.is_empty() || !self.urls.is_empty(), "gpu.selectors must have at least one selector")?;
-        range(self.default_port > 0, "gpu.default_port must be at least 1")?;
-        range(self.path.starts_with('/'), "gpu.path must start with a /")?;
-        range(self.freshness_seconds > 0, "gpu.freshness_seconds must be at least 1")?;
-        range((1..=10).contains(&self.timeout_seconds), "gpu.timeout_seconds must be between 1 and 10")?;
-        range((1..=1024).contains(&self.concurrency), "gpu.concurrency must be between 1 and 1024")?;
-        range((1..=65_536).contains(&self.max_answer_kib), "gpu.max_answer_kib must be between 1 and 65536")?;
-        range(self.collect_interval_seconds <= 3600, "gpu.collect_interval_seconds must be at most 3600")
     }
 }
 

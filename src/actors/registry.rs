@@ -20,7 +20,7 @@ use super::messages::{ActorGone, Aggregate, Drain, Get, GetAggregate, GetUsage, 
 use super::roster::{Listed, Place, Roster};
 use super::saving::status_of;
 use super::shared::Shared;
-use super::snapshot::{AutoscalerRecord, Intent, Snapshot, Status};
+use super::snapshot::{AutoscalerRecord, Snapshot, Status};
 use super::supervision::{DeathNotice, restart_delay};
 use crate::domain::Timestamp;
 use crate::domain::autoscaler::{Direction, Metric, Mode, WorkloadRef};

@@ -34,6 +34,7 @@ mod kills;
 mod leadership;
 mod lifecycle;
 mod manifests;
+mod readme;
 mod report;
 mod scene;
 mod standby;

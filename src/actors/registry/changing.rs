@@ -2,6 +2,8 @@
 //! has its answer, the change is kept, and nothing happens by the old will any more.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
 use futures_util::FutureExt as _;
@@ -9,11 +11,12 @@ use futures_util::future::LocalBoxFuture;
 use tokio::time::timeout;
 
 use super::super::messages::{Create, CreateError, Created, Delete, SetPaused, StoreSays, Update, UpdateError};
+use super::super::snapshot::AutoscalerRecord;
 use super::naming::{hpa_name, random_id};
-use super::*;
-use crate::domain::autoscaler::{Mode, RequestedAutoscaler, RequestedKind, ScalingRules};
-use crate::ports::store::{Change, NewAutoscaler, StoreError, StoreEvent, Wanted};
-use crate::ports::{ClusterError, ResolveError};
+use super::{Entry, Registry};
+use crate::domain::autoscaler::{Mode, RequestedAutoscaler, RequestedKind, ScalingRules, WorkloadRef};
+use crate::ports::store::{Change, NewAutoscaler, ObjectKey, StoreError, StoreEvent, Wanted};
+use crate::ports::{ClusterError, ResolveError, ResolvedWorkload};
 
 /// How long a workload is looked for. A client must wait longer, or it would not learn what came of it.
 const RESOLVE_LIMIT: Duration = Duration::from_secs(10);

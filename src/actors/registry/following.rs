@@ -1,6 +1,8 @@
 //! What the store says there is, and who leads: the registry follows both.
 
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use actix::prelude::*;
 use futures_util::FutureExt as _;
@@ -9,11 +11,12 @@ use super::super::events::EventKind;
 use super::super::leadership::Leadership;
 use super::super::messages::{Followed, IntentChanged, Lead, StoreSays};
 use super::super::saving::{has_forgotten_rivals, restored, unusable_status};
-use super::super::snapshot::Snapshot;
+use super::super::snapshot::{AutoscalerRecord, Intent, Snapshot};
 use super::naming::{id_of_object, is_id};
-use super::*;
+use super::{Entry, Registry};
+use crate::domain::autoscaler::{Direction, WorkloadRef};
 use crate::domain::saved::SavedStatus;
-use crate::ports::store::{Change, ObjectRef, StoreEvent, Wanted};
+use crate::ports::store::{Change, ObjectRef, StoreEvent, StoredAutoscaler, Wanted};
 use crate::ports::{PodSelection, WorkloadView};
 
 /// So many objects that were deleted of late are remembered.
