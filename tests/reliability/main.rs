@@ -36,6 +36,7 @@ mod lifecycle;
 mod manifests;
 mod readme;
 mod report;
+mod rivals;
 mod scene;
 mod standby;
 mod thousand;
