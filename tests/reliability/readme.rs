@@ -29,13 +29,13 @@ fn apply(namespace: &Namespace, manifest: &str) {
 #[tokio::test]
 async fn the_manifest_of_the_readme_scales_its_workload_with_no_http_call() {
     let _machine = beside_others();
-    let namespace = Namespace::new("production", 140).await;
+    let namespace = Namespace::new("production", 130).await;
     namespace.create("Deployment", "web-frontend", 2).await;
     let fleet = Fleet::new(&[&namespace]);
     let [service] = fleet.start_led(["replica"]).await;
     apply(&namespace, &manifest());
     eventually("it is scaled", LIMIT, async || namespace.replicas("Deployment", "web-frontend").await > 2).await;
-    assert_eq!(judge::counts(&namespace).first(), Some(&4), "140 % of two pods at a target of 70 %");
+    assert_eq!(judge::counts(&namespace).first(), Some(&4), "130 % of two pods at a target of 70 %");
     let made = in_log_of(namespace.cluster, |request| {
         request.verb == "create" && request.uri.contains("/namespaces/production/workloadautoscalers")
     });
