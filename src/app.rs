@@ -369,6 +369,9 @@ impl Application {
             actix::spawn(async move { state.registry.follow(events).await });
         }
         if let Some(election) = self.state.election.clone() {
+            if self.state.brake.mode() == Mode::Observe {
+                actix::spawn(self.state.brake.clone().impose(election.clone(), self.state.clock));
+            }
             actix::spawn(self.state.brake.clone().follow(election.clone()));
             actix::spawn(stand(self.state.clone(), election));
         }

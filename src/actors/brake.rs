@@ -2,11 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{RwLock, RwLockReadGuard};
 
+use crate::clock::Clock;
 use crate::domain::autoscaler::Mode;
+use crate::ports::ClusterError;
 use crate::ports::election::Election;
+
+/// How long to wait before the others are told again.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
 
 /// The service's mode, which can be switched while it runs.
 #[derive(Debug)]
@@ -57,6 +63,20 @@ impl Brake {
         self.latched.store(false, Ordering::Release);
     }
 
+    /// Puts the brake on for all replicas, because this one was started with it, and tries until they know. Whoever releases
+    /// it meanwhile has the last word.
+    pub async fn impose(self: Arc<Self>, election: Arc<dyn Election>, clock: Clock) {
+        self.latch().await;
+        loop {
+            match election.set_mode(Mode::Observe).await {
+                Ok(()) => return,
+                Err(ClusterError::Conflict(_)) => return self.unlatch(),
+                Err(error) => log::warn!("the other replicas do not know yet that the mode is observe: {error}"),
+            }
+            clock.sleep(TRY_AGAIN).await;
+        }
+    }
+
     /// Is in the mode of all replicas, once somebody has switched that, and says so; without end.
     pub async fn follow(self: Arc<Self>, election: Arc<dyn Election>) {
         let mut claim = election.claim();
@@ -92,8 +112,9 @@ mod tests {
     use tokio::sync::watch;
 
     use super::*;
+    use crate::domain::Timestamp;
+    use crate::ports::PortFuture;
     use crate::ports::election::Claim;
-    use crate::ports::{ClusterError, PortFuture};
 
     #[tokio::test]
     async fn the_switch_waits_for_the_change_in_hand_and_lets_no_other_begin() {
@@ -115,9 +136,12 @@ mod tests {
     }
 
     /// An election in which somebody switches the mode of all.
+    #[derive(Default)]
     struct Switched {
         claim: watch::Sender<Claim>,
         confirmed: Mutex<Vec<Mode>>,
+        /// What comes of the next switches.
+        switches: Mutex<Vec<ClusterError>>,
     }
 
     impl Election for Switched {
@@ -129,8 +153,12 @@ mod tests {
             self.claim.subscribe()
         }
 
-        fn set_mode(&self, _: Mode) -> PortFuture<Result<(), ClusterError>> {
-            unreachable!()
+        fn set_mode(&self, mode: Mode) -> PortFuture<Result<(), ClusterError>> {
+            let failed = self.switches.lock().unwrap().pop();
+            if failed.is_none() {
+                self.claim.send_modify(|claim| claim.mode = Some(mode));
+            }
+            Box::pin(std::future::ready(failed.map_or(Ok(()), Err)))
         }
 
         fn confirm_mode(&self, mode: Mode) {
@@ -147,7 +175,7 @@ mod tests {
     #[tokio::test]
     async fn all_replicas_are_in_the_mode_that_one_was_asked_for_and_say_so_when_it_holds() {
         let brake = Arc::new(Brake::new(Mode::Active));
-        let election = Arc::new(Switched { claim: watch::Sender::new(Claim::default()), confirmed: Mutex::default() });
+        let election = Arc::new(Switched::default());
         let in_hand = brake.permit().await.expect("nothing is in the way");
         tokio::spawn(brake.clone().follow(election.clone()));
         tokio::task::yield_now().await;
@@ -171,7 +199,7 @@ mod tests {
     #[tokio::test]
     async fn a_brake_that_was_put_on_here_is_not_released_by_those_who_do_not_know() {
         let brake = Arc::new(Brake::new(Mode::Active));
-        let election = Arc::new(Switched { claim: watch::Sender::new(Claim::default()), confirmed: Mutex::default() });
+        let election = Arc::new(Switched::default());
         election.claim.send_modify(|claim| claim.mode = Some(Mode::Active));
         tokio::spawn(brake.clone().follow(election.clone()));
         let settle = async || {
@@ -189,5 +217,26 @@ mod tests {
         election.claim.send_modify(|claim| claim.mode = Some(Mode::Active));
         settle().await;
         assert_eq!(brake.mode(), Mode::Active, "all were in it, and somebody released all");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_started_with_the_brake_on_puts_it_on_for_all_until_somebody_releases_it() {
+        let clock = Clock::scaled(Timestamp::UNIX_EPOCH, 1.0);
+        let brake = Arc::new(Brake::new(Mode::Observe));
+        let election = Arc::new(Switched::default());
+        election.claim.send_modify(|claim| claim.mode = Some(Mode::Active));
+        tokio::spawn(brake.clone().follow(election.clone()));
+        let unreachable = ClusterError::Unavailable("the connection broke".into());
+        election.switches.lock().unwrap().push(unreachable);
+        brake.clone().impose(election.clone(), clock).await;
+        assert_eq!(election.claim.borrow().mode, Some(Mode::Observe), "at the second try");
+        assert_eq!(brake.mode(), Mode::Observe);
+
+        let conflict = ClusterError::Conflict("somebody else has switched the mode to active meanwhile".into());
+        election.switches.lock().unwrap().push(conflict);
+        brake.clone().impose(election.clone(), clock).await;
+        election.claim.send_modify(|claim| claim.mode = Some(Mode::Active));
+        clock.sleep(Duration::from_millis(10)).await;
+        assert_eq!(brake.mode(), Mode::Active);
     }
 }
