@@ -384,7 +384,8 @@ impl Evaluation {
             let workload = &self.record.workload;
             match self.shared.cluster.scaler.set(workload, decision.desired, scale.resource_version).await {
                 Ok(()) => return Attempt::Ended(Action::Scaled { at: self.shared.clock.now() }),
-                Err(ClusterError::Conflict(_)) if attempt < TRIES => {}
+                // It was certainly not made.
+                Err(ClusterError::Conflict(_)) if attempt < TRIES => self.announced = None,
                 Err(error) if self.was_set_all_the_same(&error, decision.desired, uid).await => {
                     return Attempt::Ended(Action::Scaled { at: self.shared.clock.now() });
                 }

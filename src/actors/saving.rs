@@ -78,6 +78,10 @@ impl Saver {
         known: u64,
         status: SavedStatus,
     ) -> Result<(), StoreError> {
+        // What is wanted may have changed since, with the registry knowing it already.
+        if status.observed_generation != record.generation() {
+            return Err(StoreError::Changed);
+        }
         self.write(record, known, status).await
     }
 

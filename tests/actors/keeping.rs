@@ -365,3 +365,18 @@ fn a_change_without_an_answer_is_counted_when_it_is_seen() {
         assert_eq!(changes(stage), [4]);
     });
 }
+
+/// Somebody else was quicker, with the same count.
+#[test]
+fn what_somebody_else_did_is_not_counted_though_it_was_announced() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 140);
+        let leader = leader(stage, &objects).await;
+        stage.cluster.next(Op::Set, "web", [Answer::AfterOthersSet(4)]);
+        leader.create(rules(1, 4)).await.unwrap();
+        stage.pass(1.0).await;
+        let snapshot = leader.one().await.snapshot();
+        assert_eq!((snapshot.current_replicas, snapshot.scale_up_count), (4, 0));
+    });
+}

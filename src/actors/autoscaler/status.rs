@@ -93,7 +93,10 @@ impl Autoscaler {
                 // Something may have happened meanwhile.
                 Ok(()) => autoscaler.save_if_due(context),
                 Err(StoreError::Gone) => {}
-                Err(StoreError::Changed) => autoscaler.saving = Some(autoscaler.save_after(AFTER_CHANGE, context)),
+                // Whoever follows a change has something more urgent to write.
+                Err(StoreError::Changed) => {
+                    autoscaler.saving_later = Some(autoscaler.save_after(AFTER_CHANGE, context))
+                }
                 Err(_) => autoscaler.saving = Some(autoscaler.save_after(AFTER_FAILURE, context)),
             }
         })));
