@@ -190,7 +190,10 @@ impl Evaluation {
     /// Takes the change into account that was about to be made when it was last heard of, if it was made: by the last leader,
     /// or by this one when no answer came.
     fn find_out_what_was_made(&mut self, replicas: u32) -> Option<Announced> {
-        let announced = self.announced.take_if(|announced| announced.to == replicas).filter(|_| self.leads())?;
+        if !self.leads() {
+            return None;
+        }
+        let announced = self.announced.take_if(|announced| announced.to == replicas)?;
         let change = announced.to.abs_diff(announced.from);
         let clock = &self.shared.clock;
         let at = clock.to_steady(announced.at).min(clock.steady());

@@ -36,6 +36,8 @@ pub enum Fault {
     Unreachable,
     /// It is done, but nobody says so.
     AnswerLost,
+    /// Nothing.
+    None,
 }
 
 impl Objects {
@@ -131,7 +133,7 @@ impl Objects {
         let done = match kept.faults.pop_front() {
             Some(Fault::Unreachable) => Err(lost()),
             Some(Fault::AnswerLost) => write(&mut kept).and_then(|_| Err(lost())),
-            None => write(&mut kept),
+            Some(Fault::None) | None => write(&mut kept),
         };
         future::ready(done).boxed()
     }

@@ -302,3 +302,30 @@ fn a_new_leader_decides_anew_with_all_that_the_last_one_did() {
         assert_eq!(changes(stage), [4], "two pods in 300 s are used up");
     });
 }
+
+/// The API server errs now and then: the status cannot be written, and the Lease not be renewed, but nobody else leads.
+#[test]
+fn a_leader_that_could_not_write_what_it_did_does_not_forget_it_when_its_claim_lapses() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 70);
+        let (leader, standby) = two(stage, &objects).await;
+        leader.create(rules(1, 10)).await.unwrap();
+        stage.pass(31.0).await;
+        stage.cluster.set_load("web", 140);
+        // The announcement, and what follows it.
+        objects.next(Fault::None);
+        objects.next(Fault::Unreachable);
+        while changes(stage).is_empty() {
+            stage.pass(1.0).await;
+        }
+        leader.stand_by("");
+        stage.pass(60.0).await;
+        leader.lead(LONG);
+        stage.pass(40.0).await;
+        for replica in [&leader, &standby] {
+            assert_eq!(replica.one().await.snapshot().scale_up_count, 1);
+        }
+        assert_eq!(objects.one().saved.unwrap().memory.events.len(), 1);
+    });
+}

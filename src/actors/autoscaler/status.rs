@@ -33,6 +33,10 @@ impl Autoscaler {
 
     pub(super) fn follow_saved(&mut self) {
         let Some(saved) = self.record.saved() else { return };
+        if saved.memory.holder == self.shared.leadership.identity() {
+            // Nobody else has led since, and this replica knows more than it could write.
+            return;
+        }
         let (was, ups, downs) = (self.snapshot.status, self.snapshot.scale_up_count, self.snapshot.scale_down_count);
         let last_action = self.snapshot.last_action;
         follow(&mut self.snapshot, &saved, &self.shared.clock);
