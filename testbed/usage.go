@@ -117,10 +117,11 @@ func (u *usageController) remove(ctx context.Context, namespace string) {
 	})
 }
 
-// retry tries for a while, and says so when it gives up.
+// retry tries for a minute, which a test may have the API server away for, and says
+// so when it gives up.
 func (u *usageController) retry(ctx context.Context, what string, f func() error) {
 	var err error
-	for range 50 {
+	for range 600 {
 		if err = f(); err == nil || ctx.Err() != nil {
 			return
 		}
