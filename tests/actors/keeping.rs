@@ -26,10 +26,6 @@ fn wanted(rules: ScalingRules) -> Wanted {
     Wanted { workload: deployment("web"), rules, paused: false }
 }
 
-fn changes(stage: &Stage) -> Vec<u32> {
-    stage.cluster.calls(Op::Set).into_iter().map(|call| call.change.unwrap().0).collect()
-}
-
 #[test]
 fn an_object_that_somebody_makes_by_hand_is_an_autoscaler_with_an_id() {
     play(async |stage| {
@@ -38,7 +34,7 @@ fn an_object_that_somebody_makes_by_hand_is_an_autoscaler_with_an_id() {
         let leader = leader(stage, &objects).await;
         let stored = objects.apply("by-hand", wanted(rules(1, 10)));
         stage.pass(1.0).await;
-        assert_eq!(changes(stage), [4]);
+        assert_eq!(stage.changes(), [4]);
         let record = leader.one().await;
         assert_eq!(record.hpa_name, "by-hand");
         assert_eq!(objects.one().id.as_ref(), Some(&record.id));
@@ -58,7 +54,7 @@ fn of_two_objects_for_one_workload_the_older_acts_until_it_is_deleted() {
         stage.pass(1.0).await;
         objects.apply("younger", wanted(rules(1, 10)));
         stage.pass(60.0).await;
-        assert_eq!(changes(stage), [4]);
+        assert_eq!(stage.changes(), [4]);
         let all = leader.registry.list(Default::default()).await.unwrap().autoscalers;
         assert_eq!(all.iter().map(|record| record.status()).collect::<Vec<_>>(), [Status::Active, Status::Failed]);
         let able = condition(&all[1].snapshot(), ConditionKind::AbleToScale);
@@ -68,7 +64,7 @@ fn of_two_objects_for_one_workload_the_older_acts_until_it_is_deleted() {
         stage.cluster.set_load("web", 140);
         objects.remove(&older);
         stage.pass(16.0).await;
-        assert_eq!(changes(stage), [4, 8]);
+        assert_eq!(stage.changes(), [4, 8]);
         assert_eq!(leader.one().await.status(), Status::Active);
     });
 }
@@ -98,9 +94,9 @@ fn a_window_goes_on_where_the_last_life_of_the_service_left_off() {
         first.kill().await;
         stage.pass(5.0).await;
         let _second = leader(stage, &objects).await;
-        assert!(changes(stage).is_empty(), "the restart itself changes nothing");
+        assert!(stage.changes().is_empty(), "the restart itself changes nothing");
         stage.pass(40.0).await;
-        assert_eq!(changes(stage), [2]);
+        assert_eq!(stage.changes(), [2]);
     });
 }
 
@@ -116,9 +112,9 @@ fn a_window_that_nobody_watched_for_long_begins_anew() {
         stage.pass(300.0).await;
         let _second = leader(stage, &objects).await;
         stage.pass(110.0).await;
-        assert!(changes(stage).is_empty());
+        assert!(stage.changes().is_empty());
         stage.pass(30.0).await;
-        assert_eq!(changes(stage), [2]);
+        assert_eq!(stage.changes(), [2]);
     });
 }
 
@@ -140,17 +136,17 @@ fn what_was_scaled_still_counts_for_the_limits_and_the_figures_after_a_restart()
         };
         first.create(limited).await.unwrap();
         stage.pass(1.0).await;
-        assert_eq!(changes(stage), [4]);
+        assert_eq!(stage.changes(), [4]);
         first.kill().await;
         stage.cluster.set_load("web", 140);
         let second = leader(stage, &objects).await;
         stage.pass(280.0).await;
-        assert_eq!(changes(stage), [4], "two pods in 300 s are used up");
+        assert_eq!(stage.changes(), [4], "two pods in 300 s are used up");
         let snapshot = second.one().await.snapshot();
         assert_eq!((snapshot.scale_up_count, snapshot.last_action.unwrap().to), (1, 4));
         assert_eq!(second.registry.aggregate().await.unwrap().scale_ups, 1);
         stage.pass(40.0).await;
-        assert_eq!(changes(stage), [4, 6]);
+        assert_eq!(stage.changes(), [4, 6]);
     });
 }
 
@@ -209,7 +205,7 @@ fn an_autoscaler_whose_changes_are_reversed_leaves_the_workload_until_it_is_resu
         leader.create(rules(1, 10)).await.unwrap();
         reverse(stage, 3).await;
         stage.pass(120.0).await;
-        assert_eq!(changes(stage), [4, 4, 4]);
+        assert_eq!(stage.changes(), [4, 4, 4]);
         let record = leader.one().await;
         assert_eq!(record.status(), Status::Failed);
         let able = condition(&record.snapshot(), ConditionKind::AbleToScale);
@@ -219,11 +215,11 @@ fn an_autoscaler_whose_changes_are_reversed_leaves_the_workload_until_it_is_resu
         leader.kill().await;
         let next = self::leader(stage, &objects).await;
         stage.pass(60.0).await;
-        assert_eq!(changes(stage), [4, 4, 4], "the next life of the service does not begin again");
+        assert_eq!(stage.changes(), [4, 4, 4], "the next life of the service does not begin again");
         let record = next.one().await;
         next.registry.set_paused(&record.id, false).await.unwrap().unwrap();
         stage.pass(1.0).await;
-        assert_eq!(changes(stage), [4, 4, 4, 4]);
+        assert_eq!(stage.changes(), [4, 4, 4, 4]);
         assert_eq!(record.status(), Status::Active);
     });
 }
@@ -236,7 +232,7 @@ fn one_that_insists_goes_on() {
         let leader = leader(stage, &objects).await;
         leader.create(ScalingRules { on_conflict: OnConflict::Insist, ..rules(1, 10) }).await.unwrap();
         reverse(stage, 5).await;
-        assert_eq!(changes(stage), [4; 6]);
+        assert_eq!(stage.changes(), [4; 6]);
         assert_eq!(leader.one().await.status(), Status::Active);
     });
 }
@@ -250,7 +246,7 @@ fn a_watch_that_lags_is_nobodys_reversal() {
         leader.create(rules(1, 4)).await.unwrap();
         stage.cluster.lag("web", 2);
         stage.pass(120.0).await;
-        assert_eq!(changes(stage), [4]);
+        assert_eq!(stage.changes(), [4]);
         assert_eq!(leader.one().await.status(), Status::Active);
     });
 }
@@ -265,14 +261,14 @@ fn a_workload_that_another_autoscaler_scales_is_left_alone_until_that_is_gone() 
         stage.cluster.rival(HPA, HPA);
         objects.apply("by-hand", wanted(rules(1, 10)));
         stage.pass(60.0).await;
-        assert!(changes(stage).is_empty());
+        assert!(stage.changes().is_empty());
         let record = leader.one().await;
         assert_eq!(record.status(), Status::Failed);
         let failure = record.snapshot().failure.clone().unwrap();
         assert!(failure.contains("already scaled by HorizontalPodAutoscaler default/web"), "{failure}");
         stage.cluster.rival(None, None);
         stage.pass(23.0).await;
-        assert_eq!(changes(stage), [4]);
+        assert_eq!(stage.changes(), [4]);
         assert_eq!(record.status(), Status::Active);
     });
 }
@@ -286,7 +282,7 @@ fn another_autoscaler_that_is_gone_already_is_in_nobodys_way() {
         stage.cluster.rival(Some("HorizontalPodAutoscaler default/web"), None);
         leader.create(rules(1, 10)).await.unwrap();
         stage.pass(1.0).await;
-        assert_eq!(changes(stage), [4]);
+        assert_eq!(stage.changes(), [4]);
     });
 }
 
@@ -342,7 +338,7 @@ fn a_definition_that_becomes_invalid_ends_the_autoscaler_until_it_is_corrected()
         objects.redefine(&stored, Ok(wanted(rules(3, 10))));
         stage.pass(1.0).await;
         assert_eq!(leader.one().await.id, id);
-        assert_eq!(changes(stage), [3]);
+        assert_eq!(stage.changes(), [3]);
     });
 }
 
@@ -362,7 +358,7 @@ fn a_change_without_an_answer_is_counted_when_it_is_seen() {
         stage.pass(23.0).await;
         let snapshot = leader.one().await.snapshot();
         assert_eq!((snapshot.scale_up_count, snapshot.last_action.unwrap().to), (1, 4));
-        assert_eq!(changes(stage), [4]);
+        assert_eq!(stage.changes(), [4]);
     });
 }
 

@@ -27,10 +27,6 @@ async fn two(stage: &Stage, objects: &Objects) -> (Replica, Replica) {
     (leader, standby)
 }
 
-fn changes(stage: &Stage) -> Vec<u32> {
-    stage.cluster.calls(Op::Set).into_iter().map(|call| call.change.unwrap().0).collect()
-}
-
 #[test]
 fn only_the_leader_acts_and_the_standby_shows_the_same() {
     play(async |stage| {
@@ -39,7 +35,7 @@ fn only_the_leader_acts_and_the_standby_shows_the_same() {
         let (leader, standby) = two(stage, &objects).await;
         assert!(matches!(standby.create(rules(1, 10)).await, Ok(Created::New(_))));
         stage.pass(20.0).await;
-        assert_eq!(changes(stage), [4]);
+        assert_eq!(stage.changes(), [4]);
         let (led, followed) = (leader.one().await, standby.one().await);
         assert_eq!(led.id, followed.id);
         for record in [&led, &followed] {
@@ -94,13 +90,13 @@ fn a_standby_takes_over_at_once_with_a_window_of_its_own() {
         let (leader, standby) = two(stage, &objects).await;
         leader.create(rules_with_down_window(1, 10, 120)).await.unwrap();
         stage.pass(100.0).await;
-        assert!(changes(stage).is_empty());
+        assert!(stage.changes().is_empty());
         leader.kill().await;
         standby.lead(LONG);
         stage.pass(15.0).await;
-        assert!(changes(stage).is_empty(), "the window is not over");
+        assert!(stage.changes().is_empty(), "the window is not over");
         stage.pass(30.0).await;
-        assert_eq!(changes(stage), [2], "and did not begin anew");
+        assert_eq!(stage.changes(), [2], "and did not begin anew");
     });
 }
 
@@ -116,12 +112,12 @@ fn a_leader_whose_claim_has_lapsed_does_not_act() {
         stage.pass(10.0).await;
         stage.cluster.set_load("web", 140);
         stage.pass(60.0).await;
-        assert!(changes(stage).is_empty());
+        assert!(stage.changes().is_empty());
         let able = condition(&leader.one().await.snapshot(), ConditionKind::AbleToScale);
         assert_eq!(able.reason, Reason::NotLeading);
         leader.lead(LONG);
         stage.pass(15.1).await;
-        assert_eq!(changes(stage), [4]);
+        assert_eq!(stage.changes(), [4]);
     });
 }
 
@@ -138,10 +134,10 @@ fn two_leaders_do_not_make_two_changes_of_one() {
         frozen.reached().await;
         second.lead(LONG);
         stage.pass(30.0).await;
-        assert_eq!(changes(stage), [4]);
+        assert_eq!(stage.changes(), [4]);
         frozen.open();
         stage.pass(60.0).await;
-        assert_eq!(changes(stage), [4]);
+        assert_eq!(stage.changes(), [4]);
     });
 }
 
@@ -163,7 +159,7 @@ fn a_frozen_leader_that_wakes_up_does_not_act_on_what_it_knew() {
         first.stand_by("standby");
         frozen.open();
         stage.pass(60.0).await;
-        assert!(changes(stage).is_empty());
+        assert!(stage.changes().is_empty());
     });
 }
 
@@ -188,7 +184,7 @@ fn a_change_through_a_standby_is_answered_when_the_leader_follows_it() {
         assert_eq!(objects.one().saved.unwrap().observed_generation, 2);
         stage.cluster.set_load("web", 300);
         stage.pass(120.0).await;
-        assert_eq!(changes(stage), [4]);
+        assert_eq!(stage.changes(), [4]);
     });
 }
 
@@ -213,7 +209,7 @@ fn nothing_is_scaled_after_a_standby_has_deleted_the_autoscaler() {
         stage.settle().await;
         stage.cluster.set_load("web", 300);
         stage.pass(120.0).await;
-        assert_eq!(changes(stage), [4]);
+        assert_eq!(stage.changes(), [4]);
     });
 }
 
@@ -255,7 +251,7 @@ fn the_next_leader_counts_what_the_last_one_did() {
         assert_eq!((saved.shown.scale_up_count, &saved.memory.announced), (1, &None));
         assert_eq!(saved.memory.events.len(), 1);
         stage.pass(60.0).await;
-        assert_eq!(changes(stage), [4]);
+        assert_eq!(stage.changes(), [4]);
     });
 }
 
@@ -293,13 +289,13 @@ fn a_new_leader_decides_anew_with_all_that_the_last_one_did() {
         first.reached().await;
         first.open();
         stage.pass(0.1).await;
-        assert_eq!(changes(stage), [4]);
+        assert_eq!(stage.changes(), [4]);
         stage.cluster.set_load("web", 140);
         leader.kill().await;
         standby.lead(LONG);
         second.open();
         stage.pass(120.0).await;
-        assert_eq!(changes(stage), [4], "two pods in 300 s are used up");
+        assert_eq!(stage.changes(), [4], "two pods in 300 s are used up");
     });
 }
 
@@ -316,7 +312,7 @@ fn a_leader_that_could_not_write_what_it_did_does_not_forget_it_when_its_claim_l
         // The announcement, and what follows it.
         objects.next(Fault::None);
         objects.next(Fault::Unreachable);
-        while changes(stage).is_empty() {
+        while stage.changes().is_empty() {
             stage.pass(1.0).await;
         }
         leader.stand_by("");

@@ -220,6 +220,11 @@ impl Stage {
         self.seconds(self.clock.now())
     }
 
+    /// The counts that were asked for of whatever workload, in order.
+    pub fn changes(&self) -> Vec<u32> {
+        self.cluster.calls(Op::Set).into_iter().map(|call| call.change.unwrap().0).collect()
+    }
+
     /// How many autoscaler actors there are, evaluations in hand counted extra.
     pub fn actors(&self) -> usize {
         // Three more belong to the stage, and one to the registry.

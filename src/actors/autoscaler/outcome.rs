@@ -106,16 +106,21 @@ impl Autoscaler {
         self.snapshot.decision = Some(decision);
     }
 
-    /// Counts the change that the last leader announced, and made before it could say so.
+    /// Counts a change that was announced before, by the last leader or by this one, and was made without an answer.
     pub(super) fn count_made(&mut self, made: &Announced) {
         let Some(direction) = direction(made.from, made.to) else { return };
         let action = ScaleAction { at: made.at, from: made.from, to: made.to, cause: None };
-        self.snapshot.count_scale(direction, action);
-        self.shared.totals.add(direction, 1);
-        self.record.timeline().act(action);
+        self.count(direction, action);
         let sentence = format!("{} -> {}: announced before, and made without an answer", made.from, made.to);
         log::info!("{}: scaled {} {sentence} (decision {})", self.record.id, self.record.workload, made.decision_id);
         self.shared.tell_of_change(&self.record, EventKind::Scaled, Some((made.from, made.to)), sentence);
+    }
+
+    /// Counts a change of the workload's replicas wherever such changes are counted.
+    fn count(&mut self, direction: Direction, action: ScaleAction) {
+        self.snapshot.count_scale(direction, action);
+        self.record.timeline().act(action);
+        self.shared.totals.add(direction, 1);
     }
 
     /// Tells that somebody else has changed the count.
@@ -173,9 +178,7 @@ impl Autoscaler {
                 self.snapshot.state.events.record(&decision.rules, event);
                 let (from, to) = (decision.current, decision.desired);
                 let action = ScaleAction { at, from, to, cause: Cause::of(decision) };
-                self.snapshot.count_scale(direction, action);
-                self.record.timeline().act(action);
-                self.shared.totals.add(direction, 1);
+                self.count(direction, action);
                 self.snapshot.conflicts.scaled(from, to);
                 match direction {
                     Direction::Up => Outcome::ScaleUp,

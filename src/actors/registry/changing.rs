@@ -16,7 +16,7 @@ use super::naming::{hpa_name, random_id};
 use super::{Entry, Registry};
 use crate::domain::autoscaler::{Mode, RequestedAutoscaler, RequestedKind, ScalingRules, WorkloadRef};
 use crate::ports::store::{Change, NewAutoscaler, ObjectKey, StoreError, StoreEvent, Wanted};
-use crate::ports::{ClusterError, ResolveError, ResolvedWorkload};
+use crate::ports::{ClusterError, PortFuture, ResolveError, ResolvedWorkload};
 
 /// How long a workload is looked for. A client must wait longer, or it would not learn what came of it.
 const RESOLVE_LIMIT: Duration = Duration::from_secs(10);
@@ -48,10 +48,19 @@ impl Registry {
         }
     }
 
-    /// What the store answers. A panic in it must not end the registry either.
-    fn guarded<T>(answer: impl Future<Output = Result<T, StoreError>>) -> impl Future<Output = Result<T, StoreError>> {
-        let panicked = || ClusterError::Unavailable("asking the store panicked; the log says where".into());
-        AssertUnwindSafe(answer).catch_unwind().map(move |answer| answer.unwrap_or_else(|_| Err(panicked().into())))
+    /// What the cluster or the store answers. A panic of `what` must not end the registry, on which everything depends.
+    fn guarded<T, E: From<ClusterError>>(
+        what: &'static str,
+        answer: impl Future<Output = Result<T, E>>,
+    ) -> impl Future<Output = Result<T, E>> {
+        AssertUnwindSafe(answer).catch_unwind().map(move |answer| {
+            answer.unwrap_or_else(|_| Err(ClusterError::Unavailable(format!("{what} panicked")).into()))
+        })
+    }
+
+    /// What the store answers.
+    fn of_store<T>(answer: PortFuture<Result<T, StoreError>>) -> impl Future<Output = Result<T, StoreError>> {
+        Self::guarded("asking the store", answer)
     }
 
     /// Looks a workload up in the cluster.
@@ -62,14 +71,9 @@ impl Registry {
         kind: RequestedKind,
     ) -> impl Future<Output = Result<ResolvedWorkload, ResolveError>> + use<> {
         let resolver = self.shared.cluster.resolver.clone();
-        // A panic of the lookup must not end the registry, on which everything depends.
-        let resolving = AssertUnwindSafe(async move {
+        Self::guarded("looking the workload up", async move {
             let resolving = resolver.resolve(namespace, name, kind);
             timeout(RESOLVE_LIMIT, resolving).await.unwrap_or_else(|_| Err(ClusterError::Timeout(RESOLVE_LIMIT).into()))
-        });
-        resolving.catch_unwind().map(|resolved| {
-            resolved
-                .unwrap_or_else(|_| Err(ClusterError::Unavailable("looking the workload up panicked".into()).into()))
         })
     }
 
@@ -99,7 +103,7 @@ impl Registry {
         let wanted = Wanted { workload: workload.clone(), rules: rules.clone(), paused: false };
         self.creating.insert(key.clone(), resolved);
         let creating =
-            Self::guarded(self.shared.store.create(NewAutoscaler { key: key.clone(), id: self.free_id(), wanted }));
+            Self::of_store(self.shared.store.create(NewAutoscaler { key: key.clone(), id: self.free_id(), wanted }));
         Box::pin(creating.into_actor(self).then(move |created, registry, context: &mut Context<Self>| {
             let answer: Answer<_> = match created {
                 Ok(stored) => {
@@ -124,7 +128,7 @@ impl Registry {
         workload: WorkloadRef,
         rules: ScalingRules,
     ) -> Answer<Result<Created, CreateError>> {
-        let getting = Self::guarded(self.shared.store.get(&key));
+        let getting = Self::of_store(self.shared.store.get(&key));
         Box::pin(getting.into_actor(self).map(move |stored, registry, context: &mut Context<Self>| {
             registry.apply(stored?, &context.address());
             registry.existing(&workload, &rules).unwrap_or(Err(CreateError::NameTaken(key)))
@@ -135,7 +139,7 @@ impl Registry {
     fn change(&self, entry: &Entry, change: Change) -> Answer<Result<Arc<AutoscalerRecord>, StoreError>> {
         let record = &entry.record;
         let (object, key) = (record.object.clone(), record.object.key.clone());
-        let changing = Self::guarded(self.shared.store.change(&object, record.generation(), change));
+        let changing = Self::of_store(self.shared.store.change(&object, record.generation(), change));
         Box::pin(changing.into_actor(self).then(move |changed, registry, context: &mut Context<Self>| {
             let settled: LocalBoxFuture<'static, Result<_, StoreError>> = match changed {
                 Ok(stored) => {
@@ -159,7 +163,7 @@ impl Registry {
         key: ObjectKey,
         registry: Addr<Self>,
     ) -> LocalBoxFuture<'static, Result<Arc<AutoscalerRecord>, StoreError>> {
-        let getting = Self::guarded(self.shared.store.get(&key));
+        let getting = Self::of_store(self.shared.store.get(&key));
         Box::pin(async move {
             let stored = getting.await?;
             let news = StoreSays(StoreEvent::Changed(Box::new(stored)));
@@ -199,7 +203,7 @@ impl Registry {
 
     fn delete(&self, entry: &Entry) -> Answer<Result<bool, StoreError>> {
         let object = entry.record.object.clone();
-        let deleting = Self::guarded(self.shared.store.delete(&object));
+        let deleting = Self::of_store(self.shared.store.delete(&object));
         Box::pin(deleting.into_actor(self).then(move |deleted, registry: &mut Self, _| {
             let existed = match deleted {
                 Ok(()) => Ok(true),

@@ -64,6 +64,7 @@ impl Registry {
     fn update_known(&mut self, record: &Arc<AutoscalerRecord>, stored: StoredAutoscaler) {
         record.saw_version(stored.version);
         self.label(record, &stored);
+        let is_resumed = record.was_resumed(stored.resumed_at);
         let Some(entry) = self.autoscalers.by_key(&record.object.key) else { return };
         if let Ok(Wanted { rules, paused, .. }) = stored.wanted
             && stored.generation > record.generation()
@@ -81,11 +82,10 @@ impl Registry {
                 (true, false) => self.tell(record, EventKind::Resumed, "is scaled again from now on"),
                 _ => {}
             }
-        } else if record.was_resumed(stored.resumed_at) {
+        } else if is_resumed {
             entry.address.do_send(IntentChanged);
             self.tell(record, EventKind::Resumed, "is scaled again from now on");
         }
-        record.was_resumed(stored.resumed_at);
         let is_ours = |saved: &SavedStatus| saved.memory.holder == self.shared.leadership.identity();
         if let Some(saved) = stored.saved.filter(|saved| !is_ours(saved))
             && record.saved().is_none_or(|known| *known != *saved)
