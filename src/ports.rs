@@ -4,6 +4,7 @@
 
 pub mod announcer;
 pub mod election;
+pub mod reviewer;
 pub mod store;
 
 use std::collections::HashMap;

@@ -39,6 +39,15 @@ impl WorkloadKind {
             Self::ReplicaSet => "replicaset",
         }
     }
+
+    /// The resource's name in the API of Kubernetes.
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::Deployment => "deployments",
+            Self::StatefulSet => "statefulsets",
+            Self::ReplicaSet => "replicasets",
+        }
+    }
 }
 
 impl fmt::Display for WorkloadKind {

@@ -4,6 +4,7 @@
 //! turns the two into one proposal per metric, [`stabilization`] and [`limits`] restrain their maximum, and
 //! [`decision::decide`] runs all of it and records each step.
 
+pub mod access;
 pub mod autoscaler;
 pub mod capacity;
 pub mod cause;
