@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::access::{Access, CallerReviews, NoRandomness, TokenFile, TokenFileError};
 use crate::actors::brake::Brake;
 use crate::actors::collectors::gpu::{GpuCollector, GpuCollectorSettings};
 use crate::actors::collectors::resource::{CollectorSettings, ResourceCollector};
@@ -38,8 +39,9 @@ use crate::instruments::Instruments;
 use crate::ports::ExporterDirectory;
 use crate::ports::announcer::{Announcer, Silent};
 use crate::ports::election::Election;
+use crate::ports::reviewer::AccessReviewer;
 use crate::ports::store::{AutoscalerStore, StoreEvents};
-use crate::settings::{ClusterChoice, Settings, SettingsError, Surroundings};
+use crate::settings::{Authentication, ClusterChoice, Settings, SettingsError, Surroundings};
 use crate::simulation::SimulatedCluster;
 use crate::telemetry::{self, Telemetry};
 
@@ -80,6 +82,18 @@ pub enum StartError {
     /// An autoscaler of the simulated cluster is not valid.
     #[error("invalid settings: simulation.autoscalers: {0}")]
     Autoscaler(#[source] InvalidRequest),
+    /// The tokens cannot be used.
+    #[error(transparent)]
+    Tokens(#[from] TokenFileError),
+    /// The cluster cannot say who callers are.
+    #[error(
+        "auth.mode = \"kubernetes\" needs a real cluster, because the simulated one knows no users; \
+         set auth.token_file, or leave http.bind and auth.mode out to listen on this machine only"
+    )]
+    NoUsers,
+    /// Tokens cannot be hashed.
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
     /// The port cannot be listened on.
     #[error("cannot listen on {address}: {error}; choose another port with --port, or an address with --bind")]
     Listen {
@@ -155,6 +169,8 @@ pub struct ConnectedCluster {
     clock: Clock,
     name: String,
     instruments: Arc<Instruments>,
+    /// Knows its users; the simulated cluster has none.
+    reviewer: Option<Arc<dyn AccessReviewer>>,
     /// What is to be put under autoscaling at once.
     autoscalers: Vec<RequestedAutoscaler>,
 }
@@ -192,7 +208,8 @@ impl ConnectedCluster {
         let scraper = Scraper::new(scrape_limits(settings), settings.gpu.prefer(), clock)?;
         let connected = Self::start(Clients::new(config)?, scraper, clock, name, settings)?;
         let keeping = Keeping::in_cluster(&connected.kubernetes, clock, settings, surroundings.host.as_deref());
-        Ok(Self { keeping, ..connected })
+        let reviewer = connected.kubernetes.reviewer(settings.auth.audiences().to_vec());
+        Ok(Self { keeping, ..connected }.with_users(reviewer))
     }
 
     /// Starts the watches of a simulated cluster, whose exporters are in this process, too.
@@ -205,6 +222,11 @@ impl ConnectedCluster {
         let limits = scrape_limits(settings);
         let scraper = Scraper::over(simulated.exporter_service(), limits, settings.gpu.prefer(), clock);
         Self::start(Clients::shared(simulated.client()), scraper, clock, name, settings)
+    }
+
+    /// The same with users, whom `reviewer` knows.
+    pub fn with_users(self, reviewer: Arc<dyn AccessReviewer>) -> Self {
+        Self { reviewer: Some(reviewer), ..self }
     }
 
     fn start(
@@ -231,8 +253,25 @@ impl ConnectedCluster {
             None => kubernetes.exporters(discovery),
         };
         let keeping = Keeping::in_memory(clock);
-        Ok(Self { kubernetes, keeping, exporters, scraper, clock, name, instruments, autoscalers: Vec::new() })
+        let autoscalers = Vec::new();
+        Ok(Self { kubernetes, keeping, exporters, scraper, clock, name, instruments, reviewer: None, autoscalers })
     }
+}
+
+/// How callers have to say who they are.
+fn access(
+    authentication: Authentication,
+    reviewer: Option<Arc<dyn AccessReviewer>>,
+    clock: Clock,
+) -> Result<Access, StartError> {
+    Ok(match authentication {
+        Authentication::None => Access::Open,
+        Authentication::Token(path) => Access::Tokens(Arc::new(TokenFile::open(path, clock)?)),
+        Authentication::Kubernetes { cache } => {
+            let reviewer = reviewer.ok_or(StartError::NoUsers)?;
+            Access::Cluster(Arc::new(CallerReviews::new(reviewer, clock, cache)?))
+        }
+    })
 }
 
 fn requested(body: &serde_json::Value) -> Result<RequestedAutoscaler, StartError> {
@@ -257,12 +296,22 @@ pub struct Application {
 impl Application {
     /// Joins all parts. Must be called within an actix system.
     pub fn build(settings: &Settings, in_pod: bool, connected: ConnectedCluster) -> Result<Self, StartError> {
-        let ConnectedCluster { kubernetes, keeping, exporters, scraper, clock, name, instruments, autoscalers } =
-            connected;
+        let ConnectedCluster {
+            kubernetes,
+            keeping,
+            exporters,
+            scraper,
+            clock,
+            name,
+            instruments,
+            reviewer,
+            autoscalers,
+        } = connected;
         let leadership = keeping.leadership(clock);
         let Keeping { store, events, election, announcer } = keeping;
         let cluster = kubernetes.cluster();
         let bind = SocketAddr::new(settings.http.bind_address(in_pod)?, settings.http.port);
+        let access = access(settings.auth.choice(reviewer.is_some() && in_pod, bind.ip())?, reviewer, clock)?;
         let cannot_listen = |error| StartError::Listen { address: bind, error };
         let listener = TcpListener::bind(bind).map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
@@ -339,7 +388,7 @@ impl Application {
             clock,
             cluster_name: name,
             on_loopback: bind.ip().is_loopback(),
-            token: settings.http.token(),
+            access,
             stopping: CancellationToken::new(),
             journal,
             pulse: Default::default(),
@@ -361,6 +410,13 @@ impl Application {
         log::info!("cluster: {}; open http://{}/", self.state.cluster_name, self.address);
         if self.state.brake.mode() == Mode::Observe {
             log::warn!("the service's mode is observe: it decides and records, and scales nothing");
+        }
+        match &self.state.access {
+            Access::Open => log::warn!("auth.mode is none: whoever reaches {} may do everything", self.address),
+            Access::Tokens(file) => {
+                actix::spawn(file.clone().follow());
+            }
+            Access::Cluster(_) => {}
         }
         let handle = self.server.handle();
         actix::spawn(http::beat(self.state.clone()));
@@ -414,7 +470,7 @@ async fn stand(state: Data<HttpState>, election: Arc<dyn Election>) {
 async fn create_all(state: Data<HttpState>, autoscalers: Vec<RequestedAutoscaler>) {
     for requested in autoscalers {
         let workload = format!("{}/{}", requested.namespace, requested.name);
-        let error = match state.registry.create(requested).await {
+        let error = match state.registry.create(requested, None).await {
             Ok(Ok(_)) => continue,
             Ok(Err(error)) => error.to_string(),
             Err(error) => error.to_string(),

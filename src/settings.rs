@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use clap::Args;
 use config::{Config, Environment, File, FileFormat};
-use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::domain::autoscaler::Mode;
@@ -18,10 +17,12 @@ use crate::domain::validation::is_dns_label;
 use crate::simulation::SimulationSettings;
 use crate::telemetry::SeriesLimits;
 
+mod auth;
 mod gpu;
 mod keeping;
 mod surroundings;
 
+pub use self::auth::{Auth, Authentication};
 pub use self::gpu::Gpu;
 pub use self::keeping::{Events, LeaderElection, Store};
 pub use self::surroundings::{ClientEnvironment, Surroundings};
@@ -63,6 +64,8 @@ pub struct Flags {
 pub struct Settings {
     /// The HTTP server.
     pub http: Http,
+    /// Who is let in.
+    pub auth: Auth,
     /// Which cluster to work on.
     pub cluster: Cluster,
     /// Where the autoscalers are kept.
@@ -101,30 +104,16 @@ pub struct Http {
     pub port: u16,
     /// Threads that serve requests; 0 is one for each core.
     pub workers: usize,
-    token: SecretString,
-    /// Whether to listen beyond loopback without a token.
-    pub allow_unauthenticated: bool,
 }
 
 impl Http {
-    /// What clients must send, if anything.
-    pub fn token(&self) -> Option<SecretString> {
-        // A file that a token was read from often ends with a newline, which no header can carry.
-        let token = self.token.expose_secret().trim();
-        (!token.is_empty()).then(|| token.into())
-    }
-
-    /// The address to listen on; refuses one that would open the service to everybody by accident.
+    /// The address to listen on.
     pub fn bind_address(&self, in_pod: bool) -> Result<IpAddr, SettingsError> {
-        let address = match self.bind.as_str() {
-            "auto" if in_pod => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            "auto" | "localhost" => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            text => text.parse().map_err(|_| SettingsError::Bind(text.to_owned()))?,
-        };
-        if !address.is_loopback() && self.token().is_none() && !self.allow_unauthenticated {
-            return Err(SettingsError::OpenToEverybody(address));
+        match self.bind.as_str() {
+            "auto" if in_pod => Ok(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+            "auto" | "localhost" => Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            text => text.parse().map_err(|_| SettingsError::Bind(text.to_owned())),
         }
-        Ok(address)
     }
 }
 
@@ -341,9 +330,9 @@ pub enum SettingsError {
     Bind(String),
     /// The service would be open to everybody who reaches it.
     #[error(
-        "refusing to listen on {0} without a token: whoever reaches the port could resize the cluster's workloads. \
-         Set http.token (ORCHESTRATOR__HTTP__TOKEN), or http.allow_unauthenticated = true if something in front of \
-         the service decides who gets through"
+        "refusing to listen on {0} without authentication: whoever reaches the port could resize the cluster's workloads. \
+         Set auth.token_file (ORCHESTRATOR__AUTH__TOKEN_FILE), or auth.mode = \"kubernetes\" to ask the cluster; \
+         auth.mode = \"none\" says that something in front of the service decides who gets through"
     )]
     OpenToEverybody(IpAddr),
     /// A number is out of its range.
@@ -373,7 +362,7 @@ impl Settings {
         builder = builder.add_source(environment);
         // Parsing would make another text of one that looks like a number.
         for (variable, key) in [
-            ("ORCHESTRATOR__HTTP__TOKEN", "http.token"),
+            ("ORCHESTRATOR__AUTH__TOKEN_FILE", "auth.token_file"),
             ("ORCHESTRATOR__CLUSTER__KUBECONFIG", "cluster.kubeconfig"),
             ("ORCHESTRATOR__CLUSTER__CONTEXT", "cluster.context"),
             ("PORT", "http.port"),
@@ -385,6 +374,7 @@ impl Settings {
         for (variable, key) in [
             ("ORCHESTRATOR__NAMESPACES__ALLOW", "namespaces.allow"),
             ("ORCHESTRATOR__NAMESPACES__DENY", "namespaces.deny"),
+            ("ORCHESTRATOR__AUTH__AUDIENCES", "auth.audiences"),
             ("ORCHESTRATOR__GPU__SELECTORS", "gpu.selectors"),
             ("ORCHESTRATOR__GPU__URLS", "gpu.urls"),
         ] {
@@ -418,6 +408,7 @@ impl Settings {
             return Err(SettingsError::Range("metrics.freshness_seconds must be less than metrics.max_age_seconds"));
         }
         self.gpu.check()?;
+        self.auth.check()?;
         self.store.check(&self.cluster)?;
         self.leader_election.check()?;
         if self.http.workers > 512 {
@@ -431,12 +422,6 @@ impl Settings {
         }
         if !(0.1..=1440.0).contains(&self.simulation.speed) {
             return Err(SettingsError::Range("simulation.speed must be between 0.1 and 1440"));
-        }
-        if self.http.token.expose_secret().trim().chars().any(|c| !c.is_ascii_graphic()) {
-            return Err(SettingsError::Range("http.token must consist of visible ASCII characters"));
-        }
-        if self.http.token().is_none() && !self.http.token.expose_secret().is_empty() {
-            return Err(SettingsError::Range("http.token is blank; leave it out to have none"));
         }
         let named = self.namespaces.allow.iter().chain(&self.namespaces.deny);
         if let Some(name) = named.into_iter().find(|name| !is_dns_label(name)) {
@@ -470,7 +455,6 @@ mod tests {
         assert_eq!(settings.metrics.max_age(), Duration::from_secs(90));
         assert_eq!(settings.gpu.freshness(Duration::from_secs(90)), Duration::from_secs(10));
         assert_eq!(settings.gpu.freshness(Duration::from_secs(6)), Duration::from_secs(3));
-        assert!(settings.http.token().is_none());
     }
 
     #[test]
@@ -482,14 +466,12 @@ mod tests {
             ("ORCHESTRATOR__HTTP__PORT", "2000"),
             ("ORCHESTRATOR__METRICS__MAX_AGE_SECONDS", "62"),
             ("ORCHESTRATOR__NAMESPACES__DENY", "kube-system,prod"),
-            ("ORCHESTRATOR__HTTP__TOKEN", "1234"),
             ("ORCHESTRATOR__SIMULATION__SPEED", "60"),
         ];
         let settings = load(&flags, &variables, None).unwrap();
         assert_eq!((settings.http.port, settings.http.workers), (2000, 3));
         assert_eq!(settings.metrics.max_age(), Duration::from_secs(62));
         assert_eq!(settings.namespaces.deny, ["kube-system", "prod"]);
-        assert_eq!(settings.http.token().unwrap().expose_secret(), "1234");
         assert_eq!(settings.simulation.speed, 60.0);
         assert_eq!(load(&flags, &variables, Some("3000")).unwrap().http.port, 3000);
         flags.port = Some(4000);
@@ -526,8 +508,8 @@ mod tests {
         }
         assert!(refusal("ORCHESTRATOR__GPU__PREFER", "best").contains("one of gpu_util"));
         assert!(refusal("ORCHESTRATOR__ACTORS__ARBITERS", "5000").contains("actors.arbiters"));
-        assert!(refusal("ORCHESTRATOR__HTTP__TOKEN", "  ").contains("blank"));
-        assert!(refusal("ORCHESTRATOR__HTTP__TOKEN", "a b").contains("visible"));
+        assert!(refusal("ORCHESTRATOR__AUTH__MODE", "basic").contains("one of auto, kubernetes"));
+        assert!(refusal("ORCHESTRATOR__AUTH__CACHE_SECONDS", "3600").contains("auth.cache_seconds"));
         assert!(refusal("ORCHESTRATOR__NAMESPACES__DENY", "UPPER,").contains("UPPER"));
         assert!(refusal("RUST_LOG", "info,=,=x=y").contains("log.filter"));
     }
@@ -544,24 +526,15 @@ mod tests {
 
     #[test]
     fn texts_are_taken_to_the_letter() {
-        for (given, token) in [("00123456", "00123456"), ("1e999", "1e999"), ("TRUE", "TRUE"), ("abc\n", "abc")] {
-            let settings = load(&Flags::default(), &[("ORCHESTRATOR__HTTP__TOKEN", given)], None).unwrap();
-            assert_eq!(settings.http.token().unwrap().expose_secret(), token);
-        }
         let context = load(&Flags::default(), &[("ORCHESTRATOR__CLUSTER__CONTEXT", "0xff")], None).unwrap();
         assert_eq!(context.cluster.context, "0xff");
     }
 
     #[test]
-    fn nobody_opens_the_service_by_accident() {
+    fn the_address_follows_the_surroundings_unless_it_is_given() {
         let http = |variables: &[(&str, &str)]| load(&Flags::default(), variables, None).unwrap().http;
         assert!(http(&[]).bind_address(false).unwrap().is_loopback());
-        assert!(matches!(http(&[]).bind_address(true), Err(SettingsError::OpenToEverybody(_))));
-        let with_token = http(&[("ORCHESTRATOR__HTTP__TOKEN", "secret")]);
-        assert!(with_token.bind_address(true).unwrap().is_unspecified());
-        assert!(!format!("{with_token:?}").contains("secret"));
-        let wanted = http(&[("ORCHESTRATOR__HTTP__ALLOW_UNAUTHENTICATED", "true")]);
-        assert!(wanted.bind_address(true).unwrap().is_unspecified());
+        assert!(http(&[]).bind_address(true).unwrap().is_unspecified());
         let nonsense = http(&[("ORCHESTRATOR__HTTP__BIND", "nowhere")]);
         assert!(matches!(nonsense.bind_address(false), Err(SettingsError::Bind(_))));
     }

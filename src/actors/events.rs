@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 use crate::domain::Timestamp;
+use crate::domain::access::CallerName;
 use crate::domain::autoscaler::WorkloadRef;
 
 /// What happened.
@@ -75,6 +76,8 @@ pub struct Event {
     pub workload: WorkloadRef,
     /// The replicas before and after, when it was scaled.
     pub change: Option<(u32, u32)>,
+    /// Who did it, if somebody did and that is known.
+    pub by: Option<CallerName>,
     /// What happened, for people.
     pub message: String,
 }
@@ -138,6 +141,7 @@ mod tests {
             autoscaler: "autoscaler-1".to_owned(),
             workload: WorkloadRef { kind: WorkloadKind::Deployment, namespace: "a".into(), name: "b".into() },
             change: Some((1, 2)),
+            by: None,
             message: message.to_owned(),
         }
     }

@@ -1,5 +1,6 @@
 //! The messages of the actor system, by receiver.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actix::Message;
@@ -7,14 +8,21 @@ use actix::Message;
 use super::collectors::gpu_table::GpuTable;
 use super::roster::Place;
 use super::snapshot::{AutoscalerRecord, Status};
+use crate::domain::access::CallerName;
 use crate::domain::autoscaler::{RequestedAutoscaler, ScalingRules};
+use crate::domain::namespaces::NamespaceScope;
 use crate::ports::store::{ObjectKey, StoreError, StoreEvent};
 use crate::ports::{ClusterError, ResolveError, UsageTable};
 
 /// To the registry, from a client: put a workload under autoscaling.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<Created, CreateError>")]
-pub struct Create(pub RequestedAutoscaler);
+pub struct Create {
+    /// What is asked for.
+    pub requested: RequestedAutoscaler,
+    /// Who asks, if that is known; so in what follows.
+    pub by: Option<CallerName>,
+}
 
 /// The answer to [`Create`].
 #[derive(Clone, Debug)]
@@ -68,6 +76,8 @@ pub struct Update {
     pub expected: Arc<ScalingRules>,
     /// The new rules.
     pub rules: ScalingRules,
+    /// Who asks.
+    pub by: Option<CallerName>,
 }
 
 /// Why an autoscaler keeps its rules.
@@ -106,6 +116,8 @@ pub struct SetPaused {
     pub id: String,
     /// Whether it is to be paused.
     pub paused: bool,
+    /// Who asks.
+    pub by: Option<CallerName>,
 }
 
 /// To the registry, from a client: look one autoscaler up.
@@ -117,8 +129,8 @@ pub struct Get(pub String);
 #[derive(Clone, Debug, Default, Message)]
 #[rtype(result = "Page")]
 pub struct List {
-    /// Only those whose workload is in this namespace.
-    pub namespace: Option<String>,
+    /// Only those whose workload is in one of these namespaces.
+    pub scope: NamespaceScope,
     /// Only those with this status.
     pub status: Option<Status>,
     /// At most this many.
@@ -140,12 +152,22 @@ pub struct Page {
 /// The answer is whether it existed.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<bool, StoreError>")]
-pub struct Delete(pub String);
+pub struct Delete {
+    /// Which autoscaler.
+    pub id: String,
+    /// Who asks.
+    pub by: Option<CallerName>,
+}
 
-/// To the registry, from a client: figures over all autoscalers.
+/// To the registry, from a client: figures over the autoscalers of these namespaces.
 #[derive(Debug, Message)]
 #[rtype(result = "Aggregate")]
-pub struct GetAggregate;
+pub struct GetAggregate(pub NamespaceScope);
+
+/// To the registry, from a client: the namespaces in which there are autoscalers.
+#[derive(Debug, Message)]
+#[rtype(result = "BTreeSet<String>")]
+pub struct GetNamespaces;
 
 /// The answer to [`GetAggregate`].
 #[derive(Clone, Debug, PartialEq)]
@@ -154,9 +176,10 @@ pub struct Aggregate {
     pub total: usize,
     /// Autoscalers whose status is active.
     pub active: usize,
-    /// Scale-ups since the service started, those of deleted autoscalers included.
+    /// Scale-ups since the service started, those of deleted autoscalers included. Of some namespaces: those of the
+    /// autoscalers that there are.
     pub scale_ups: u64,
-    /// Scale-downs since the service started, those of deleted autoscalers included.
+    /// Scale-downs, likewise.
     pub scale_downs: u64,
     /// Mean CPU utilisation of the active autoscalers whose CPU is known; `None` when there is none.
     pub average_cpu_percent: Option<f64>,

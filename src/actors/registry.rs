@@ -1,7 +1,7 @@
 //! The registry: knows every autoscaler, starts, restarts and stops their actors, and answers for all of them. What there
 //! is it learns from the store ([`following`]), which it also writes to for its clients ([`changing`]).
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -16,15 +16,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::autoscaler::Autoscaler;
 use super::events::EventKind;
-use super::messages::{ActorGone, Aggregate, Drain, Get, GetAggregate, GetUsage, List, Page, Settle, Stop};
+use super::messages::{
+    ActorGone, Aggregate, Drain, Get, GetAggregate, GetNamespaces, GetUsage, List, Page, Settle, Stop,
+};
 use super::roster::{Listed, Place, Roster};
 use super::saving::status_of;
 use super::shared::Shared;
 use super::snapshot::{AutoscalerRecord, Snapshot, Status};
 use super::supervision::{DeathNotice, restart_delay};
 use crate::domain::Timestamp;
+use crate::domain::access::CallerName;
 use crate::domain::autoscaler::{Direction, Metric, Mode, WorkloadRef};
-use crate::domain::namespaces::NamespaceRules;
+use crate::domain::namespaces::{NamespaceRules, NamespaceScope};
 use crate::domain::saved::urgency;
 use crate::instruments::Instruments;
 use crate::ports::ResolvedWorkload;
@@ -111,10 +114,13 @@ impl Registry {
         self.synced.clone()
     }
 
-    /// Tells what became of an autoscaler, the log too.
-    fn tell(&self, record: &AutoscalerRecord, kind: EventKind, what: &str) {
-        log::info!("{}: {} {what}", record.id, record.workload);
-        self.shared.tell(record, kind, what);
+    /// Tells what somebody did with an autoscaler, the log too.
+    fn tell(&self, record: &AutoscalerRecord, kind: EventKind, by: Option<CallerName>, what: &str) {
+        match &by {
+            Some(by) => log::info!("{}: {} {what} (by {by})", record.id, record.workload),
+            None => log::info!("{}: {} {what}", record.id, record.workload),
+        }
+        self.shared.tell_of_deed(record, kind, by, what);
     }
 
     fn start(&mut self, record: Arc<AutoscalerRecord>, crashes: u32, registry: &Addr<Self>) -> Entry {
@@ -212,7 +218,7 @@ impl Handler<List> for Registry {
 
     fn handle(&mut self, list: List, _: &mut Self::Context) -> Self::Result {
         let matches = |record: &AutoscalerRecord| {
-            list.namespace.as_ref().is_none_or(|namespace| *namespace == record.workload.namespace)
+            list.scope.contains(&record.workload.namespace)
                 && list.status.is_none_or(|status| status == record.status())
         };
         let following = self.autoscalers.after(list.after.as_ref());
@@ -234,23 +240,40 @@ impl Handler<List> for Registry {
 impl Handler<GetAggregate> for Registry {
     type Result = MessageResult<GetAggregate>;
 
-    fn handle(&mut self, _: GetAggregate, _: &mut Self::Context) -> Self::Result {
-        let active: Vec<_> = self
+    fn handle(&mut self, GetAggregate(scope): GetAggregate, _: &mut Self::Context) -> Self::Result {
+        let seen: Vec<_> = self
             .autoscalers
             .iter()
-            .filter(|entry| entry.record.status() == Status::Active)
-            .map(|entry| entry.record.snapshot())
+            .map(|entry| &entry.record)
+            .filter(|record| scope.contains(&record.workload.namespace))
             .collect();
+        let active: Vec<_> =
+            seen.iter().filter(|record| record.status() == Status::Active).map(|record| record.snapshot()).collect();
+        let scales = |direction| match scope {
+            NamespaceScope::All => self.shared.totals.get(direction),
+            // What is counted of deleted ones says nothing of their namespaces.
+            NamespaceScope::Only(_) => seen.iter().map(|record| record.snapshot().scale_count(direction)).sum(),
+        };
         let known: Vec<f64> =
             active.iter().filter_map(|snapshot| snapshot.utilization_percent(Metric::Cpu)).map(f64::from).collect();
         let average = (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64);
         MessageResult(Aggregate {
-            total: self.autoscalers.len(),
+            total: seen.len(),
             active: active.len(),
-            scale_ups: self.shared.totals.get(Direction::Up),
-            scale_downs: self.shared.totals.get(Direction::Down),
+            scale_ups: scales(Direction::Up),
+            scale_downs: scales(Direction::Down),
             average_cpu_percent: average,
         })
+    }
+}
+
+impl Handler<GetNamespaces> for Registry {
+    type Result = MessageResult<GetNamespaces>;
+
+    fn handle(&mut self, _: GetNamespaces, _: &mut Self::Context) -> Self::Result {
+        let namespaces: BTreeSet<_> =
+            self.autoscalers.iter().map(|entry| entry.record.workload.namespace.as_str()).collect();
+        MessageResult(namespaces.into_iter().map(str::to_owned).collect())
     }
 }
 

@@ -1,5 +1,6 @@
 //! How the rest of the service talks to the registry: plain asynchronous calls with a time limit.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,13 +11,15 @@ use futures_util::StreamExt;
 use tokio::sync::Semaphore;
 
 use super::messages::{
-    Aggregate, Create, CreateError, Created, Delete, Drain, Get, GetAggregate, GetUsage, List, Page, SetPaused,
-    StoreSays, Update, UpdateError,
+    Aggregate, Create, CreateError, Created, Delete, Drain, Get, GetAggregate, GetNamespaces, GetUsage, List, Page,
+    SetPaused, StoreSays, Update, UpdateError,
 };
 use super::registry::Registry;
 use super::snapshot::AutoscalerRecord;
 use crate::clock::Stopwatch;
+use crate::domain::access::CallerName;
 use crate::domain::autoscaler::{RequestedAutoscaler, ScalingRules};
+use crate::domain::namespaces::NamespaceScope;
 use crate::instruments::Instruments;
 use crate::ports::store::{StoreError, StoreEvents};
 
@@ -136,9 +139,13 @@ impl RegistryHandle {
         self.address.connected() && self.usage.connected()
     }
 
-    /// Puts a workload under autoscaling.
-    pub async fn create(&self, requested: RequestedAutoscaler) -> Result<Result<Created, CreateError>, RegistryError> {
-        self.ask(Create(requested)).await
+    /// Puts a workload under autoscaling. `by` is who wants it, if that is known; so in what follows.
+    pub async fn create(
+        &self,
+        requested: RequestedAutoscaler,
+        by: Option<CallerName>,
+    ) -> Result<Result<Created, CreateError>, RegistryError> {
+        self.ask(Create { requested, by }).await
     }
 
     /// Gives an autoscaler other rules, provided that it still has the expected ones.
@@ -147,8 +154,9 @@ impl RegistryHandle {
         id: &str,
         expected: Arc<ScalingRules>,
         rules: ScalingRules,
+        by: Option<CallerName>,
     ) -> Result<Result<Arc<AutoscalerRecord>, UpdateError>, RegistryError> {
-        self.ask(Update { id: id.to_owned(), expected, rules }).await
+        self.ask(Update { id: id.to_owned(), expected, rules, by }).await
     }
 
     /// Pauses an autoscaler, or resumes it; `None` when it does not exist.
@@ -156,8 +164,9 @@ impl RegistryHandle {
         &self,
         id: &str,
         paused: bool,
+        by: Option<CallerName>,
     ) -> Result<Result<Option<Arc<AutoscalerRecord>>, StoreError>, RegistryError> {
-        self.ask_until_unchanged(|| SetPaused { id: id.to_owned(), paused }).await
+        self.ask_until_unchanged(|| SetPaused { id: id.to_owned(), paused, by: by.clone() }).await
     }
 
     /// Looks one autoscaler up.
@@ -171,13 +180,18 @@ impl RegistryHandle {
     }
 
     /// Stops an autoscaler and forgets it; the answer is whether it existed. Nothing is scaled afterwards.
-    pub async fn delete(&self, id: &str) -> Result<Result<bool, StoreError>, RegistryError> {
-        self.ask_until_unchanged(|| Delete(id.to_owned())).await
+    pub async fn delete(&self, id: &str, by: Option<CallerName>) -> Result<Result<bool, StoreError>, RegistryError> {
+        self.ask_until_unchanged(|| Delete { id: id.to_owned(), by: by.clone() }).await
     }
 
-    /// Figures over all autoscalers.
-    pub async fn aggregate(&self) -> Result<Aggregate, RegistryError> {
-        self.ask_at_once(GetAggregate).await
+    /// Figures over the autoscalers of these namespaces.
+    pub async fn aggregate(&self, scope: NamespaceScope) -> Result<Aggregate, RegistryError> {
+        self.ask_at_once(GetAggregate(scope)).await
+    }
+
+    /// The namespaces in which there are autoscalers.
+    pub async fn namespaces(&self) -> Result<BTreeSet<String>, RegistryError> {
+        self.ask_at_once(GetNamespaces).await
     }
 
     /// Finishes what is in hand and starts nothing more.

@@ -12,11 +12,12 @@ use super::messages::{GetGpus, GetUsage};
 use super::saving::Saver;
 use super::snapshot::{AutoscalerRecord, ScaleTotals};
 use crate::clock::Clock;
+use crate::domain::access::CallerName;
 use crate::domain::decision_log::LogBounds;
 use crate::domain::gpu::Fallback;
 use crate::instruments::Instruments;
 use crate::ports::Cluster;
-use crate::ports::announcer::Announcer;
+use crate::ports::announcer::{Announcement, Announcer};
 use crate::ports::store::AutoscalerStore;
 
 /// What all autoscalers share.
@@ -57,14 +58,37 @@ pub struct Shared {
 impl Shared {
     /// Tells of what happened to an autoscaler.
     pub(super) fn tell(&self, record: &AutoscalerRecord, kind: EventKind, message: impl Into<String>) {
-        self.tell_of_change(record, kind, None, message.into());
+        self.tell_of(record, kind, None, None, message.into());
     }
 
+    /// Tells of a change of the workload's replicas.
     pub(super) fn tell_of_change(
         &self,
         record: &AutoscalerRecord,
         kind: EventKind,
         change: Option<(u32, u32)>,
+        message: String,
+    ) {
+        self.tell_of(record, kind, change, None, message);
+    }
+
+    /// Tells of what somebody did with an autoscaler.
+    pub(super) fn tell_of_deed(
+        &self,
+        record: &AutoscalerRecord,
+        kind: EventKind,
+        by: Option<CallerName>,
+        message: &str,
+    ) {
+        self.tell_of(record, kind, None, by, message.to_owned());
+    }
+
+    fn tell_of(
+        &self,
+        record: &AutoscalerRecord,
+        kind: EventKind,
+        change: Option<(u32, u32)>,
+        by: Option<CallerName>,
         message: String,
     ) {
         self.journal.record(Event {
@@ -73,7 +97,30 @@ impl Shared {
             autoscaler: record.id.clone(),
             workload: record.workload.clone(),
             change,
+            by,
             message,
+        });
+    }
+
+    /// Tells the cluster's people who made, changed or ended an autoscaler. Where callers have no names there is nothing to
+    /// tell.
+    pub(super) fn credit(&self, record: &AutoscalerRecord, kind: EventKind, by: Option<&CallerName>) {
+        let Some(by) = by else { return };
+        let (reason, is_there) = match kind {
+            EventKind::Created => ("AutoscalerCreated", true),
+            EventKind::Updated => ("AutoscalerUpdated", true),
+            EventKind::Paused => ("AutoscalerPaused", true),
+            EventKind::Resumed => ("AutoscalerResumed", true),
+            EventKind::Deleted => ("AutoscalerDeleted", false),
+            EventKind::Scaled | EventKind::Failed | EventKind::Recovered | EventKind::Conflict => return,
+        };
+        self.announcer.announce(Announcement {
+            workload: (record.workload.clone(), None),
+            object: (is_there && self.saver.is_needed()).then(|| record.object.clone()),
+            warning: false,
+            reason,
+            action: "Configure",
+            note: format!("{}: {} by {by}", record.id, kind.as_str()),
         });
     }
 }

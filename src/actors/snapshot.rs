@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::Timestamp;
+use crate::domain::access::CallerName;
 use crate::domain::autoscaler::{Direction, Metric, ScalingRules, WorkloadRef};
 use crate::domain::cause::ScaleAction;
 use crate::domain::condition::Condition;
@@ -116,6 +117,14 @@ impl Snapshot {
         self.last_action.map(|action| action.at)
     }
 
+    /// How often it scaled in a direction.
+    pub fn scale_count(&self, direction: Direction) -> u64 {
+        match direction {
+            Direction::Up => self.scale_up_count,
+            Direction::Down => self.scale_down_count,
+        }
+    }
+
     pub(super) fn count_scale(&mut self, direction: Direction, action: ScaleAction) {
         match direction {
             Direction::Up => self.scale_up_count += 1,
@@ -135,6 +144,8 @@ fn whole(percent: i32) -> u32 {
 pub(super) struct Intent {
     pub(super) rules: Arc<ScalingRules>,
     pub(super) paused: bool,
+    /// Who wants it, if that is known.
+    pub(super) by: Option<CallerName>,
 }
 
 /// An autoscaler's identity, what is wanted of it, and what it did; shared by the registry, its actor and readers.
@@ -152,6 +163,8 @@ pub struct AutoscalerRecord {
     pub scaled_by: Option<String>,
     /// When it was created.
     pub created_at: Timestamp,
+    /// By whom, if that is known.
+    pub created_by: Option<CallerName>,
     /// How often its actor crashed and was started again.
     pub(super) restarts: AtomicU32,
     /// Ends its work; nothing is scaled once this is cancelled.
@@ -202,11 +215,16 @@ impl AutoscalerRecord {
             workload: wanted.workload,
             scaled_by,
             created_at: stored.created_at,
+            created_by: stored.created_by.clone(),
             restarts: AtomicU32::new(0),
             deleted: CancellationToken::new(),
             object_version: AtomicU64::new(stored.version),
             generation: AtomicI64::new(stored.generation),
-            intent: ArcSwap::from_pointee(Intent { rules: Arc::new(wanted.rules), paused: wanted.paused }),
+            intent: ArcSwap::from_pointee(Intent {
+                rules: Arc::new(wanted.rules),
+                paused: wanted.paused,
+                by: stored.changed_by.clone(),
+            }),
             saved: ArcSwapOption::new(stored.saved.clone()),
             written_by_others: AtomicU64::new(0),
             was_told_of: AtomicBool::new(false),
@@ -295,6 +313,11 @@ impl AutoscalerRecord {
     /// Whether it is paused.
     pub fn is_paused(&self) -> bool {
         self.intent.load().paused
+    }
+
+    /// Who made what is wanted what it is, if that is known.
+    pub fn changed_by(&self) -> Option<CallerName> {
+        self.intent.load().by.clone()
     }
 
     pub(super) fn intend(&self, intent: Intent) {

@@ -28,7 +28,7 @@ impl MemoryStore {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn create_now(&self, NewAutoscaler { key, id, wanted }: NewAutoscaler) -> Result<StoredAutoscaler, StoreError> {
+    fn create_now(&self, NewAutoscaler { key, id, wanted, by }: NewAutoscaler) -> Result<StoredAutoscaler, StoreError> {
         let mut kept = self.kept();
         if kept.contains_key(&key) {
             return Err(StoreError::AlreadyExists);
@@ -41,6 +41,8 @@ impl MemoryStore {
             created_at: self.clock.now().trunc_subsecs(6),
             id: Some(id),
             wanted: Ok(wanted),
+            created_by: by.clone(),
+            changed_by: by,
             resumed_at: None,
             saved: None,
         };
@@ -55,13 +57,18 @@ impl MemoryStore {
             return Err(StoreError::Changed);
         }
         stored.version += 1;
+        let mut is_other = change.resumed_at.is_some();
         if let Ok(wanted) = &mut stored.wanted {
             let before = wanted.clone();
             wanted.paused = change.paused.unwrap_or(wanted.paused);
             if let Some(rules) = change.rules {
                 wanted.rules = rules;
             }
+            is_other |= *wanted != before;
             stored.generation += i64::from(*wanted != before);
+        }
+        if is_other {
+            stored.changed_by = change.by;
         }
         stored.resumed_at = change.resumed_at.or(stored.resumed_at);
         stored.id = change.id.or_else(|| stored.id.take());

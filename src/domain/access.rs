@@ -7,19 +7,22 @@ use std::sync::Arc;
 
 use super::autoscaler::{WorkloadKind, WorkloadRef};
 
+/// The name of a caller.
+pub type CallerName = Arc<str>;
+
 /// Who sent a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caller {
     /// Whoever gets through: nobody has to say who they are, and everybody may do everything.
     Anyone,
     /// Who holds the static token of this name, and may do everything.
-    Holder(Arc<str>),
+    Holder(CallerName),
     /// A user of the cluster, who may do what the cluster says.
     User(Arc<User>),
 }
 
 /// A user as the cluster knows them (`UserInfo` of `authentication.k8s.io/v1`).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct User {
     /// The name, for instance `system:serviceaccount:shop:robot`.
     pub name: String,
@@ -33,7 +36,7 @@ pub struct User {
 
 impl Caller {
     /// Their name; `None` when nobody has to say it.
-    pub fn name(&self) -> Option<Arc<str>> {
+    pub fn name(&self) -> Option<CallerName> {
         match self {
             Self::Anyone => None,
             Self::Holder(name) => Some(name.clone()),
@@ -165,8 +168,7 @@ mod tests {
 
     #[test]
     fn each_deed_is_said_in_the_words_of_roles() {
-        let web =
-            WorkloadRef { kind: WorkloadKind::StatefulSet, namespace: "shop".to_owned(), name: "web".to_owned() };
+        let web = WorkloadRef { kind: WorkloadKind::StatefulSet, namespace: "shop".to_owned(), name: "web".to_owned() };
         for (deed, words) in [
             (
                 Deed::in_namespace(Verb::Create, "shop"),

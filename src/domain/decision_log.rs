@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Timestamp;
+use super::access::CallerName;
 use super::decision::{Decision, Outcome};
 use super::gpu::GpuReading;
 use super::observation::{ObservedPod, PodUsage};
@@ -28,18 +29,29 @@ pub struct Entry {
     pub message: String,
     /// The last of the run; `None` when so little was known that nothing could be decided.
     pub decision: Option<Arc<Decision>>,
+    /// Who made the rules that it was made by, if that is known.
+    pub rules_by: Option<CallerName>,
 }
 
 impl Entry {
     /// A single decision and what came of it.
     pub fn new(decision: Arc<Decision>, outcome: Outcome, reason: Reason, message: String) -> Self {
         let at = decision.at;
-        Self { first_at: at, last_at: at, count: 1, outcome, reason, message, decision: Some(decision) }
+        Self { first_at: at, last_at: at, count: 1, outcome, reason, message, decision: Some(decision), rules_by: None }
     }
 
     /// An evaluation that could not decide.
     pub fn undecided(at: Timestamp, reason: Reason, message: String) -> Self {
-        Self { first_at: at, last_at: at, count: 1, outcome: Outcome::Held, reason, message, decision: None }
+        Self {
+            first_at: at,
+            last_at: at,
+            count: 1,
+            outcome: Outcome::Held,
+            reason,
+            message,
+            decision: None,
+            rules_by: None,
+        }
     }
 
     /// Whether `next` says the same once more: nothing changes, for the same reason, from the same numbers.
@@ -55,7 +67,10 @@ impl Entry {
             (None, None) => self.message == next.message,
             _ => false,
         };
-        !changes && is_same && (self.outcome, self.reason) == (next.outcome, next.reason)
+        !changes
+            && is_same
+            && (self.outcome, self.reason) == (next.outcome, next.reason)
+            && self.rules_by == next.rules_by
     }
 
     /// About how many bytes it holds in memory. The pods do not count: as long as they live, others hold them as well.

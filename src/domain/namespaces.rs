@@ -1,5 +1,8 @@
 //! Where workloads may be put under autoscaling.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 /// Which namespaces are open to autoscaling.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NamespaceRules {
@@ -17,9 +20,41 @@ impl NamespaceRules {
     }
 }
 
+/// The namespaces that somebody may see.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum NamespaceScope {
+    /// All of them.
+    #[default]
+    All,
+    /// These.
+    Only(Arc<BTreeSet<String>>),
+}
+
+impl NamespaceScope {
+    /// Only this one.
+    pub fn one(namespace: String) -> Self {
+        Self::Only(Arc::new(BTreeSet::from([namespace])))
+    }
+
+    /// Whether `namespace` is among them.
+    pub fn contains(&self, namespace: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(these) => these.contains(namespace),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_scope_has_what_is_in_it() {
+        assert!(NamespaceScope::All.contains("a"));
+        let one = NamespaceScope::one("a".to_owned());
+        assert!(one.contains("a") && !one.contains("b") && !one.contains(""));
+    }
 
     #[test]
     fn a_denied_namespace_stays_denied_when_it_is_allowed_too() {

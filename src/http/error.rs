@@ -10,8 +10,10 @@ use utoipa::ToSchema;
 
 use super::json::shortened;
 use super::wire::{EvaluateError, PatchError};
+use crate::access::Stranger;
 use crate::actors::messages::CreateError;
 use crate::actors::registry_handle::RegistryError;
+use crate::domain::access::Deed;
 use crate::domain::autoscaler::Mode;
 use crate::domain::validation::ValidationErrors;
 use crate::ports::store::StoreError;
@@ -84,14 +86,28 @@ impl ApiError {
         .with_header(header::ALLOW, HeaderValue::from_static(allowed))
     }
 
-    /// The client is not known.
+    /// The client has not said who they are.
     pub fn unauthorized() -> Self {
+        Self::stranger("no token was sent")
+    }
+
+    fn stranger(why: &str) -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
             "Unauthorized",
-            "send the service's token as \"Authorization: Bearer <token>\"",
+            format!("{why}; send one as \"Authorization: Bearer <token>\""),
         )
         .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+    }
+
+    /// The caller may not do this.
+    pub fn forbidden(who: Option<&str>, deed: &Deed) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "Forbidden", format!("{} may not {deed}", who.unwrap_or("this caller")))
+    }
+
+    /// It is not known whether the caller may do this.
+    pub fn authorization_unavailable(why: &ClusterError) -> Self {
+        Self::unavailable("Authorization unavailable", format!("it cannot be found out what this caller may do: {why}"))
     }
 
     /// Others changed the autoscaler again and again in the meantime.
@@ -180,6 +196,15 @@ impl ResponseError for ApiError {
             response.insert_header(header.clone());
         }
         response.json(ErrorBody { error: self.error, details: &self.details })
+    }
+}
+
+impl From<Stranger> for ApiError {
+    fn from(stranger: Stranger) -> Self {
+        match stranger {
+            Stranger::Silent | Stranger::Unknown => Self::stranger(&stranger.to_string()),
+            Stranger::Unrecognizable(_) => Self::unavailable("Authentication unavailable", stranger.to_string()),
+        }
     }
 }
 

@@ -1,20 +1,22 @@
-//! Who is let in: no web page of another origin, and with a token configured nobody without it. A page can also give a
-//! name of its own to this machine's address (DNS rebinding); so a service that only this machine reaches answers only to
-//! this machine's names, unless a token protects it.
+//! Who is let in: no web page of another origin, and nobody of whom it is not known who they are, where that has to be
+//! known. A page can also give a name of its own to this machine's address (DNS rebinding); so a service that only this
+//! machine reaches answers only to this machine's names, unless a token protects it.
 
 use std::net::IpAddr;
 
+use actix_web::HttpMessage;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue, ORIGIN};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use secrecy::ExposeSecret;
-use subtle::ConstantTimeEq;
+use secrecy::SecretString;
 
 use super::error::ApiError;
 use super::state::HttpState;
+use crate::access::Access;
+use crate::domain::access::Caller;
 
 /// What a kubelet asks for; it has no token.
 const PROBES: [&str; 3] = ["/health", "/healthz", "/readyz"];
@@ -46,11 +48,10 @@ pub async fn check<B: MessageBody + 'static>(
         )
         .into());
     }
-    let authorized = PROBES.contains(&request.path())
-        || is_page(request.path())
-        || request.app_data::<Data<HttpState>>().is_some_and(|state| is_authorized(state, request.headers()));
-    if !authorized {
-        return Err(ApiError::unauthorized().into());
+    let is_open = PROBES.contains(&request.path()) || is_page(request.path());
+    if !is_open && let Some(state) = request.app_data::<Data<HttpState>>() {
+        let caller = state.access.who(bearer_token(request.headers())).await.map_err(ApiError::from)?;
+        request.extensions_mut().insert::<Caller>(caller);
     }
     Ok(next.call(request).await?.map_into_boxed_body())
 }
@@ -67,7 +68,7 @@ fn is_foreign(headers: &HeaderMap) -> bool {
 
 fn is_misnamed(state: &HttpState, headers: &HeaderMap) -> bool {
     let host = headers.get(HOST).map(|host| host.to_str().unwrap_or_default());
-    state.on_loopback && state.token.is_none() && host.is_some_and(|host| !names_loopback(host))
+    state.on_loopback && matches!(state.access, Access::Open) && host.is_some_and(|host| !names_loopback(host))
 }
 
 fn names_loopback(host: &str) -> bool {
@@ -78,14 +79,10 @@ fn names_loopback(host: &str) -> bool {
     name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-fn is_authorized(state: &HttpState, headers: &HeaderMap) -> bool {
-    let Some(token) = &state.token else { return true };
-    let sent = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let sent = match sent.split_once(' ') {
-        Some((scheme, sent)) if scheme.eq_ignore_ascii_case("bearer") => sent.trim(),
-        _ => return false,
-    };
-    sent.as_bytes().ct_eq(token.expose_secret().as_bytes()).into()
+/// The token that a request brings (RFC 6750).
+pub fn bearer_token(headers: &HeaderMap) -> Option<SecretString> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().into())
 }
 
 #[cfg(test)]

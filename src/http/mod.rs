@@ -2,6 +2,7 @@
 //!
 //! It checks what comes in, asks the registry, and writes the answer. It decides nothing.
 
+mod asker;
 mod body;
 mod counted;
 mod error;

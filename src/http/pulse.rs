@@ -10,18 +10,24 @@ use super::wire::{AggregateBody, FleetSummaryBody};
 use crate::actors::fleet::Fleet;
 use crate::actors::messages::List;
 use crate::actors::registry_handle::RegistryError;
+use crate::domain::namespaces::NamespaceScope;
 
 /// How often they can change.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// All autoscalers as they are now.
-pub async fn fleet(state: &HttpState) -> Result<Fleet, RegistryError> {
-    Ok(Fleet::new(state.registry.list(List::default()).await?.autoscalers))
+/// The autoscalers of these namespaces as they are now.
+pub async fn fleet(state: &HttpState, scope: &NamespaceScope) -> Result<Fleet, RegistryError> {
+    let list = List { scope: scope.clone(), ..List::default() };
+    Ok(Fleet::new(state.registry.list(list).await?.autoscalers))
 }
 
-/// The figures over `fleet`.
-pub async fn summary(state: &HttpState, fleet: &Fleet) -> Result<FleetSummaryBody, RegistryError> {
-    let totals = AggregateBody::new(&state.registry.aggregate().await?, state.brake.mode());
+/// The figures over `fleet`, which is that of these namespaces.
+pub async fn summary(
+    state: &HttpState,
+    scope: &NamespaceScope,
+    fleet: &Fleet,
+) -> Result<FleetSummaryBody, RegistryError> {
+    let totals = AggregateBody::new(&state.registry.aggregate(scope.clone()).await?, state.brake.mode());
     Ok(FleetSummaryBody::new(fleet, totals))
 }
 
@@ -38,8 +44,8 @@ pub async fn beat(state: Data<HttpState>) {
             continue;
         }
         // A registry that is busy now has figures in a second.
-        let Ok(fleet) = fleet(&state).await else { continue };
-        let Ok(summary) = summary(&state, &fleet).await else { continue };
+        let Ok(fleet) = fleet(&state, &NamespaceScope::All).await else { continue };
+        let Ok(summary) = summary(&state, &NamespaceScope::All, &fleet).await else { continue };
         state.pulse.send_if_modified(|last| {
             let is_new = last.as_ref() != Some(&summary);
             if is_new {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use secrecy::SecretString;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::wire::FleetSummaryBody;
+use crate::access::Access;
 use crate::actors::brake::Brake;
 use crate::actors::collectors::gpu_table::GpuTable;
 use crate::actors::events::Journal;
@@ -48,8 +48,8 @@ pub struct HttpState {
     pub cluster_name: String,
     /// Whether only this machine can reach the service.
     pub on_loopback: bool,
-    /// What a client must send, if anything.
-    pub token: Option<SecretString>,
+    /// Who is let in, and what they may do.
+    pub access: Access,
     /// Cancelled when the service is about to stop, so that no more traffic is sent to it and nobody is told more.
     pub stopping: CancellationToken,
     /// What happens to the autoscalers.

@@ -6,6 +6,7 @@ use futures_util::stream::BoxStream;
 
 use super::{ClusterError, PortFuture};
 use crate::domain::Timestamp;
+use crate::domain::access::CallerName;
 use crate::domain::autoscaler::{ScalingRules, WorkloadRef};
 use crate::domain::saved::SavedStatus;
 
@@ -48,6 +49,10 @@ pub struct StoredAutoscaler {
     pub id: Option<String>,
     /// What is wanted; or why that is not valid, in the API's sentences.
     pub wanted: Result<Wanted, String>,
+    /// Who made it; `None` when nobody knows.
+    pub created_by: Option<CallerName>,
+    /// Who made of it what it is now; `None` when nobody knows.
+    pub changed_by: Option<CallerName>,
     /// When it was last resumed, if that was asked for: whoever it has yielded to is forgotten then.
     pub resumed_at: Option<Timestamp>,
     /// What was written of it last; `None` before the first time, or when that makes no sense.
@@ -74,6 +79,8 @@ pub struct NewAutoscaler {
     pub id: String,
     /// What is wanted.
     pub wanted: Wanted,
+    /// Who wants it, if that is known.
+    pub by: Option<CallerName>,
 }
 
 /// A change of what is kept; what is `None` stays as it is.
@@ -87,6 +94,8 @@ pub struct Change {
     pub resumed_at: Option<Timestamp>,
     /// Its id in the API.
     pub id: Option<String>,
+    /// Who wants the change, if that is known.
+    pub by: Option<CallerName>,
 }
 
 /// Why something was not kept.

@@ -6,6 +6,7 @@ use ai_storage_orchestrator::domain::autoscaler::{
     Interval, Metric, ReplicaBounds, ScalingRules, TargetPercent, Targets, Window,
 };
 use ai_storage_orchestrator::domain::condition::ConditionKind;
+use ai_storage_orchestrator::domain::namespaces::NamespaceScope;
 use ai_storage_orchestrator::domain::reason::Reason;
 use tokio::task::spawn_local;
 
@@ -49,7 +50,7 @@ fn a_change_by_the_old_rules_that_is_on_its_way_ends_before_the_answer() {
         let (record, gate) = stage.create_held(Op::Set, "web", rules(1, 10)).await;
         let updating = spawn_local({
             let (registry, id, expected) = (stage.registry.clone(), record.id.clone(), record.rules());
-            async move { registry.update(&id, expected, rules(1, 3)).await.unwrap().unwrap() }
+            async move { registry.update(&id, expected, rules(1, 3), None).await.unwrap().unwrap() }
         });
         stage.pass(4.0).await;
         assert!(!updating.is_finished());
@@ -59,7 +60,7 @@ fn a_change_by_the_old_rules_that_is_on_its_way_ends_before_the_answer() {
         let wanted: Vec<_> = stage.cluster.calls(Op::Set).into_iter().filter_map(|call| call.change).collect();
         let wanted: Vec<_> = wanted.into_iter().map(|(replicas, _)| replicas).collect();
         assert_eq!(wanted, [4, 3], "that change was under way, and the new rules put it right");
-        assert_eq!(stage.registry.aggregate().await.unwrap().scale_ups, 1, "both are counted");
+        assert_eq!(stage.registry.aggregate(NamespaceScope::All).await.unwrap().scale_ups, 1, "both are counted");
     });
 }
 
@@ -101,11 +102,11 @@ fn of_two_changes_that_began_from_the_same_rules_one_is_refused() {
         stage.cluster.add("web", 3, 70);
         let record = stage.create("web", rules(1, 10)).await;
         let seen = record.rules();
-        stage.registry.update(&record.id, seen.clone(), rules(2, 10)).await.unwrap().unwrap();
-        let refused = stage.registry.update(&record.id, seen, rules(3, 10)).await.unwrap();
+        stage.registry.update(&record.id, seen.clone(), rules(2, 10), None).await.unwrap().unwrap();
+        let refused = stage.registry.update(&record.id, seen, rules(3, 10), None).await.unwrap();
         assert_eq!(refused.unwrap_err(), UpdateError::Changed);
         assert_eq!(record.rules().bounds, ReplicaBounds::new(2, 10).unwrap());
-        let unknown = stage.registry.update("autoscaler-00000000", record.rules(), rules(3, 10)).await.unwrap();
+        let unknown = stage.registry.update("autoscaler-00000000", record.rules(), rules(3, 10), None).await.unwrap();
         assert_eq!(unknown.unwrap_err(), UpdateError::NotFound);
     });
 }
@@ -123,14 +124,14 @@ fn a_paused_autoscaler_looks_at_nothing_and_says_so() {
         assert_eq!(record.status(), Status::Inactive);
         let able = condition(&record.snapshot(), ConditionKind::AbleToScale);
         assert_eq!((able.holds, able.reason), (false, Reason::Paused));
-        assert_eq!(stage.registry.aggregate().await.unwrap().active, 0);
+        assert_eq!(stage.registry.aggregate(NamespaceScope::All).await.unwrap().active, 0);
         stage.set_paused(&record, true).await;
 
         stage.set_paused(&record, false).await;
         stage.settle().await;
         assert_eq!((record.status(), stage.cluster.replicas("web")), (Status::Active, 4));
         stage.set_paused(&record, false).await;
-        assert!(stage.registry.set_paused("autoscaler-00000000", true).await.unwrap().unwrap().is_none());
+        assert!(stage.registry.set_paused("autoscaler-00000000", true, None).await.unwrap().unwrap().is_none());
     });
 }
 
@@ -141,7 +142,7 @@ fn pausing_waits_for_a_change_that_is_on_its_way() {
         let (record, gate) = stage.create_held(Op::Set, "web", rules(1, 10)).await;
         let pause = || {
             let (registry, id) = (stage.registry.clone(), record.id.clone());
-            spawn_local(async move { registry.set_paused(&id, true).await.unwrap().unwrap() })
+            spawn_local(async move { registry.set_paused(&id, true, None).await.unwrap().unwrap() })
         };
         let (pausing, again) = (pause(), pause());
         stage.pass(4.0).await;
@@ -216,7 +217,7 @@ fn a_change_that_is_sent_again_is_answered_when_the_old_one_is_over() {
         let (record, gate) = stage.create_held(Op::Set, "web", rules(1, 10)).await;
         let update = || {
             let (registry, id, expected) = (stage.registry.clone(), record.id.clone(), record.rules());
-            spawn_local(async move { registry.update(&id, expected, rules(1, 3)).await.unwrap().unwrap() })
+            spawn_local(async move { registry.update(&id, expected, rules(1, 3), None).await.unwrap().unwrap() })
         };
         let first = update();
         stage.settle().await;

@@ -2,6 +2,7 @@
 
 use ai_storage_orchestrator::actors::snapshot::Status;
 use ai_storage_orchestrator::domain::condition::ConditionKind;
+use ai_storage_orchestrator::domain::namespaces::NamespaceScope;
 use ai_storage_orchestrator::domain::reason::Reason;
 
 use super::cluster::{Answer, NAMESPACE, Op, deployment};
@@ -32,7 +33,7 @@ fn a_panic_ends_one_autoscaler_only_and_is_shown_until_it_works_again() {
         assert_eq!(stage.cluster.replicas("good"), 3);
         assert!(evaluations(stage, "good").len() >= 4);
         assert_eq!((bad.snapshot().status, bad.restarts()), (Status::Failed, 6));
-        let aggregate = stage.registry.aggregate().await.unwrap();
+        let aggregate = stage.registry.aggregate(NamespaceScope::All).await.unwrap();
         assert_eq!((aggregate.total, aggregate.active), (2, 1));
 
         stage.cluster.always(Op::View, "bad", Answer::Truth);

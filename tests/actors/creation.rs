@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use ai_storage_orchestrator::actors::messages::{CreateError, Created, List};
 use ai_storage_orchestrator::actors::snapshot::Status;
 use ai_storage_orchestrator::domain::autoscaler::{RequestedKind, WorkloadKind, WorkloadRef};
+use ai_storage_orchestrator::domain::namespaces::NamespaceScope;
 use ai_storage_orchestrator::ports::{ClusterError, ResolveError};
 
 use super::cluster::{Answer, Gate, Op, deployment};
@@ -33,10 +34,10 @@ fn the_same_request_again_finds_the_existing_autoscaler() {
         assert!(matches!(again, Created::Existing(record) if record.id == first.id));
         let mut auto = request(&deployment("web"), rules(1, 10));
         auto.kind = RequestedKind::Auto;
-        let again = stage.registry.create(auto).await.unwrap().unwrap();
+        let again = stage.registry.create(auto, None).await.unwrap().unwrap();
         assert!(matches!(again, Created::Existing(record) if record.id == first.id), "auto is compared as resolved");
         assert_eq!(stage.actors(), 1);
-        assert_eq!(stage.registry.aggregate().await.unwrap().total, 1);
+        assert_eq!(stage.registry.aggregate(NamespaceScope::All).await.unwrap().total, 1);
     });
 }
 
@@ -48,7 +49,7 @@ fn another_definition_for_the_same_workload_is_refused_and_names_the_existing_au
         for kind in [RequestedKind::Exactly(WorkloadKind::Deployment), RequestedKind::Auto] {
             let mut other = request(&deployment("web"), rules(1, 11));
             other.kind = kind;
-            let error = stage.registry.create(other).await.unwrap().unwrap_err();
+            let error = stage.registry.create(other, None).await.unwrap().unwrap_err();
             assert!(matches!(&error, CreateError::Exists { id, .. } if *id == first.id), "{error:?}");
             assert!(error.to_string().contains(&first.id) && error.to_string().contains("Deployment default/web"));
         }
@@ -82,7 +83,11 @@ fn of_two_requests_at_the_same_time_one_creates_and_the_other_finds() {
         for _ in 0..3 {
             gate.reached().await;
         }
-        assert_eq!(stage.registry.aggregate().await.unwrap().total, 0, "the registry answers meanwhile");
+        assert_eq!(
+            stage.registry.aggregate(NamespaceScope::All).await.unwrap().total,
+            0,
+            "the registry answers meanwhile"
+        );
         gate.open();
         let Created::New(record) = first.await.unwrap().unwrap() else { panic!("the first creates") };
         assert!(matches!(same.await.unwrap(), Ok(Created::Existing(found)) if found.id == record.id));
@@ -115,7 +120,7 @@ fn what_the_lookup_says_is_passed_on() {
         let forbidden = stage.try_create(&deployment("web"), rules(1, 10)).await.unwrap_err();
         assert!(matches!(forbidden, CreateError::Workload(ResolveError::Cluster(passed)) if passed == error));
         assert_eq!(stage.actors(), 0);
-        assert_eq!(stage.registry.aggregate().await.unwrap().total, 0);
+        assert_eq!(stage.registry.aggregate(NamespaceScope::All).await.unwrap().total, 0);
     });
 }
 

@@ -1,5 +1,6 @@
 //! Once DELETE is answered, nothing scales any more.
 
+use ai_storage_orchestrator::domain::namespaces::NamespaceScope;
 use ai_storage_orchestrator::ports::ClusterError;
 
 use super::cluster::{Answer, Gate, NAMESPACE, Op};
@@ -58,7 +59,7 @@ fn deleting_while_a_change_is_on_its_way_is_answered_when_the_change_has_ended()
         gate.open();
         assert!(deleting.await.unwrap());
         assert_eq!(stage.cluster.replicas("web"), 4, "the change happened before the answer");
-        assert_eq!(stage.registry.aggregate().await.unwrap().scale_ups, 1, "and it is counted");
+        assert_eq!(stage.registry.aggregate(NamespaceScope::All).await.unwrap().scale_ups, 1, "and it is counted");
         assert_eq!(log_lines(" scaled ").len(), 1);
         assert_quiet(stage).await;
     });
@@ -115,7 +116,7 @@ fn deleting_twice_or_something_unknown_finds_nothing() {
     play(async |stage| {
         stage.cluster.add("web", 2, 70);
         let record = stage.create("web", rules(1, 10)).await;
-        assert!(!stage.registry.delete("autoscaler-00000000").await.unwrap().unwrap());
+        assert!(!stage.registry.delete("autoscaler-00000000", None).await.unwrap().unwrap());
         assert!(stage.delete(&record).await);
         assert!(!stage.delete(&record).await);
         assert!(stage.registry.get(&record.id).await.unwrap().is_none());
@@ -130,7 +131,7 @@ fn what_a_deleted_autoscaler_scaled_stays_in_the_totals() {
         let web = stage.create("web", rules(1, 10)).await;
         stage.create("api", rules(1, 10)).await;
         stage.delete(&web).await;
-        let totals = stage.registry.aggregate().await.unwrap();
+        let totals = stage.registry.aggregate(NamespaceScope::All).await.unwrap();
         assert_eq!((totals.total, totals.scale_ups, totals.scale_downs), (1, 2, 0));
     });
 }

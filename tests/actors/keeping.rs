@@ -7,6 +7,7 @@ use ai_storage_orchestrator::actors::messages::Created;
 use ai_storage_orchestrator::actors::snapshot::Status;
 use ai_storage_orchestrator::domain::autoscaler::{OnConflict, ScalingRules};
 use ai_storage_orchestrator::domain::condition::ConditionKind;
+use ai_storage_orchestrator::domain::namespaces::NamespaceScope;
 use ai_storage_orchestrator::domain::reason::Reason;
 use ai_storage_orchestrator::ports::ClusterError;
 use ai_storage_orchestrator::ports::store::Wanted;
@@ -144,7 +145,7 @@ fn what_was_scaled_still_counts_for_the_limits_and_the_figures_after_a_restart()
         assert_eq!(stage.changes(), [4], "two pods in 300 s are used up");
         let snapshot = second.one().await.snapshot();
         assert_eq!((snapshot.scale_up_count, snapshot.last_action.unwrap().to), (1, 4));
-        assert_eq!(second.registry.aggregate().await.unwrap().scale_ups, 1);
+        assert_eq!(second.registry.aggregate(NamespaceScope::All).await.unwrap().scale_ups, 1);
         stage.pass(40.0).await;
         assert_eq!(stage.changes(), [4, 6]);
     });
@@ -217,7 +218,7 @@ fn an_autoscaler_whose_changes_are_reversed_leaves_the_workload_until_it_is_resu
         stage.pass(60.0).await;
         assert_eq!(stage.changes(), [4, 4, 4], "the next life of the service does not begin again");
         let record = next.one().await;
-        next.registry.set_paused(&record.id, false).await.unwrap().unwrap();
+        next.registry.set_paused(&record.id, false, None).await.unwrap().unwrap();
         stage.pass(1.0).await;
         assert_eq!(stage.changes(), [4, 4, 4, 4]);
         assert_eq!(record.status(), Status::Active);

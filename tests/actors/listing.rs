@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ai_storage_orchestrator::actors::messages::List;
 use ai_storage_orchestrator::actors::snapshot::{AutoscalerRecord, Status};
 use ai_storage_orchestrator::domain::autoscaler::{Metric, WorkloadRef};
+use ai_storage_orchestrator::domain::namespaces::NamespaceScope;
 
 use super::cluster::{Answer, Op, deployment};
 use super::stage::{Stage, play, rules};
@@ -46,7 +47,7 @@ fn a_list_can_be_narrowed_by_namespace_and_status() {
         stage.create_for(&other, rules(1, 10)).await;
         stage.cluster.remove("b");
         stage.pass(30.0).await;
-        let in_namespace = |namespace: &str| List { namespace: Some(namespace.into()), ..List::default() };
+        let in_namespace = |namespace: &str| List { scope: NamespaceScope::one(namespace.into()), ..List::default() };
         assert_eq!(names(&list(stage, in_namespace("default")).await), ["a", "b"]);
         assert_eq!(names(&list(stage, in_namespace("other")).await), ["c"]);
         assert!(list(stage, in_namespace("nowhere")).await.is_empty());
@@ -113,7 +114,7 @@ fn autoscalers_that_are_deleted_or_created_between_two_pages_disturb_nothing() {
 #[test]
 fn the_average_counts_active_autoscalers_with_a_known_value_only() {
     play(async |stage| {
-        assert_eq!(stage.registry.aggregate().await.unwrap().average_cpu_percent, None);
+        assert_eq!(stage.registry.aggregate(NamespaceScope::All).await.unwrap().average_cpu_percent, None);
         create_many(stage, ["a", "b", "gone", "blind", "crashed"].map(String::from)).await;
         stage.cluster.set_load("a", 71);
         stage.cluster.set_load("b", 74);
@@ -121,14 +122,14 @@ fn the_average_counts_active_autoscalers_with_a_known_value_only() {
         stage.cluster.always(Op::View, "blind", Answer::Unknown("no watch"));
         stage.cluster.always(Op::View, "crashed", Answer::Panics);
         stage.pass(40.0).await;
-        let aggregate = stage.registry.aggregate().await.unwrap();
+        let aggregate = stage.registry.aggregate(NamespaceScope::All).await.unwrap();
         assert_eq!((aggregate.total, aggregate.active), (5, 3));
         assert_eq!(aggregate.average_cpu_percent, Some(72.5));
 
         stage.cluster.remove("a");
         stage.cluster.remove("b");
         stage.pass(40.0).await;
-        let aggregate = stage.registry.aggregate().await.unwrap();
+        let aggregate = stage.registry.aggregate(NamespaceScope::All).await.unwrap();
         assert_eq!((aggregate.active, aggregate.average_cpu_percent), (1, None), "none is known, and none is made up");
     });
 }

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Weak};
 
+use ai_storage_orchestrator::domain::namespaces::NamespaceScope;
+
 use super::cluster::{Op, deployment};
 use super::stage::{play, rules};
 
@@ -23,15 +25,15 @@ fn ten_thousand_autoscalers_are_created_evaluated_and_deleted_without_a_trace() 
         assert_eq!(stage.actors(), MANY);
         stage.pass(24.0).await;
         assert!(stage.cluster.calls(Op::View).len() >= 2 * MANY);
-        let aggregate = stage.registry.aggregate().await.unwrap();
+        let aggregate = stage.registry.aggregate(NamespaceScope::All).await.unwrap();
         assert_eq!((aggregate.total, aggregate.active, aggregate.average_cpu_percent), (MANY, MANY, Some(70.0)));
 
         for id in &ids {
-            assert!(stage.registry.delete(id).await.unwrap().unwrap());
+            assert!(stage.registry.delete(id, None).await.unwrap().unwrap());
         }
         stage.settle().await;
         assert_eq!(stage.actors(), 0);
         assert!(records.iter().all(|record| Weak::strong_count(record) == 0));
-        assert_eq!(stage.registry.aggregate().await.unwrap().total, 0);
+        assert_eq!(stage.registry.aggregate(NamespaceScope::All).await.unwrap().total, 0);
     });
 }

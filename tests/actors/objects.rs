@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use ai_storage_orchestrator::clock::Clock;
+use ai_storage_orchestrator::domain::access::CallerName;
 use ai_storage_orchestrator::domain::saved::SavedStatus;
 use ai_storage_orchestrator::ports::store::{
     AutoscalerStore, Change, NewAutoscaler, ObjectKey, ObjectRef, StoreError, StoreEvent, StoreEvents,
@@ -66,7 +67,7 @@ impl Objects {
     pub fn apply(&self, name: &str, wanted: Wanted) -> StoredAutoscaler {
         let key = ObjectKey { namespace: wanted.workload.namespace.clone(), name: name.into() };
         let mut kept = self.kept();
-        let stored = kept.insert(self.0.clock, key, None, wanted);
+        let stored = kept.insert(self.0.clock, key, None, wanted, None);
         drop(kept);
         stored
     }
@@ -140,7 +141,14 @@ impl Objects {
 }
 
 impl Kept {
-    fn insert(&mut self, clock: Clock, key: ObjectKey, id: Option<String>, wanted: Wanted) -> StoredAutoscaler {
+    fn insert(
+        &mut self,
+        clock: Clock,
+        key: ObjectKey,
+        id: Option<String>,
+        wanted: Wanted,
+        by: Option<CallerName>,
+    ) -> StoredAutoscaler {
         self.version += 1;
         let stored = StoredAutoscaler {
             object: ObjectRef { key: key.clone(), uid: format!("uid-{}", self.version).into() },
@@ -149,6 +157,8 @@ impl Kept {
             created_at: clock.now(),
             id,
             wanted: Ok(wanted),
+            created_by: by.clone(),
+            changed_by: by,
             resumed_at: None,
             saved: None,
         };
@@ -192,7 +202,7 @@ impl AutoscalerStore for Objects {
             if kept.objects.contains_key(&new.key) {
                 return Err(StoreError::AlreadyExists);
             }
-            Ok(kept.insert(clock, new.key, Some(new.id), new.wanted))
+            Ok(kept.insert(clock, new.key, Some(new.id), new.wanted, new.by))
         })
     }
 

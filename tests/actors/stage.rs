@@ -87,7 +87,7 @@ impl Replica {
 
     /// Puts the Deployment `web` under autoscaling.
     pub async fn create(&self, rules: ScalingRules) -> Result<Created, CreateError> {
-        self.registry.create(request(&deployment("web"), rules)).await.unwrap()
+        self.registry.create(request(&deployment("web"), rules), None).await.unwrap()
     }
 
     /// The only autoscaler.
@@ -232,7 +232,7 @@ impl Stage {
     }
 
     pub async fn try_create(&self, workload: &WorkloadRef, rules: ScalingRules) -> Result<Created, CreateError> {
-        self.registry.create(request(workload, rules)).await.unwrap()
+        self.registry.create(request(workload, rules), None).await.unwrap()
     }
 
     pub async fn create_for(&self, workload: &WorkloadRef, rules: ScalingRules) -> Arc<AutoscalerRecord> {
@@ -260,22 +260,22 @@ impl Stage {
     }
 
     pub async fn delete(&self, record: &AutoscalerRecord) -> bool {
-        self.registry.delete(&record.id).await.unwrap().unwrap()
+        self.registry.delete(&record.id, None).await.unwrap().unwrap()
     }
 
     /// Starts to delete, and lets the test go on.
     pub fn start_deleting(&self, record: &AutoscalerRecord) -> JoinHandle<bool> {
         let (registry, id) = (self.registry.clone(), record.id.clone());
-        spawn_local(async move { registry.delete(&id).await.unwrap().unwrap() })
+        spawn_local(async move { registry.delete(&id, None).await.unwrap().unwrap() })
     }
 
     /// Gives an autoscaler other rules.
     pub async fn update(&self, record: &AutoscalerRecord, rules: ScalingRules) {
-        self.registry.update(&record.id, record.rules(), rules).await.unwrap().unwrap();
+        self.registry.update(&record.id, record.rules(), rules, None).await.unwrap().unwrap();
     }
 
     pub async fn set_paused(&self, record: &AutoscalerRecord, paused: bool) {
-        assert!(self.registry.set_paused(&record.id, paused).await.unwrap().unwrap().is_some());
+        assert!(self.registry.set_paused(&record.id, paused, None).await.unwrap().unwrap().is_some());
     }
 
     /// Starts to drain, and lets the test go on.
@@ -291,7 +291,7 @@ impl Stage {
         rules: ScalingRules,
     ) -> JoinHandle<Result<Created, CreateError>> {
         let (registry, request) = (self.registry.clone(), request(workload, rules));
-        spawn_local(async move { registry.create(request).await.unwrap() })
+        spawn_local(async move { registry.create(request, None).await.unwrap() })
     }
 }
 

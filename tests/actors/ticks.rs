@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ai_storage_orchestrator::domain::autoscaler::Interval;
+use ai_storage_orchestrator::domain::namespaces::NamespaceScope;
 use chrono::TimeDelta;
 
 use super::cluster::{Op, deployment};
@@ -114,7 +115,7 @@ fn a_reader_never_waits_for_a_busy_autoscaler() {
         let (record, gate) = stage.create_held(Op::Read, "web", rules(1, 10)).await;
         let before = stage.clock.now();
         assert!(stage.registry.get(&record.id).await.unwrap().is_some());
-        assert_eq!(stage.registry.aggregate().await.unwrap().total, 1);
+        assert_eq!(stage.registry.aggregate(NamespaceScope::All).await.unwrap().total, 1);
         assert!(stage.clock.now() - before < TimeDelta::from_std(Duration::from_millis(1)).unwrap());
         gate.open();
     });

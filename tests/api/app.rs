@@ -1,10 +1,12 @@
 //! A running service on a simulated cluster of its own.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::rt::task::JoinHandle;
 use ai_storage_orchestrator::app::{Application, ConnectedCluster};
 use ai_storage_orchestrator::clock::Clock;
+use ai_storage_orchestrator::ports::reviewer::AccessReviewer;
 use ai_storage_orchestrator::settings::{Flags, Settings};
 use ai_storage_orchestrator::simulation::{
     LoadCurve, SimulatedCluster, SimulationSettings, WorkloadKind, WorkloadSettings,
@@ -20,6 +22,14 @@ pub struct TestApp {
     http: reqwest::Client,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<std::io::Result<()>>,
+}
+
+/// A file with this token, and the settings that it is known by.
+pub fn token_file(token: &str) -> (tempfile::NamedTempFile, String) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, token).unwrap();
+    let settings = format!("[auth]\ntoken_file = {:?}\n", file.path());
+    (file, settings)
 }
 
 /// How many times as fast as real time the cluster runs, unless a test says otherwise.
@@ -60,6 +70,17 @@ impl TestApp {
         configuration: &str,
         prepare: impl FnOnce(&SimulatedCluster),
     ) -> Self {
+        Self::start_for(None, simulation, speed, configuration, prepare).await
+    }
+
+    /// The same for the users of a cluster.
+    pub async fn start_for(
+        users: Option<Arc<dyn AccessReviewer>>,
+        simulation: &SimulationSettings,
+        speed: f64,
+        configuration: &str,
+        prepare: impl FnOnce(&SimulatedCluster),
+    ) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(&file, configuration).unwrap();
@@ -68,7 +89,10 @@ impl TestApp {
         let clock = Clock::scaled_from_now(speed);
         let cluster = SimulatedCluster::start(simulation, clock);
         prepare(&cluster);
-        let connected = ConnectedCluster::simulated(&cluster, clock, "test".to_owned(), &settings).unwrap();
+        let mut connected = ConnectedCluster::simulated(&cluster, clock, "test".to_owned(), &settings).unwrap();
+        if let Some(users) = users {
+            connected = connected.with_users(users);
+        }
         let application = Application::build(&settings, false, connected).unwrap();
         let base = format!("http://{}", application.address());
         let (stop, stopped) = oneshot::channel();

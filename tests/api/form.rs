@@ -4,7 +4,7 @@ use ai_storage_orchestrator::simulation::SimulationSettings;
 use reqwest::{Method, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::app::{TestApp, answer, request};
+use super::app::{TestApp, answer, request, token_file};
 
 #[actix_web::test]
 async fn what_does_not_exist_is_answered_in_json() {
@@ -100,18 +100,21 @@ async fn pages_of_another_origin_are_refused() {
 
 #[actix_web::test]
 async fn with_a_token_nobody_gets_in_without_it_but_the_probes() {
-    let settings = "[http]\ntoken = \"open-sesame\"\n";
-    let app = TestApp::start_configured(&SimulationSettings::default(), 1.0, settings, |_| {}).await;
+    let (_file, settings) = token_file("open-sesame-open-sesame");
+    let app = TestApp::start_configured(&SimulationSettings::default(), 1.0, &settings, |_| {}).await;
     for path in ["/api/v1", "/api/v1/autoscaling", "/api/v1/autoscaling/metrics", "/nothing"] {
         let response = app.request(Method::GET, path).send().await.unwrap();
         assert_eq!(response.headers()["www-authenticate"], "Bearer");
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path}");
     }
-    for wrong in ["Bearer open", "Bearer open-sesame!", "Basic open-sesame", "open-sesame", "Bearer "] {
+    for wrong in
+        ["Bearer open", "Bearer open-sesame-open-sesame!", "Basic open-sesame-open-sesame", "open-sesame", "Bearer "]
+    {
         let (status, _) = answer(app.request(Method::GET, "/api/v1/autoscaling").header("Authorization", wrong)).await;
         assert_eq!(status, StatusCode::UNAUTHORIZED, "{wrong}");
     }
-    let right = app.request(Method::GET, "/api/v1/autoscaling").header("Authorization", "Bearer open-sesame");
+    let right =
+        app.request(Method::GET, "/api/v1/autoscaling").header("Authorization", "Bearer open-sesame-open-sesame");
     assert_eq!(answer(right).await.0, StatusCode::OK);
     assert_eq!(app.get("/healthz").await.0, StatusCode::OK);
     app.stop().await;

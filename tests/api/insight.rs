@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use ai_storage_orchestrator::simulation::WorkloadKind;
 
-use crate::app::{TestApp, deployment, empty_cluster, request};
+use crate::app::{TestApp, deployment, empty_cluster, request, token_file};
 
 /// How long an event may take, far beyond what it takes.
 const SOON: Duration = Duration::from_secs(40);
@@ -226,7 +226,8 @@ async fn the_history_shows_what_was_and_the_preview_what_would_have_been() {
 
 #[actix_web::test]
 async fn pages_are_served_with_a_strict_policy_and_without_a_token_while_the_api_is_not() {
-    let app = TestApp::start_configured(&empty_cluster(), 1.0, "[http]\ntoken = \"secret\"", |_| {}).await;
+    let (_file, settings) = token_file("only-for-this-test");
+    let app = TestApp::start_configured(&empty_cluster(), 1.0, &settings, |_| {}).await;
     let page = app.request(Method::GET, "/").send().await.unwrap();
     assert_eq!(
         (page.status(), &page.headers()["content-type"]),

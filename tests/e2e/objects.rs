@@ -77,6 +77,7 @@ impl Store {
             key: ObjectKey { namespace, name: NAME.to_owned() },
             id: "autoscaler-1a2b3c4d".to_owned(),
             wanted: Wanted { workload, rules: rules(), paused: false },
+            by: None,
         }
     }
 

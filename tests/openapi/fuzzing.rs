@@ -7,7 +7,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::app::TestApp;
+use crate::app::{TestApp, token_file};
 use crate::contract::Contract;
 
 const TOKEN: &str = "known-to-the-fuzzer";
@@ -22,7 +22,7 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
 
 /// Lets the fuzzer run against a service of its own, in some of its phases; returns what it said.
 async fn run(phases: &str, examples: u32) -> String {
-    let settings = format!("[http]\ntoken = \"{TOKEN}\"");
+    let (_file, settings) = token_file(TOKEN);
     let app = TestApp::start_configured(&Default::default(), 20.0, &settings, |_| {}).await.ready().await;
     for (namespace, name) in [("default", "nginx-deployment"), ("ml", "ai-inference")] {
         let request = json!({

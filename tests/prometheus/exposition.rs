@@ -9,7 +9,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use super::app::{TestApp, deployment, empty_cluster, request};
+use super::app::{TestApp, deployment, empty_cluster, request, token_file};
 use super::files::{said, tool};
 use super::text::Exposition;
 
@@ -133,10 +133,11 @@ async fn the_brake_is_shown() {
 
 #[actix_web::test]
 async fn the_metrics_need_the_token_as_the_api_does() {
-    let app = TestApp::start_configured(&empty_cluster(), 20.0, "[http]\ntoken = \"secret\"\n", |_| {}).await;
+    let (_file, settings) = token_file("only-for-this-test");
+    let app = TestApp::start_configured(&empty_cluster(), 20.0, &settings, |_| {}).await;
     let get = || app.request(Method::GET, "/metrics");
     assert_eq!(get().send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
-    let answer = get().bearer_auth("secret").send().await.unwrap();
+    let answer = get().bearer_auth("only-for-this-test").send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     let seen = Exposition::parse(&answer.text().await.unwrap());
     let refused = [("route", "/metrics"), ("code", "401")];

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-use super::app::{TestApp, answer, deployment, empty_cluster, request};
+use super::app::{TestApp, answer, deployment, empty_cluster, request, token_file};
 use super::dashboard;
 use super::files::read;
 use super::server::Prometheus;
@@ -35,7 +35,7 @@ fn configuration(target: &str) -> String {
 
 /// A service in which `hungry` may not have the replicas that it needs, and `content` has as many as it may and needs.
 async fn service() -> TestApp {
-    let settings = format!("[http]\ntoken = \"{TOKEN}\"\n");
+    let (_file, settings) = token_file(TOKEN);
     let empty = empty_cluster();
     let app = TestApp::start_configured(&empty, 20.0, &settings, |cluster| {
         cluster.add_running_workloads([deployment("hungry", 2, 2_000.0), deployment("content", 2, 500.0)]).unwrap();

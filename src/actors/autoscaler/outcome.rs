@@ -48,6 +48,7 @@ impl Autoscaler {
     }
 
     pub(super) fn remember(&self, entry: Entry) {
+        let entry = Entry { rules_by: self.record.changed_by(), ..entry };
         self.shared.instruments.decided(entry.outcome, entry.reason);
         self.record.decided(entry);
     }

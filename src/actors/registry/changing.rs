@@ -10,10 +10,12 @@ use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 use tokio::time::timeout;
 
+use super::super::events::EventKind;
 use super::super::messages::{Create, CreateError, Created, Delete, SetPaused, StoreSays, Update, UpdateError};
 use super::super::snapshot::AutoscalerRecord;
 use super::naming::{hpa_name, random_id};
 use super::{Entry, Registry};
+use crate::domain::access::CallerName;
 use crate::domain::autoscaler::{Mode, RequestedAutoscaler, RequestedKind, ScalingRules, WorkloadRef};
 use crate::ports::store::{Change, NewAutoscaler, ObjectKey, StoreError, StoreEvent, Wanted};
 use crate::ports::{ClusterError, PortFuture, ResolveError, ResolvedWorkload};
@@ -90,7 +92,12 @@ impl Registry {
     }
 
     /// Puts a workload under autoscaling that was found in the cluster.
-    fn create(&mut self, resolved: ResolvedWorkload, rules: ScalingRules) -> Answer<Result<Created, CreateError>> {
+    fn create(
+        &mut self,
+        resolved: ResolvedWorkload,
+        rules: ScalingRules,
+        by: Option<CallerName>,
+    ) -> Answer<Result<Created, CreateError>> {
         if self.stopping {
             return Box::pin(fut::err(CreateError::Stopping));
         }
@@ -102,12 +109,15 @@ impl Registry {
         let key = ObjectKey { namespace: workload.namespace.clone(), name: hpa_name(&workload) };
         let wanted = Wanted { workload: workload.clone(), rules: rules.clone(), paused: false };
         self.creating.insert(key.clone(), resolved);
-        let creating =
-            Self::of_store(self.shared.store.create(NewAutoscaler { key: key.clone(), id: self.free_id(), wanted }));
+        let new = NewAutoscaler { key: key.clone(), id: self.free_id(), wanted, by: by.clone() };
+        let creating = Self::of_store(self.shared.store.create(new));
         Box::pin(creating.into_actor(self).then(move |created, registry, context: &mut Context<Self>| {
             let answer: Answer<_> = match created {
                 Ok(stored) => {
                     let record = registry.apply(stored, &context.address());
+                    if let Some(record) = &record {
+                        registry.shared.credit(record, EventKind::Created, by.as_ref());
+                    }
                     // Deleted by somebody else meanwhile.
                     Box::pin(fut::ready(record.map(Created::New).ok_or_else(|| StoreError::Gone.into())))
                 }
@@ -197,12 +207,17 @@ impl Registry {
             let settled = self.settled(entry, entry.record.generation());
             return Box::pin(settled.map(Ok).into_actor(self));
         }
-        let changing = self.change(entry, Change { rules: Some(update.rules), ..Change::default() });
-        Box::pin(changing.map(|changed, _, _| changed.map_err(UpdateError::from)))
+        let by = update.by;
+        let changing = self.change(entry, Change { rules: Some(update.rules), by: by.clone(), ..Change::default() });
+        Box::pin(changing.map(move |changed, registry: &mut Self, _| {
+            let record = changed.map_err(UpdateError::from)?;
+            registry.shared.credit(&record, EventKind::Updated, by.as_ref());
+            Ok(record)
+        }))
     }
 
-    fn delete(&self, entry: &Entry) -> Answer<Result<bool, StoreError>> {
-        let object = entry.record.object.clone();
+    fn delete(&self, entry: &Entry, by: Option<CallerName>) -> Answer<Result<bool, StoreError>> {
+        let (record, object) = (entry.record.clone(), entry.record.object.clone());
         let deleting = Self::of_store(self.shared.store.delete(&object));
         Box::pin(deleting.into_actor(self).then(move |deleted, registry: &mut Self, _| {
             let existed = match deleted {
@@ -213,7 +228,10 @@ impl Registry {
             if existed.is_ok() {
                 registry.bury(&object);
             }
-            let stopped = existed.as_ref().ok().and_then(|_| registry.forget(&object));
+            if existed == Ok(true) {
+                registry.shared.credit(&record, EventKind::Deleted, by.as_ref());
+            }
+            let stopped = existed.as_ref().ok().and_then(|_| registry.forget(&object, by));
             async move {
                 if let Some(stopped) = stopped {
                     stopped.await;
@@ -228,7 +246,7 @@ impl Registry {
 impl Handler<Create> for Registry {
     type Result = Answer<Result<Created, CreateError>>;
 
-    fn handle(&mut self, Create(requested): Create, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, Create { requested, by }: Create, _: &mut Self::Context) -> Self::Result {
         let RequestedAutoscaler { namespace, name, kind, rules } = requested;
         if !self.namespaces.permit(&namespace) {
             return Box::pin(fut::err(CreateError::NamespaceDenied(namespace)));
@@ -246,7 +264,7 @@ impl Handler<Create> for Registry {
                 Mode::Active => resolved.and_then(ResolvedWorkload::nobody_elses),
             };
             match resolved {
-                Ok(resolved) => registry.create(resolved, rules),
+                Ok(resolved) => registry.create(resolved, rules, by),
                 Err(error) => Box::pin(fut::err(error.into())),
             }
         }))
@@ -272,7 +290,7 @@ impl Handler<Update> for Registry {
 impl Handler<SetPaused> for Registry {
     type Result = Answer<Result<Option<Arc<AutoscalerRecord>>, StoreError>>;
 
-    fn handle(&mut self, SetPaused { id, paused }: SetPaused, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, SetPaused { id, paused, by }: SetPaused, _: &mut Self::Context) -> Self::Result {
         let Some(entry) = self.autoscalers.by_id(&id) else { return Box::pin(fut::ok(None)) };
         let record = &entry.record;
         let has_yielded = record.snapshot().conflicts.yielded.is_some();
@@ -290,9 +308,15 @@ impl Handler<SetPaused> for Registry {
                 );
             }
         };
-        Box::pin(self.change(entry, change).map(|changed, _, _| match changed {
+        let change = Change { by: by.clone(), ..change };
+        Box::pin(self.change(entry, change).map(move |changed, registry: &mut Self, _| match changed {
             Err(StoreError::Gone) => Ok(None),
-            changed => changed.map(Some),
+            Err(error) => Err(error),
+            Ok(record) => {
+                let kind = if paused { EventKind::Paused } else { EventKind::Resumed };
+                registry.shared.credit(&record, kind, by.as_ref());
+                Ok(Some(record))
+            }
         }))
     }
 }
@@ -300,24 +324,24 @@ impl Handler<SetPaused> for Registry {
 impl Handler<Delete> for Registry {
     type Result = Answer<Result<bool, StoreError>>;
 
-    fn handle(&mut self, Delete(id): Delete, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, Delete { id, by }: Delete, _: &mut Self::Context) -> Self::Result {
         let Some(entry) = self.autoscalers.by_id(&id) else { return Box::pin(fut::ok(false)) };
         if self.shared.leadership.is_ours() {
-            return self.delete(entry);
+            return self.delete(entry, by);
         }
         // What does not exist any more cannot be confirmed by a leader elsewhere, so it is paused first.
         let was_paused = entry.record.is_paused();
         let pausing: Answer<Result<_, StoreError>> = if was_paused {
             Box::pin(self.settled(entry, entry.record.generation()).map(Ok).into_actor(self))
         } else {
-            self.change(entry, Change { paused: Some(true), ..Change::default() })
+            self.change(entry, Change { paused: Some(true), by: by.clone(), ..Change::default() })
         };
         Box::pin(pausing.then(move |paused, registry: &mut Self, _| -> Self::Result {
             match (paused, registry.autoscalers.by_id(&id)) {
                 (Err(StoreError::Gone), _) | (_, None) => Box::pin(fut::ok(false)),
                 (Err(error), _) => Box::pin(fut::err(error)),
-                (Ok(_), Some(entry)) if was_paused => registry.delete(entry),
-                (Ok(_), Some(entry)) => registry.delete_paused(entry, id),
+                (Ok(_), Some(entry)) if was_paused => registry.delete(entry, by),
+                (Ok(_), Some(entry)) => registry.delete_paused(entry, id, by),
             }
         }))
     }
@@ -325,11 +349,11 @@ impl Handler<Delete> for Registry {
 
 impl Registry {
     /// Deletes an autoscaler that was paused for that. If that fails, it is as it was before.
-    fn delete_paused(&self, entry: &Entry, id: String) -> Answer<Result<bool, StoreError>> {
-        Box::pin(self.delete(entry).then(move |deleted, registry, _| -> Answer<Result<bool, StoreError>> {
+    fn delete_paused(&self, entry: &Entry, id: String, by: Option<CallerName>) -> Answer<Result<bool, StoreError>> {
+        Box::pin(self.delete(entry, by.clone()).then(move |deleted, registry, _| -> Answer<Result<bool, StoreError>> {
             match (deleted, registry.autoscalers.by_id(&id)) {
                 (Err(error), Some(entry)) => {
-                    let resuming = registry.change(entry, Change { paused: Some(false), ..Change::default() });
+                    let resuming = registry.change(entry, Change { paused: Some(false), by, ..Change::default() });
                     Box::pin(resuming.map(move |resumed, _, _| {
                         if let Err(error) = resumed {
                             log::warn!("{id}: was paused to be deleted, could not be, and stays paused: {error}");

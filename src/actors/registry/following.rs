@@ -14,6 +14,7 @@ use super::super::saving::{has_forgotten_rivals, restored, unusable_status};
 use super::super::snapshot::{AutoscalerRecord, Intent, Snapshot};
 use super::naming::{id_of_object, is_id};
 use super::{Entry, Registry};
+use crate::domain::access::CallerName;
 use crate::domain::autoscaler::{Direction, WorkloadRef};
 use crate::domain::saved::SavedStatus;
 use crate::ports::store::{Change, ObjectRef, StoreEvent, StoredAutoscaler, Wanted};
@@ -65,6 +66,7 @@ impl Registry {
         record.saw_version(stored.version);
         self.label(record, &stored);
         let is_resumed = record.was_resumed(stored.resumed_at);
+        let by = stored.changed_by.clone();
         let Some(entry) = self.autoscalers.by_key(&record.object.key) else { return };
         if let Ok(Wanted { rules, paused, .. }) = stored.wanted
             && stored.generation > record.generation()
@@ -72,19 +74,19 @@ impl Registry {
             record.saw_generation(stored.generation);
             let (was, was_paused) = (record.rules(), record.is_paused());
             let same = *was == rules;
-            record.intend(Intent { rules: if same { was } else { Arc::new(rules) }, paused });
+            record.intend(Intent { rules: if same { was } else { Arc::new(rules) }, paused, by: by.clone() });
             entry.address.do_send(IntentChanged);
             if !same {
-                self.tell(record, EventKind::Updated, "is scaled by other rules from now on");
+                self.tell(record, EventKind::Updated, by.clone(), "is scaled by other rules from now on");
             }
             match (was_paused, paused) {
-                (false, true) => self.tell(record, EventKind::Paused, "is paused from now on"),
-                (true, false) => self.tell(record, EventKind::Resumed, "is scaled again from now on"),
+                (false, true) => self.tell(record, EventKind::Paused, by, "is paused from now on"),
+                (true, false) => self.tell(record, EventKind::Resumed, by, "is scaled again from now on"),
                 _ => {}
             }
         } else if is_resumed {
             entry.address.do_send(IntentChanged);
-            self.tell(record, EventKind::Resumed, "is scaled again from now on");
+            self.tell(record, EventKind::Resumed, by, "is scaled again from now on");
         }
         let is_ours = |saved: &SavedStatus| saved.memory.holder == self.shared.leadership.identity();
         if let Some(saved) = stored.saved.filter(|saved| !is_ours(saved))
@@ -110,7 +112,7 @@ impl Registry {
         self.label(&record, &stored);
         // What there was before is no news.
         if self.synced.load(Ordering::Relaxed) {
-            self.tell(&record, EventKind::Created, "is under autoscaling from now on");
+            self.tell(&record, EventKind::Created, record.created_by.clone(), "is under autoscaling from now on");
         }
         // Before its actor begins to evaluate.
         let older = self.autoscalers.of_workload(&record.workload).next().map(|entry| entry.record.clone());
@@ -207,9 +209,13 @@ impl Registry {
         entries.for_each(|entry| shadow(entry, Some(&oldest.record.id)));
     }
 
-    /// Ends an autoscaler whose object does not exist any more. Completes when it does nothing more; `None` when there is
+    /// Ends an autoscaler whose object does not exist any more, by somebody's will if that is known. Completes when it does nothing more; `None` when there is
     /// no such autoscaler.
-    pub(super) fn forget(&mut self, object: &ObjectRef) -> Option<impl Future<Output = ()> + use<>> {
+    pub(super) fn forget(
+        &mut self,
+        object: &ObjectRef,
+        by: Option<CallerName>,
+    ) -> Option<impl Future<Output = ()> + use<>> {
         self.unusable.remove(&object.key);
         self.unlabelled.remove(&object.key);
         let known = self.autoscalers.by_key(&object.key)?;
@@ -218,7 +224,7 @@ impl Registry {
         }
         let entry = self.autoscalers.remove(&object.key)?;
         let stopped = entry.abandon();
-        self.tell(&entry.record, EventKind::Deleted, "is not under autoscaling any more");
+        self.tell(&entry.record, EventKind::Deleted, by, "is not under autoscaling any more");
         self.shadow_all_but_the_oldest(&entry.record.workload);
         Some(stopped)
     }
@@ -236,7 +242,7 @@ impl Registry {
 
     /// The same when nobody waits for it.
     fn end(&mut self, object: &ObjectRef) {
-        if let Some(stopped) = self.forget(object) {
+        if let Some(stopped) = self.forget(object, None) {
             actix::spawn(stopped);
         }
     }

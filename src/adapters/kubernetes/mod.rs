@@ -31,6 +31,7 @@ mod pods;
 mod replica_sets;
 mod requests;
 mod resolve;
+mod reviews;
 mod rivals;
 mod scale;
 pub mod selector;
@@ -60,6 +61,7 @@ use self::index::Index;
 use self::lease::{LeaseElection, LeaseSettings};
 use self::metrics::Metrics;
 use self::resolve::Resolver;
+use self::reviews::Reviews;
 use self::scale::Scaler;
 use self::store::{KubernetesStore, Watching};
 use self::watch::{Watcher, follow};
@@ -67,6 +69,7 @@ use crate::clock::Clock;
 use crate::instruments::Instruments;
 use crate::ports::announcer::Announcer;
 use crate::ports::election::Election;
+use crate::ports::reviewer::AccessReviewer;
 use crate::ports::store::{AutoscalerStore, StoreEvents};
 use crate::ports::{Cluster, ExporterDirectory};
 
@@ -159,6 +162,11 @@ impl KubernetesCluster {
         let (announcer, work) = EventAnnouncer::new(calls, self.index.clone(), *clock, instruments.clone(), identity);
         self.spawn(work);
         Arc::new(announcer)
+    }
+
+    /// Says whose a token is that is meant for one of `audiences`, and what they may do.
+    pub fn reviewer(&self, audiences: Vec<String>) -> Arc<dyn AccessReviewer> {
+        Arc::new(Reviews::new(Calls::new(self.client.clone(), self.limits.call), audiences))
     }
 
     /// The namespace that is meant where none is named.

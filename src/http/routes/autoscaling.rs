@@ -1,16 +1,22 @@
 //! The guide's five endpoints, and those that change an autoscaler.
 
+use std::slice;
+
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, Json, Path, Payload, ServiceConfig, resource};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use serde::Deserialize;
 use utoipa::{IntoParams, OpenApi};
 
-use super::{find, get, only, query};
+use super::{find, find_to, get, only, query, scope};
 use crate::actors::messages::{Created, List, UpdateError};
 use crate::actors::registry_handle::CHANGE_TRIES;
 use crate::actors::snapshot::Status;
+use crate::domain::access::{Deed, Verb};
+use crate::domain::autoscaler::{RequestedKind, WorkloadKind};
+use crate::domain::namespaces::NamespaceScope;
 use crate::domain::validation::{is_dns_label, validate};
+use crate::http::asker::Asker;
 use crate::http::body::{read_json, read_merge_patch};
 use crate::http::error::ApiError;
 use crate::http::openapi::{BadParameters, Busy, NoSuchAutoscaler, NotChanged, NotCreated, NotKept};
@@ -74,10 +80,25 @@ pub fn configure(config: &mut ServiceConfig) {
         NotCreated,
     ),
 )]
-async fn create(state: Data<HttpState>, request: HttpRequest, payload: Payload) -> Result<impl Responder, ApiError> {
+async fn create(
+    state: Data<HttpState>,
+    asker: Asker,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<impl Responder, ApiError> {
     let body: CreateRequest = read_json(&request, payload).await?;
     let requested = validate(&body.into())?;
-    let (status, body) = match state.registry.create(requested).await?? {
+    // Before anybody is told whether there is such a workload.
+    let kinds = match &requested.kind {
+        RequestedKind::Exactly(kind) => slice::from_ref(kind),
+        RequestedKind::Auto => &WorkloadKind::ALL,
+    };
+    asker.require_creation(kinds, &requested.namespace, &requested.name).await?;
+    let created = state.registry.create(requested, asker.name()).await??;
+    if let Created::Existing(record) = &created {
+        asker.require([Deed::in_namespace(Verb::Get, &record.workload.namespace)]).await?;
+    }
+    let (status, body) = match created {
         Created::New(record) => (StatusCode::CREATED, AutoscalerBody::created(&record, state.brake.mode())),
         Created::Existing(record) => (StatusCode::OK, AutoscalerBody::existing(&record, state.brake.mode())),
     };
@@ -89,8 +110,8 @@ async fn create(state: Data<HttpState>, request: HttpRequest, payload: Payload) 
     get, path = "/api/v1/autoscaling/{id}", operation_id = "getAutoscaler", tag = "autoscalers", params(("id" = String, Path, description = "The autoscaler's id", example = "autoscaler-08a469ac")),
     responses((status = 200, description = "The autoscaler", body = AutoscalerBody), NoSuchAutoscaler, Busy),
 )]
-async fn get_one(state: Data<HttpState>, id: Path<String>) -> Result<Json<AutoscalerBody>, ApiError> {
-    Ok(Json(AutoscalerBody::new(&*find(&state, &id).await?, state.brake.mode())))
+async fn get_one(state: Data<HttpState>, asker: Asker, id: Path<String>) -> Result<Json<AutoscalerBody>, ApiError> {
+    Ok(Json(AutoscalerBody::new(&*find(&state, &asker, &id).await?, state.brake.mode())))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -118,8 +139,15 @@ struct ListQuery {
     get, path = "/api/v1/autoscaling", operation_id = "listAutoscalers", tag = "autoscalers", params(ListQuery),
     responses((status = 200, description = "The autoscalers", body = ListBody), BadParameters, Busy),
 )]
-async fn list(state: Data<HttpState>, request: HttpRequest) -> Result<Json<ListBody>, ApiError> {
-    let page = state.registry.list(query::<ListQuery>(&request)?.try_into()?).await?;
+async fn list(state: Data<HttpState>, asker: Asker, request: HttpRequest) -> Result<Json<ListBody>, ApiError> {
+    let mut query = query::<ListQuery>(&request)?;
+    let namespace = query.namespace.take().filter(|namespace| !namespace.is_empty());
+    if namespace.as_deref().is_some_and(|namespace| !is_dns_label(namespace)) {
+        return Err(ApiError::validation("namespace must be a valid RFC 1123 label"));
+    }
+    let list = List::try_from(query)?;
+    let scope = scope(&state, &asker, namespace.as_deref()).await?;
+    let page = state.registry.list(List { scope, ..list }).await?;
     Ok(Json(ListBody::new(&page, state.brake.mode())))
 }
 
@@ -127,10 +155,6 @@ impl TryFrom<ListQuery> for List {
     type Error = ApiError;
 
     fn try_from(query: ListQuery) -> Result<Self, ApiError> {
-        let namespace = query.namespace.filter(|namespace| !namespace.is_empty());
-        if namespace.as_deref().is_some_and(|namespace| !is_dns_label(namespace)) {
-            return Err(ApiError::validation("namespace must be a valid RFC 1123 label"));
-        }
         let status = query.status.map(|text| {
             let known = Status::ALL.into_iter().find(|status| status.as_str() == text);
             known.ok_or_else(|| ApiError::validation("status must be one of active, inactive or failed"))
@@ -139,7 +163,7 @@ impl TryFrom<ListQuery> for List {
             page_place(&text).ok_or_else(|| ApiError::validation("continue must be the token of an earlier answer"))
         });
         Ok(Self {
-            namespace,
+            scope: NamespaceScope::default(),
             status: status.transpose()?,
             limit: super::limit(query.limit)?,
             after: after.transpose()?,
@@ -164,16 +188,19 @@ impl TryFrom<ListQuery> for List {
 )]
 async fn update(
     state: Data<HttpState>,
+    asker: Asker,
     id: Path<String>,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<Json<AutoscalerBody>, ApiError> {
+    find_to(&state, &asker, Verb::Patch, &id).await?;
     let patch = read_merge_patch(&request, payload).await?;
     for _ in 0..CHANGE_TRIES {
-        let record = find(&state, &id).await?;
+        // Anew each time: what has the id may be another one by now.
+        let record = find_to(&state, &asker, Verb::Patch, &id).await?;
         let current = record.rules();
         let rules = patched_rules(&record.workload, &current, &patch)?;
-        match state.registry.update(&id, current, rules).await? {
+        match state.registry.update(&id, current, rules, asker.name()).await? {
             Ok(record) => return Ok(Json(AutoscalerBody::updated(&record, state.brake.mode()))),
             Err(UpdateError::NotFound) => return Err(ApiError::autoscaler_not_found(&id)),
             Err(UpdateError::Changed) => {}
@@ -191,8 +218,8 @@ async fn update(
     post, path = "/api/v1/autoscaling/{id}/pause", operation_id = "pauseAutoscaler", tag = "autoscalers", params(("id" = String, Path, description = "The autoscaler's id", example = "autoscaler-08a469ac")),
     responses((status = 200, description = "The autoscaler, paused", body = AutoscalerBody), NoSuchAutoscaler, NotKept),
 )]
-async fn pause(state: Data<HttpState>, id: Path<String>) -> Result<Json<AutoscalerBody>, ApiError> {
-    set_paused(&state, &id, true).await
+async fn pause(state: Data<HttpState>, asker: Asker, id: Path<String>) -> Result<Json<AutoscalerBody>, ApiError> {
+    set_paused(&state, &asker, &id, true).await
 }
 
 /// Resume an autoscaler
@@ -202,12 +229,18 @@ async fn pause(state: Data<HttpState>, id: Path<String>) -> Result<Json<Autoscal
     post, path = "/api/v1/autoscaling/{id}/resume", operation_id = "resumeAutoscaler", tag = "autoscalers", params(("id" = String, Path, description = "The autoscaler's id", example = "autoscaler-08a469ac")),
     responses((status = 200, description = "The autoscaler, resumed", body = AutoscalerBody), NoSuchAutoscaler, NotKept),
 )]
-async fn resume(state: Data<HttpState>, id: Path<String>) -> Result<Json<AutoscalerBody>, ApiError> {
-    set_paused(&state, &id, false).await
+async fn resume(state: Data<HttpState>, asker: Asker, id: Path<String>) -> Result<Json<AutoscalerBody>, ApiError> {
+    set_paused(&state, &asker, &id, false).await
 }
 
-async fn set_paused(state: &HttpState, id: &str, paused: bool) -> Result<Json<AutoscalerBody>, ApiError> {
-    match state.registry.set_paused(id, paused).await? {
+async fn set_paused(
+    state: &HttpState,
+    asker: &Asker,
+    id: &str,
+    paused: bool,
+) -> Result<Json<AutoscalerBody>, ApiError> {
+    find_to(state, asker, Verb::Patch, id).await?;
+    match state.registry.set_paused(id, paused, asker.name()).await? {
         Ok(Some(record)) => Ok(Json(AutoscalerBody::new(&record, state.brake.mode()))),
         Ok(None) => Err(ApiError::autoscaler_not_found(id)),
         Err(StoreError::Changed) => Err(ApiError::changed_meanwhile(id)),
@@ -222,8 +255,9 @@ async fn set_paused(state: &HttpState, id: &str, paused: bool) -> Result<Json<Au
     delete, path = "/api/v1/autoscaling/{id}", operation_id = "deleteAutoscaler", tag = "autoscalers", params(("id" = String, Path, description = "The autoscaler's id", example = "autoscaler-08a469ac")),
     responses((status = 200, description = "There is no such autoscaler any more", body = DeletedBody), NoSuchAutoscaler, NotKept),
 )]
-async fn delete(state: Data<HttpState>, id: Path<String>) -> Result<Json<DeletedBody>, ApiError> {
-    match state.registry.delete(&id).await? {
+async fn delete(state: Data<HttpState>, asker: Asker, id: Path<String>) -> Result<Json<DeletedBody>, ApiError> {
+    find_to(&state, &asker, Verb::Delete, &id).await?;
+    match state.registry.delete(&id, asker.name()).await? {
         Ok(true) => Ok(Json(DeletedBody::new(id.into_inner()))),
         Ok(false) => Err(ApiError::autoscaler_not_found(&id)),
         Err(StoreError::Changed) => Err(ApiError::changed_meanwhile(&id)),
@@ -236,6 +270,7 @@ async fn delete(state: Data<HttpState>, id: Path<String>) -> Result<Json<Deleted
     get, path = "/api/v1/autoscaling/metrics", operation_id = "getFigures", tag = "autoscalers",
     responses((status = 200, description = "The figures", body = AggregateBody), Busy),
 )]
-async fn aggregate(state: Data<HttpState>) -> Result<Json<AggregateBody>, ApiError> {
-    Ok(Json(AggregateBody::new(&state.registry.aggregate().await?, state.brake.mode())))
+async fn aggregate(state: Data<HttpState>, asker: Asker) -> Result<Json<AggregateBody>, ApiError> {
+    let scope = scope(&state, &asker, None).await?;
+    Ok(Json(AggregateBody::new(&state.registry.aggregate(scope).await?, state.brake.mode())))
 }

@@ -8,6 +8,7 @@ use utoipa::{IntoParams, OpenApi};
 use super::{find, get, only, query, time};
 use crate::domain::decision::Outcome;
 use crate::domain::validation::TargetRange;
+use crate::http::asker::Asker;
 use crate::http::body::read_json;
 use crate::http::error::ApiError;
 use crate::http::openapi::{BadParameters, Busy, NoSuchAutoscaler};
@@ -39,6 +40,7 @@ pub fn configure(config: &mut ServiceConfig) {
 )]
 async fn evaluate(
     state: Data<HttpState>,
+    _: Asker,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<Json<DecisionBody>, ApiError> {
@@ -71,11 +73,12 @@ struct DecisionsQuery {
 )]
 async fn decisions(
     state: Data<HttpState>,
+    asker: Asker,
     id: Path<String>,
     request: HttpRequest,
 ) -> Result<Json<DecisionsBody>, ApiError> {
     let filter = query::<DecisionsQuery>(&request)?.try_into()?;
-    let record = find(&state, &id).await?;
+    let record = find(&state, &asker, &id).await?;
     Ok(Json(DecisionsBody::new(&record.decisions(), &filter)))
 }
 

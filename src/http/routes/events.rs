@@ -8,16 +8,21 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING};
 use actix_web::web::{self, Bytes, Data, ServiceConfig, resource};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::stream;
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Interval, MissedTickBehavior};
 use utoipa::{IntoParams, OpenApi};
 
-use super::{only, query};
+use super::{only, query, scope};
 use crate::actors::fleet::Member;
+use crate::actors::registry_handle::RegistryError;
 use crate::actors::snapshot::AutoscalerRecord;
+use crate::domain::namespaces::NamespaceScope;
+use crate::http::asker::Asker;
 use crate::http::error::ApiError;
+use crate::http::gate::bearer_token;
 use crate::http::openapi::{BadParameters, TooManyFollowers};
 use crate::http::pulse;
 use crate::http::server_sent::{KEEP_ALIVE, event};
@@ -66,7 +71,7 @@ struct EventsQuery {
         BadParameters, TooManyFollowers,
     ),
 )]
-async fn events(state: Data<HttpState>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+async fn events(state: Data<HttpState>, asker: Asker, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let EventsQuery { ids, last_event_id } = query(&request)?;
     let ids: Vec<_> = ids.iter().flat_map(|ids| ids.split(',')).filter(|id| !id.is_empty()).collect();
     if ids.len() > MOST_IDS {
@@ -75,7 +80,9 @@ async fn events(state: Data<HttpState>, request: HttpRequest) -> Result<HttpResp
     let place = state.followers.clone().try_acquire_owned().map_err(|_| ApiError::too_many_followers())?;
     let header = request.headers().get("last-event-id").and_then(|id| id.to_str().ok());
     let last_known = last_event_id.as_deref().or(header);
-    let mut follower = Follower::new(state.clone(), place, last_known);
+    let scope = scope(&state, &asker, None).await?;
+    let token = bearer_token(request.headers());
+    let mut follower = Follower::new(state.clone(), Sight { token, scope }, place, last_known);
     follower.begin(&ids).await?;
     let frames = stream::unfold(follower, |follower| async { follower.next().await });
     Ok(HttpResponse::Ok()
@@ -86,12 +93,36 @@ async fn events(state: Data<HttpState>, request: HttpRequest) -> Result<HttpResp
         .streaming(frames))
 }
 
+/// Who follows, and what they may see.
+struct Sight {
+    token: Option<SecretString>,
+    scope: NamespaceScope,
+}
+
+impl Sight {
+    /// Whether they may see something of a namespace.
+    fn shows(&self, namespace: &str) -> bool {
+        self.scope.contains(namespace)
+    }
+
+    /// The same as it is now; `None` when nobody knows them any more.
+    async fn renewed(&self, state: &HttpState) -> Option<Self> {
+        let caller = state.access.who(self.token.clone()).await.ok()?;
+        let asker = Asker::new(caller, state.access.clone());
+        let scope = scope(state, &asker, None).await.ok()?;
+        Some(Self { token: self.token.clone(), scope })
+    }
+}
+
 /// Somebody who is told what happens.
 struct Follower {
     state: Data<HttpState>,
+    sight: Sight,
     _place: OwnedSemaphorePermit,
     journal: watch::Receiver<u64>,
     fleet: watch::Receiver<Option<FleetSummaryBody>>,
+    /// The figures that were told last.
+    last_summary: Option<FleetSummaryBody>,
     /// The number of the last event that was told.
     told: u64,
     watched: Vec<Watched>,
@@ -110,7 +141,7 @@ struct Watched {
 
 impl Follower {
     /// A follower who knows all events up to `last_known`; only what happens from now on when that is absent.
-    fn new(state: Data<HttpState>, place: OwnedSemaphorePermit, last_known: Option<&str>) -> Self {
+    fn new(state: Data<HttpState>, sight: Sight, place: OwnedSemaphorePermit, last_known: Option<&str>) -> Self {
         let journal = state.journal.follow();
         let latest = *journal.borrow();
         let mut frames = VecDeque::new();
@@ -125,7 +156,9 @@ impl Follower {
         let mut looks = tokio::time::interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let fleet = state.pulse.subscribe();
-        Self { state, _place: place, journal, fleet, told, watched: Vec::new(), looks, quiet: 0, frames }
+        let watched = Vec::new();
+        let last_summary = None;
+        Self { state, sight, _place: place, journal, fleet, last_summary, told, watched, looks, quiet: 0, frames }
     }
 
     /// What everybody is told at the beginning.
@@ -134,12 +167,38 @@ impl Follower {
             self.watched.extend(self.state.registry.get(id).await?.map(|record| Watched { record, told: None }));
         }
         self.take_events();
-        let fleet = pulse::fleet(&self.state).await?;
-        let summary = pulse::summary(&self.state, &fleet).await?;
+        let summary = self.own_summary().await?;
         // With the number from which on events follow, for a client that is cut off before the first.
         self.frames.push_back(event("fleet", Some(&id_of(self.state.life, self.told)), &summary));
+        self.last_summary = Some(summary);
         self.take_rows();
         Ok(())
+    }
+
+    /// The figures over what they may see.
+    async fn own_summary(&self) -> Result<FleetSummaryBody, RegistryError> {
+        let fleet = pulse::fleet(&self.state, &self.sight.scope).await?;
+        pulse::summary(&self.state, &self.sight.scope, &fleet).await
+    }
+
+    /// Takes the figures that have changed: those over all autoscalers are made once for everybody.
+    async fn take_summary(&mut self) {
+        let summary = match self.sight.scope {
+            NamespaceScope::All => self.fleet.borrow_and_update().clone(),
+            // A registry that is busy now has figures in a second.
+            NamespaceScope::Only(_) => self.own_summary().await.ok(),
+        };
+        if let Some(summary) = summary.filter(|summary| self.last_summary.as_ref() != Some(summary)) {
+            self.frames.push_back(event("fleet", None, &summary));
+            self.last_summary = Some(summary);
+        }
+    }
+
+    /// Looks who follows and what they may see, before they are told anything: a stream must not outlive a right. What is
+    /// remembered of them costs nothing. `None` when they may not follow any more.
+    async fn look_again(&mut self) -> Option<()> {
+        self.sight = self.sight.renewed(&self.state).await?;
+        Some(())
     }
 
     async fn next(mut self) -> Option<(Result<Bytes, actix_web::Error>, Self)> {
@@ -152,15 +211,24 @@ impl Follower {
                 () = self.state.stopping.cancelled() => return None,
                 alive = self.journal.changed() => {
                     alive.ok()?;
+                    self.look_again().await?;
                     self.take_events();
                 }
                 alive = self.fleet.changed() => {
                     alive.ok()?;
-                    let frame = self.fleet.borrow_and_update().as_ref().map(|summary| event("fleet", None, summary));
-                    self.frames.extend(frame);
+                    self.look_again().await?;
+                    if self.sight.scope == NamespaceScope::All {
+                        self.take_summary().await;
+                    } else {
+                        self.fleet.mark_unchanged();
+                    }
                 }
                 _ = self.looks.tick() => {
+                    self.look_again().await?;
                     self.take_rows();
+                    if self.sight.scope != NamespaceScope::All {
+                        self.take_summary().await;
+                    }
                     self.quiet += 1;
                     if self.frames.is_empty() && self.quiet >= QUIET {
                         self.frames.push_back(KEEP_ALIVE);
@@ -177,6 +245,9 @@ impl Follower {
             Ok(events) => {
                 for (number, what) in events {
                     self.told = number;
+                    if !self.sight.shows(&what.workload.namespace) {
+                        continue;
+                    }
                     self.frames.push_back(event("action", Some(&id_of(life, number)), &EventBody::from(&*what)));
                 }
             }
@@ -190,7 +261,7 @@ impl Follower {
     fn take_rows(&mut self) {
         self.watched.retain(|watched| !watched.record.is_deleted());
         let (mode, now) = (self.state.brake.mode(), self.state.clock.now());
-        for watched in &mut self.watched {
+        for watched in self.watched.iter_mut().filter(|watched| self.sight.shows(&watched.record.workload.namespace)) {
             let version = watched.record.version();
             if watched.told.replace(version) != Some(version) {
                 let row = RowBody::new(&Member::new(watched.record.clone()), mode, now);

@@ -5,9 +5,10 @@ use actix_web::web::{Data, Json, ServiceConfig, resource};
 use serde::Deserialize;
 use utoipa::{IntoParams, OpenApi};
 
-use super::{get, only, query};
+use super::{get, only, query, scope};
 use crate::actors::fleet::{Attention, Filter, Order};
 use crate::actors::snapshot::Status;
+use crate::http::asker::Asker;
 use crate::http::error::ApiError;
 use crate::http::openapi::{BadParameters, Busy};
 use crate::http::pulse;
@@ -63,7 +64,7 @@ struct FleetQuery {
     get, path = "/api/v1/fleet", operation_id = "getFleet", tag = "autoscalers", params(FleetQuery),
     responses((status = 200, description = "A page of the fleet", body = FleetBody), BadParameters, Busy),
 )]
-async fn fleet(state: Data<HttpState>, request: HttpRequest) -> Result<Json<FleetBody>, ApiError> {
+async fn fleet(state: Data<HttpState>, asker: Asker, request: HttpRequest) -> Result<Json<FleetBody>, ApiError> {
     let query = query::<FleetQuery>(&request)?;
     let rows = query.rows()?;
     let order = one_of("sort", query.sort.as_deref(), &Order::ALL, Order::as_str)?.unwrap_or_default();
@@ -73,8 +74,9 @@ async fn fleet(state: Data<HttpState>, request: HttpRequest) -> Result<Json<Flee
         namespace: query.namespace.filter(|namespace| !namespace.is_empty()),
         text: query.text.filter(|text| !text.is_empty()),
     };
-    let fleet = pulse::fleet(&state).await?;
-    let summary = pulse::summary(&state, &fleet).await?;
+    let scope = scope(&state, &asker, filter.namespace.as_deref()).await?;
+    let fleet = pulse::fleet(&state, &scope).await?;
+    let summary = pulse::summary(&state, &scope, &fleet).await?;
     let namespaces = fleet.namespaces();
     let found = fleet.find(&filter, order);
     Ok(Json(FleetBody::new(summary, namespaces, &found, rows, state.brake.mode(), state.clock.now())))

@@ -7,6 +7,7 @@ use utoipa::{IntoParams, OpenApi};
 
 use super::{find, get, only, query, time};
 use crate::actors::preview::Preview;
+use crate::http::asker::Asker;
 use crate::http::body::read_merge_patch;
 use crate::http::error::ApiError;
 use crate::http::openapi::{BadParameters, Busy, NoSuchAutoscaler, PreviewFailed};
@@ -49,11 +50,12 @@ struct HistoryQuery {
 )]
 async fn history(
     state: Data<HttpState>,
+    asker: Asker,
     id: Path<String>,
     request: HttpRequest,
 ) -> Result<Json<HistoryBody>, ApiError> {
     let range = query::<HistoryQuery>(&request)?.try_into()?;
-    let record = find(&state, &id).await?;
+    let record = find(&state, &asker, &id).await?;
     Ok(Json(HistoryBody::new(&record, &range, state.clock.now())))
 }
 
@@ -84,12 +86,13 @@ impl TryFrom<HistoryQuery> for HistoryRange {
 )]
 async fn preview(
     state: Data<HttpState>,
+    asker: Asker,
     id: Path<String>,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<Json<PreviewBody>, ApiError> {
+    let record = find(&state, &asker, &id).await?;
     let patch = read_merge_patch(&request, payload).await?;
-    let record = find(&state, &id).await?;
     let rules = patched_rules(&record.workload, &record.rules(), &patch)?;
     let (now, steady) = (state.clock.now(), state.clock.steady());
     // An hour is decided anew, which takes a while when there are thousands of replicas.

@@ -8,6 +8,8 @@ use utoipa::OpenApi;
 use super::{get, only};
 use crate::actors::messages::List;
 use crate::actors::registry_handle::RegistryError;
+use crate::domain::access::Deed;
+use crate::http::asker::Asker;
 use crate::http::error::ApiError;
 use crate::http::openapi::{Busy, Unwritable};
 use crate::http::state::HttpState;
@@ -34,7 +36,8 @@ pub fn configure(config: &mut ServiceConfig) {
         Unwritable, Busy,
     ),
 )]
-async fn metrics(state: Data<HttpState>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+async fn metrics(state: Data<HttpState>, asker: Asker, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    asker.require([Deed::ReadMetrics]).await?;
     let accept = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok()).collect::<Vec<_>>();
     let format = Format::preferred(&accept.join(","));
     let waiting = state.registry.waiting();

@@ -7,10 +7,13 @@ use serde::de::DeserializeOwned;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 
+use super::asker::Asker;
 use super::error::ApiError;
 use super::state::HttpState;
 use crate::actors::snapshot::AutoscalerRecord;
 use crate::domain::Timestamp;
+use crate::domain::access::{Deed, Verb};
+use crate::domain::namespaces::NamespaceScope;
 
 mod api_docs;
 mod autoscaling;
@@ -23,19 +26,21 @@ mod metrics;
 mod mode;
 mod service;
 mod sources;
+mod whoami;
 
 /// Every path of the service.
 pub fn configure(config: &mut web::ServiceConfig) {
     // The decisions before the autoscalers: the first match wins, and `evaluate` would be an id.
     let api = web::scope("/api/v1").configure(decisions::configure).configure(history::configure);
     let api = api.configure(autoscaling::configure).configure(fleet::configure).configure(events::configure);
-    let api = api.configure(mode::configure).configure(sources::configure).configure(service::configure_index);
+    let api = api.configure(mode::configure).configure(sources::configure).configure(whoami::configure);
+    let api = api.configure(service::configure_index);
     config.configure(service::configure).configure(metrics::configure).configure(api_docs::configure);
     config.configure(dashboard::configure).service(api);
 }
 
 /// The description of every path, by subject.
-pub fn descriptions() -> [OpenApi; 10] {
+pub fn descriptions() -> [OpenApi; 11] {
     [
         autoscaling::Description::openapi(),
         decisions::Description::openapi(),
@@ -44,6 +49,7 @@ pub fn descriptions() -> [OpenApi; 10] {
         fleet::Description::openapi(),
         events::Description::openapi(),
         history::Description::openapi(),
+        whoami::Description::openapi(),
         service::Description::openapi(),
         metrics::Description::openapi(),
         api_docs::Description::openapi(),
@@ -67,9 +73,30 @@ fn only(allowed: &'static str) -> actix_web::Route {
     })
 }
 
-/// The autoscaler with this id.
-async fn find(state: &HttpState, id: &str) -> Result<Arc<AutoscalerRecord>, ApiError> {
-    state.registry.get(id).await?.ok_or_else(|| ApiError::autoscaler_not_found(id))
+/// The autoscaler with this id, if the caller may see it.
+async fn find(state: &HttpState, asker: &Asker, id: &str) -> Result<Arc<AutoscalerRecord>, ApiError> {
+    let record = state.registry.get(id).await?.ok_or_else(|| ApiError::autoscaler_not_found(id))?;
+    asker.require_sight(&record).await?;
+    Ok(record)
+}
+
+/// The same, if the caller may also do this with it, and with what it scales.
+async fn find_to(state: &HttpState, asker: &Asker, verb: Verb, id: &str) -> Result<Arc<AutoscalerRecord>, ApiError> {
+    let record = find(state, asker, id).await?;
+    asker.require_change(verb, &record).await?;
+    Ok(record)
+}
+
+/// The namespaces whose autoscalers the caller may see. Whoever names one must be allowed to see that.
+async fn scope(state: &HttpState, asker: &Asker, namespace: Option<&str>) -> Result<NamespaceScope, ApiError> {
+    let seen = asker.scope(async || Ok(state.registry.namespaces().await?));
+    match namespace {
+        None => seen.await,
+        Some(namespace) => {
+            asker.require([Deed::in_namespace(Verb::List, namespace)]).await?;
+            Ok(NamespaceScope::one(namespace.to_owned()))
+        }
+    }
 }
 
 /// The parameters of a request; unknown ones are refused.

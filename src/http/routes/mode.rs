@@ -6,7 +6,9 @@ use futures_util::future::join;
 use utoipa::OpenApi;
 
 use super::{get, only};
-use crate::domain::autoscaler::Mode;
+use crate::domain::access::{Deed, Verb};
+use crate::domain::autoscaler::{Mode, WorkloadKind};
+use crate::http::asker::Asker;
 use crate::http::body::read_json;
 use crate::http::error::ApiError;
 use crate::http::openapi::NotConfirmed;
@@ -30,7 +32,7 @@ pub fn configure(config: &mut ServiceConfig) {
     get, path = "/api/v1/mode", operation_id = "getMode", tag = "mode",
     responses((status = 200, description = "The mode", body = ModeBody)),
 )]
-async fn mode(state: Data<HttpState>) -> Json<ModeBody> {
+async fn mode(state: Data<HttpState>, _: Asker) -> Json<ModeBody> {
     Json(state.brake.mode().into())
 }
 
@@ -42,11 +44,32 @@ async fn mode(state: Data<HttpState>) -> Json<ModeBody> {
     request_body(content = ModeRequest, example = json!({"mode": "observe"})),
     responses((status = 200, description = "The mode as it is now", body = ModeBody), NotConfirmed),
 )]
-async fn set(state: Data<HttpState>, request: HttpRequest, payload: Payload) -> Result<Json<ModeBody>, ApiError> {
+async fn set(
+    state: Data<HttpState>,
+    asker: Asker,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<Json<ModeBody>, ApiError> {
     let asked: ModeRequest = read_json(&request, payload).await?;
     let mode = asked.mode().map_err(ApiError::validation)?;
+    asker.require(needed_for(mode)).await?;
+    log::warn!(
+        "mode {} is asked for by {}",
+        mode.as_str(),
+        asker.name().as_deref().unwrap_or("a caller without a name")
+    );
     switch(&state, mode).await.map_err(|error| ApiError::mode_not_confirmed(mode, &error))?;
     Ok(Json(mode.into()))
+}
+
+/// What it takes to switch the whole service: that one could do the same with each autoscaler alone, and with each
+/// workload that is then scaled again.
+fn needed_for(mode: Mode) -> Vec<Deed> {
+    let scaled = match mode {
+        Mode::Observe => &[][..],
+        Mode::Active => &WorkloadKind::ALL[..],
+    };
+    std::iter::once(Deed::everywhere(Verb::Patch)).chain(scaled.iter().copied().map(Deed::scale_all)).collect()
 }
 
 /// Puts this replica and all others into a mode: the brake is on here before anybody else is asked, and released here only

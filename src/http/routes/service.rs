@@ -4,6 +4,7 @@ use actix_web::web::{Data, Json, ServiceConfig, resource};
 use utoipa::OpenApi;
 
 use super::{get, only};
+use crate::http::asker::Asker;
 use crate::http::error::ApiError;
 use crate::http::openapi::{NotAlive, NotReady};
 use crate::http::state::HttpState;
@@ -33,7 +34,7 @@ pub fn configure_index(config: &mut ServiceConfig) {
     get, path = "/api/v1", operation_id = "getIndex", tag = "service",
     responses((status = 200, description = "The index", body = IndexBody)),
 )]
-async fn index(state: Data<HttpState>) -> Json<IndexBody> {
+async fn index(state: Data<HttpState>, _: Asker) -> Json<IndexBody> {
     Json(IndexBody::new(
         state.cluster_name.clone(),
         &[
@@ -44,6 +45,7 @@ async fn index(state: Data<HttpState>) -> Json<IndexBody> {
             "/api/v1/fleet",
             "/api/v1/mode",
             "/api/v1/sources",
+            "/api/v1/whoami",
             "/health",
             "/healthz",
             "/readyz",

@@ -4,6 +4,9 @@ use actix_web::web::{Data, Json, ServiceConfig, resource};
 use utoipa::OpenApi;
 
 use super::{get, only};
+use crate::domain::access::Deed;
+use crate::http::asker::Asker;
+use crate::http::error::ApiError;
 use crate::http::state::HttpState;
 use crate::http::wire::SourcesBody;
 
@@ -23,8 +26,10 @@ pub fn configure(config: &mut ServiceConfig) {
     get, path = "/api/v1/sources", operation_id = "getSources", tag = "sources",
     responses((status = 200, description = "The sources", body = SourcesBody)),
 )]
-async fn sources(state: Data<HttpState>) -> Json<SourcesBody> {
+async fn sources(state: Data<HttpState>, asker: Asker) -> Result<Json<SourcesBody>, ApiError> {
+    // It names nodes, and the pods that have GPUs.
+    asker.require([Deed::ListNodes, Deed::ListPods]).await?;
     let (index, listed) = (&state.index, state.exporters.exporters());
     let table = state.gpu_table.load();
-    Json(SourcesBody::new(index.fault(), index.capacity_fault(), &listed, &table, state.clock.now()))
+    Ok(Json(SourcesBody::new(index.fault(), index.capacity_fault(), &listed, &table, state.clock.now())))
 }

@@ -37,6 +37,14 @@ struct Details {
     /// When it was created.
     #[schema(format = DateTime)]
     created_at: String,
+    /// Who created it; absent when nobody knows.
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_by: Option<String>,
+    /// Who made its definition what it is now; absent when nobody knows.
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed_by: Option<String>,
     /// When it was evaluated last.
     #[schema(nullable = false, format = DateTime)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -165,6 +173,8 @@ impl Details {
         let rules = record.rules();
         Self {
             created_at: rfc3339(record.created_at),
+            created_by: record.created_by.as_deref().map(str::to_owned),
+            changed_by: record.changed_by().as_deref().map(str::to_owned),
             updated_at: snapshot.updated_at.map(rfc3339),
             current_replicas: snapshot.current_replicas,
             desired_replicas: snapshot.desired_replicas,

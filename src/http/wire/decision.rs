@@ -43,6 +43,10 @@ pub struct DecisionBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = 1)]
     count: Option<u64>,
+    /// Who made the rules that it was made by; absent when nobody knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    rules_by: Option<String>,
     /// What the workload had.
     #[schema(required)]
     current_replicas: Option<u32>,
@@ -162,6 +166,7 @@ impl DecisionBody {
             first_at: Some(rfc3339_millis(entry.first_at)),
             last_at: Some(rfc3339_millis(entry.last_at)),
             count: Some(entry.count),
+            rules_by: entry.rules_by.as_deref().map(str::to_owned),
             ..body.with(entry.outcome, entry.reason, entry.message.clone())
         }
     }
@@ -202,6 +207,7 @@ impl DecisionBody {
             first_at: None,
             last_at: None,
             count: None,
+            rules_by: None,
             current_replicas: None,
             desired_replicas: None,
             recommended_replicas: None,

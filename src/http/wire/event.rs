@@ -26,6 +26,10 @@ pub struct EventBody {
     /// The replicas after, when it was scaled.
     #[schema(required)]
     to: Option<u32>,
+    /// Who did it; absent when it was nobody, or nobody knows who.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    by: Option<String>,
     /// What happened, in words.
     message: String,
 }
@@ -41,6 +45,7 @@ impl From<&Event> for EventBody {
             workload_type: event.workload.kind.as_str(),
             from: event.change.map(|(from, _)| from),
             to: event.change.map(|(_, to)| to),
+            by: event.by.as_deref().map(str::to_owned),
             message: event.message.clone(),
         }
     }

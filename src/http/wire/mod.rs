@@ -20,6 +20,7 @@ mod scalar;
 mod service;
 mod sources;
 mod spec;
+mod whoami;
 mod words;
 
 pub use aggregate::AggregateBody;
@@ -38,3 +39,4 @@ pub use preview::PreviewBody;
 pub use service::{AliveBody, HealthBody, IndexBody, ReadyBody};
 pub use sources::{GpuSummaryBody, SourcesBody};
 pub use spec::{CreateRequest, InvalidRequest, NewAutoscaler, requested_autoscaler};
+pub use whoami::WhoamiBody;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::object::{ID, RESUMED_AT};
+use super::object::{CHANGED_BY, ID, RESUMED_AT, authorship};
 use super::spec::definition;
 use super::time::text;
 use crate::domain::autoscaler::{ScalingRules, WorkloadKind, WorkloadRef};
@@ -12,20 +12,29 @@ use crate::ports::store::{Change, StoredAutoscaler, Wanted};
 /// as it is: who applies the same manifest again and again (a GitOps tool) goes on owning that. `None` when nothing
 /// changes.
 pub(in super::super) fn changed(spec: &Value, now: &StoredAutoscaler, change: &Change) -> Option<Value> {
-    let (mut patch, mut metadata) = (Map::new(), Map::new());
+    let (mut patch, mut metadata, mut annotations) = (Map::new(), Map::new(), Map::new());
     if let Some(id) = change.id.as_ref().filter(|id| now.id.as_ref() != Some(*id)) {
         metadata.insert("labels".to_owned(), json!({ ID: id }));
     }
     if let Some(at) = change.resumed_at.filter(|at| now.resumed_at != Some(*at)) {
-        metadata.insert("annotations".to_owned(), json!({ RESUMED_AT: text(at) }));
-    }
-    if !metadata.is_empty() {
-        patch.insert("metadata".to_owned(), Value::Object(metadata));
+        annotations.insert(RESUMED_AT.to_owned(), text(at).into());
     }
     // Of two definitions that mean the same, neither is written over the other. One that means nothing is taken literally.
     let before = now.wanted.as_ref().map_or_else(|_| spec.clone(), definition);
-    if let Some(differences) = differences(&before, &after(&before, change)) {
+    let differences = differences(&before, &after(&before, change));
+    // A change of the definition makes a new generation.
+    let generation = now.generation + i64::from(differences.is_some());
+    if let Some(differences) = differences {
         patch.insert("spec".to_owned(), differences);
+    }
+    if let Some(by) = change.by.as_ref().filter(|_| !patch.is_empty() || !annotations.is_empty()) {
+        annotations.insert(CHANGED_BY.to_owned(), authorship(by, generation).into());
+    }
+    if !annotations.is_empty() {
+        metadata.insert("annotations".to_owned(), Value::Object(annotations));
+    }
+    if !metadata.is_empty() {
+        patch.insert("metadata".to_owned(), Value::Object(metadata));
     }
     (!patch.is_empty()).then_some(Value::Object(patch))
 }

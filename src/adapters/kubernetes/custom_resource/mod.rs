@@ -12,6 +12,7 @@ mod time;
 pub(super) use self::change::changed;
 pub use self::object::ID;
 pub(super) use self::object::{Found, NoAutoscaler, created};
+pub(super) use self::spec::WorkloadAutoscaler;
 pub(super) use self::status::written;
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! An object as the API server has it, whatever the definition that it was made by.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::DateTime;
@@ -13,6 +14,7 @@ use super::spec::{WorkloadAutoscaler, definition, wanted};
 use super::status;
 use super::time::time;
 use crate::domain::Timestamp;
+use crate::domain::access::CallerName;
 use crate::ports::store::{NewAutoscaler, ObjectKey, ObjectRef, StoredAutoscaler};
 
 /// The label with the id in the API.
@@ -20,6 +22,13 @@ pub const ID: &str = "ai-storage.io/autoscaling-id";
 
 /// The annotation with the time when the autoscaler was last resumed.
 pub(super) const RESUMED_AT: &str = "ai-storage.io/resumed-at";
+
+/// The annotation with the name of who made the autoscaler through the API.
+pub(super) const CREATED_BY: &str = "ai-storage.io/created-by";
+
+/// The annotation with who changed it last through the API, after the generation that came of it: of another generation,
+/// which somebody made by another way, they are not the author.
+pub(super) const CHANGED_BY: &str = "ai-storage.io/changed-by";
 
 /// An object. One that makes no sense must not keep the others from being read, so its parts are read one by one.
 #[derive(Resource, Serialize, Deserialize, Clone, Debug)]
@@ -47,6 +56,7 @@ pub(in super::super) fn created(new: &NewAutoscaler) -> Found {
             name: Some(new.key.name.clone()),
             namespace: Some(new.key.namespace.clone()),
             labels: Some([(ID.to_owned(), new.id.clone())].into()),
+            annotations: new.by.as_ref().map(|by| [(CREATED_BY.to_owned(), by.to_string())].into()),
             ..ObjectMeta::default()
         },
         spec: definition(&new.wanted),
@@ -75,6 +85,8 @@ impl Found {
             created_at: created_at.ok_or_else(|| senseless("there is no creationTimestamp"))?,
             id: metadata.labels.and_then(|mut labels| labels.remove(ID)).filter(|id| !id.is_empty()),
             wanted: wanted(spec, &key.namespace),
+            changed_by: author(&annotations, metadata.generation.unwrap_or_default()),
+            created_by: annotations.get(CREATED_BY).map(|name| name.as_str().into()),
             resumed_at: annotations.get(RESUMED_AT).and_then(|text| time(text)),
             saved: status::saved(status).map(Arc::new),
             object: ObjectRef { key, uid },
@@ -85,6 +97,22 @@ impl Found {
     pub(in super::super) fn spec(&self) -> &Value {
         &self.spec
     }
+}
+
+/// Who made the definition what it is in this generation.
+fn author(annotations: &BTreeMap<String, String>, generation: i64) -> Option<CallerName> {
+    let changed = annotations.get(CHANGED_BY).and_then(|text| text.split_once(' '));
+    match changed {
+        Some((of, name)) if of.parse() == Ok(generation) => Some(name.into()),
+        // As it was made.
+        _ if generation == 1 => annotations.get(CREATED_BY).map(|name| name.as_str().into()),
+        _ => None,
+    }
+}
+
+/// The annotation of a change that makes this generation.
+pub(super) fn authorship(by: &str, generation: i64) -> String {
+    format!("{generation} {by}")
 }
 
 fn moment(at: &k8s_openapi::jiff::Timestamp) -> Option<Timestamp> {

@@ -65,7 +65,7 @@ fn reference() -> ObjectRef {
 
 async fn new() -> NewAutoscaler {
     let stored = store(|_| Answer::ok(object())).0.get(&key()).await.unwrap();
-    NewAutoscaler { key: key(), id: "autoscaler-1".to_owned(), wanted: stored.wanted.unwrap() }
+    NewAutoscaler { key: key(), id: "autoscaler-1".to_owned(), wanted: stored.wanted.unwrap(), by: None }
 }
 
 fn paused() -> Change {

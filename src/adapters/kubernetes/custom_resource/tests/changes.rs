@@ -30,7 +30,13 @@ fn only_what_differs_is_written() {
 
 #[test]
 fn what_stays_as_it_is_is_not_written() {
-    let same = Change { rules: Some(rules()), paused: Some(true), resumed_at: stored().resumed_at, id: stored().id };
+    let same = Change {
+        rules: Some(rules()),
+        paused: Some(true),
+        resumed_at: stored().resumed_at,
+        id: stored().id,
+        by: Some("alice".into()),
+    };
     assert_eq!(patch(object(), same.clone()), None);
     assert_eq!(patch(object(), Change::default()), None);
     // Another way to say the same.

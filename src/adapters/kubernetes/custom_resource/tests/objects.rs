@@ -79,7 +79,7 @@ fn what_cannot_be_told_from_others_is_no_autoscaler() {
 fn a_new_object_says_all_there_is() {
     let wanted = found(object()).stored().unwrap().wanted.unwrap();
     let key = ObjectKey { namespace: "shop".to_owned(), name: "hpa-web-0a1b2c".to_owned() };
-    let new = NewAutoscaler { key, id: "autoscaler-1".to_owned(), wanted: wanted.clone() };
+    let new = NewAutoscaler { key, id: "autoscaler-1".to_owned(), wanted: wanted.clone(), by: None };
     let mut sent = serde_json::to_value(created(&new)).unwrap();
     assert_eq!(
         sent["metadata"],
