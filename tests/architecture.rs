@@ -91,6 +91,14 @@ fn actors_and_adapters_do_not_know_each_other() {
 }
 
 #[test]
+fn who_is_let_in_depends_on_the_ports_alone() {
+    let rest = ["crate::actors", "crate::adapters", "crate::http", "crate::app", "crate::settings", "actix_web"];
+    assert_free("access", &rest, &[]);
+    assert_free("actors", &["crate::access"], &[]);
+    assert_free("adapters", &["crate::access"], &[]);
+}
+
+#[test]
 fn only_the_actors_and_what_starts_them_name_actix() {
     assert_free("", &["actix"], &["actors", "app.rs", "main.rs"]);
 }

@@ -26,7 +26,7 @@ use refusals::{add_missing, of_any_request, of_bodies, of_other_methods};
         title = "AI Storage Orchestrator",
         description = "Autoscales Kubernetes workloads by CPU, memory and GPU, and explains every decision. Whatever can be \
                        asked for with GET, but for the stream of events, can be asked for with HEAD. Times are UTC; bodies are JSON, and what is no field \
-                       of a request is refused. When the service has no token, none is needed.",
+                       of a request is refused. Callers need a token unless `auth.mode` is `none`; with tokens of the cluster, they may do what its roles let them do.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     tags(
@@ -57,7 +57,9 @@ pub fn document() -> &'static OpenApi {
 /// Adds what holds for every operation.
 fn complete(document: &mut OpenApi) {
     if let Some(components) = &mut document.components {
-        let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("The service's token"));
+        let token = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("A token of the cluster (TokenReview), or one of the service's own"));
         components.add_security_scheme("token", SecurityScheme::Http(token.build()));
     }
     let on_one_autoscaler: Vec<String> = document

@@ -1,70 +1,12 @@
 //! What people look at: the fleet, the past of an autoscaler, what a change would come to, and events as they happen.
 
-use std::time::Duration;
-
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use ai_storage_orchestrator::simulation::WorkloadKind;
 
 use crate::app::{TestApp, deployment, empty_cluster, request, token_file};
-
-/// How long an event may take, far beyond what it takes.
-const SOON: Duration = Duration::from_secs(40);
-
-/// A stream of events, read block by block.
-struct Stream {
-    response: reqwest::Response,
-    text: String,
-}
-
-#[derive(Debug)]
-struct Event {
-    name: String,
-    id: Option<String>,
-    data: Value,
-}
-
-impl Stream {
-    async fn open(app: &TestApp, path: &str, last: Option<&str>) -> Self {
-        let mut request = app.request(Method::GET, path);
-        if let Some(last) = last {
-            request = request.header("Last-Event-ID", last);
-        }
-        let response = request.send().await.unwrap();
-        assert_eq!(response.status(), StatusCode::OK);
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Self { response, text: String::new() }
-    }
-
-    /// The next event; `None` when the stream has ended.
-    async fn next(&mut self) -> Option<Event> {
-        loop {
-            if let Some((block, rest)) = self.text.split_once("\n\n") {
-                let (block, rest) = (block.to_owned(), rest.to_owned());
-                self.text = rest;
-                let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
-                if let Some(name) = field("event: ") {
-                    let data = serde_json::from_str(&field("data: ").unwrap()).unwrap();
-                    return Some(Event { name, id: field("id: "), data });
-                }
-                continue;
-            }
-            let chunk = tokio::time::timeout(SOON, self.response.chunk()).await.expect("no event").unwrap()?;
-            self.text.push_str(std::str::from_utf8(&chunk).unwrap());
-        }
-    }
-
-    /// The next event of that name that is as wanted.
-    async fn find(&mut self, name: &str, wanted: impl Fn(&Value) -> bool) -> Event {
-        loop {
-            let event = self.next().await.expect("the stream has ended");
-            if event.name == name && wanted(&event.data) {
-                return event;
-            }
-        }
-    }
-}
+use crate::stream::Stream;
 
 /// The rows that are shown, by their workload's name.
 fn names(fleet: &Value) -> Vec<&str> {

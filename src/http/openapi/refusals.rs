@@ -31,9 +31,16 @@ fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
 }
 
-fn unavailable(description: &str, titles: &[&str]) -> ResponseBuilder {
+/// A refusal of a request that is as good later.
+fn later(description: &str, titles: &[&str]) -> ResponseBuilder {
     let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
     with_header(refusal(description, titles), "Retry-After", "After how many seconds to try again", seconds)
+}
+
+/// That the service cannot answer at present; it may also be that nobody knows who the caller is.
+fn unavailable(description: &str, titles: &[&str]) -> ResponseBuilder {
+    let description = format!("{description}; or it cannot be found out who the caller is, or what they may do");
+    later(&description, &[titles, &UNCERTAIN].concat())
 }
 
 fn all<const N: usize>(refusals: [(&str, ResponseBuilder); N]) -> Refusals {
@@ -47,19 +54,25 @@ pub fn add_missing(operation: &mut Operation, refusals: Refusals) {
     }
 }
 
-const FOREIGN: [&str; 2] = ["Forbidden origin", "Forbidden host"];
-
-/// What any request may be answered.
+/// What any request may be answered; another answer than these may have the same status.
 pub fn of_any_request(needs_token: bool) -> Refusals {
-    let foreign = refusal("A page of another origin asks, or by another name than that of this machine", &FOREIGN);
-    let mut refusals = all([("403", foreign)]);
-    if needs_token {
-        let unknown = refusal("The service has a token, and this is not it", &["Unauthorized"]);
-        let unknown = with_header(unknown, "WWW-Authenticate", "How to say it", text().enum_values(Some(["Bearer"])));
-        refusals.extend(all([("401", unknown)]));
+    if !needs_token {
+        let foreign = "A page of another origin asks, or by another name than one of the service's";
+        return all([("403", refusal(foreign, &FORBIDDEN[..2]))]);
     }
-    refusals
+    let unknown = refusal("Callers have to say who they are, and this one is not known", &["Unauthorized"]);
+    let unknown = with_header(unknown, "WWW-Authenticate", "How to say it", text().enum_values(Some(["Bearer"])));
+    all([
+        ("401", unknown),
+        ("403", refusal("The caller may not do this, or a page of another origin asks", &FORBIDDEN)),
+        ("429", later("The caller asks too much at once", &["Too many requests"])),
+        ("503", later("It cannot be found out who the caller is, or what they may do", &UNCERTAIN)),
+    ])
 }
+
+const FORBIDDEN: [&str; 3] = ["Forbidden origin", "Forbidden host", "Forbidden"];
+
+const UNCERTAIN: [&str; 2] = ["Authentication unavailable", "Authorization unavailable"];
 
 /// What a request with a body may be answered.
 pub fn of_bodies() -> Refusals {
@@ -106,7 +119,7 @@ refusals! {
     }
     /// The service is not ready for traffic.
     NotReady {
-        "503": unavailable("It is stopping, or it does not know the cluster", &["Not ready"]),
+        "503": later("It is stopping, or it does not know the cluster", &["Not ready"]),
     }
     /// The service cannot recover by itself.
     NotAlive {
@@ -163,7 +176,7 @@ refusals! {
     NotCreated {
         "403": refusal(
             "The service is kept out of the namespace; or as for any request",
-            &["Namespace not allowed", FOREIGN[0], FOREIGN[1]]
+            &["Namespace not allowed", FORBIDDEN[0], FORBIDDEN[1], FORBIDDEN[2]]
         ),
         "409": refusal(
             "The workload has an autoscaler with another definition, or something else scales it, or the name is ambiguous",

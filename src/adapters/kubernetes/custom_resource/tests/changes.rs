@@ -47,6 +47,41 @@ fn what_stays_as_it_is_is_not_written() {
 }
 
 #[test]
+fn whoever_changes_it_is_written_with_the_generation_that_comes_of_it() {
+    let mut third = object();
+    third["metadata"]["generation"] = json!(3);
+    let by = || Some("alice".into());
+    let pause = Change { paused: Some(!stored().wanted.unwrap().paused), by: by(), ..Change::default() };
+    let patched = patch(third.clone(), pause).unwrap();
+    assert_eq!(patched["metadata"]["annotations"], json!({"ai-storage.io/changed-by": "4 alice"}));
+    let resumed = Change { resumed_at: chrono::DateTime::from_timestamp(1, 0), by: by(), ..Change::default() };
+    let patched = patch(third.clone(), resumed).unwrap();
+    assert_eq!(patched["metadata"]["annotations"]["ai-storage.io/changed-by"], "3 alice", "no other definition");
+    let nameless = Change { paused: Some(!stored().wanted.unwrap().paused), ..Change::default() };
+    assert_eq!(patch(third, nameless).unwrap()["metadata"], json!(null));
+}
+
+#[test]
+fn only_who_made_this_generation_is_its_author() {
+    let author = |generation: i64, annotations: Value| {
+        let mut object = object();
+        object["metadata"]["generation"] = json!(generation);
+        object["metadata"]["annotations"] = annotations;
+        let stored = found(object).stored().unwrap();
+        (stored.created_by.map(|name| name.to_string()), stored.changed_by.map(|name| name.to_string()))
+    };
+    let (alice, bob) = (|| Some("alice".to_owned()), || Some("bob the builder".to_owned()));
+    let created = json!({"ai-storage.io/created-by": "alice"});
+    assert_eq!(author(1, json!({})), (None, None));
+    assert_eq!(author(1, created.clone()), (alice(), alice()));
+    assert_eq!(author(2, created), (alice(), None), "kubectl says nothing of who used it");
+    let changed = json!({"ai-storage.io/created-by": "alice", "ai-storage.io/changed-by": "2 bob the builder"});
+    assert_eq!(author(2, changed.clone()), (alice(), bob()));
+    assert_eq!(author(3, changed), (alice(), None));
+    assert_eq!(author(2, json!({"ai-storage.io/changed-by": "nonsense"})), (None, None));
+}
+
+#[test]
 fn a_target_that_is_not_wanted_any_more_is_removed() {
     let gpu = Targets::only(Metric::Gpu, TargetPercent::new(60).unwrap());
     let change = Change { rules: Some(ScalingRules { targets: gpu, ..rules() }), ..Change::default() };
