@@ -7,7 +7,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::app::{TestApp, token_file};
+use crate::app::{TestApp, answer, token_file};
 use crate::contract::Contract;
 
 const TOKEN: &str = "known-to-the-fuzzer";
@@ -20,8 +20,8 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
                       response_schema_conformance,negative_data_rejection,unsupported_method,allow_header_conformance,\
                       use_after_free,ensure_resource_availability,ignored_auth";
 
-/// Lets the fuzzer run against a service of its own, in some of its phases; returns what it said.
-async fn run(phases: &str, examples: u32) -> String {
+/// Lets the fuzzer run against a service of its own, in some of its phases, with this token if any; returns what it said.
+async fn run(phases: &str, examples: u32, token: Option<&str>) -> String {
     let (_file, settings) = token_file(TOKEN);
     let app = TestApp::start_configured(&Default::default(), 20.0, &settings, |_| {}).await.ready().await;
     for (namespace, name) in [("default", "nginx-deployment"), ("ml", "ai-inference")] {
@@ -64,19 +64,26 @@ async fn run(phases: &str, examples: u32) -> String {
         .current_dir(folder.path())
         .env("SCHEMATHESIS_HOOKS", rules.join("hooks.py"))
         .env("PYTHONPATH", &tools)
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("SERVICE_TOKEN", TOKEN);
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    if let Some(token) = token {
+        fuzzer.args(["--header", &format!("Authorization: Bearer {token}")]);
+    }
     let fuzzer = tokio::task::spawn_blocking(move || fuzzer.output());
     let fuzzer = tokio::time::timeout(LONGEST, fuzzer).await.expect("the fuzzer does not end").unwrap().unwrap();
     let said = String::from_utf8_lossy(&fuzzer.stdout).into_owned();
     assert!(fuzzer.status.success(), "{said}\n{}", String::from_utf8_lossy(&fuzzer.stderr));
+    if token != Some(TOKEN) {
+        let list = app.request(Method::GET, "/api/v1/autoscaling").bearer_auth(TOKEN);
+        let (_, list) = answer(list).await;
+        assert_eq!(list["count"], 2, "whoever is not let in changes nothing");
+    }
     app.stop().await;
     said
 }
 
 #[actix_web::test]
 async fn no_request_has_an_answer_that_is_not_described() {
-    let said = run("examples,coverage,fuzzing", 10).await;
+    let said = run("examples,coverage,fuzzing", 10, Some(TOKEN)).await;
     let contract = Contract::new();
     let paths = contract.document()["paths"].as_object().unwrap();
     let all: usize = paths.values().map(|path| path.as_object().unwrap().len()).sum();
@@ -86,8 +93,16 @@ async fn no_request_has_an_answer_that_is_not_described() {
 
 #[actix_web::test]
 async fn neither_has_one_that_follows_from_an_answer() {
-    let said = run("stateful", 60).await;
+    let said = run("stateful", 60, Some(TOKEN)).await;
     let links = said.lines().find_map(|line| line.trim().strip_prefix("API Links:"));
     let covered: usize = links.and_then(|links| links.split_whitespace().next()?.parse().ok()).unwrap_or(0);
     assert!(covered >= 8, "hardly a link was followed: {said}");
+}
+
+#[actix_web::test]
+async fn without_a_token_that_is_known_every_request_is_refused_as_described() {
+    for token in [None, Some("not-known-to-the-service")] {
+        let said = run("examples,coverage", 1, token).await;
+        assert!(said.contains("selected"), "{said}");
+    }
 }

@@ -2,12 +2,12 @@
 
 use reqwest::Method;
 
-use crate::app::TestApp;
+use crate::app::{TestApp, token_file};
 
 #[actix_web::test]
 async fn the_page_needs_no_token_and_runs_nothing_but_its_own_files() {
-    let token = "[http]\ntoken = \"of-this-test-and-long-enough\"";
-    let app = TestApp::start_configured(&Default::default(), 1.0, token, |_| {}).await;
+    let (_file, settings) = token_file("of-this-test-and-long-enough");
+    let app = TestApp::start_configured(&Default::default(), 1.0, &settings, |_| {}).await;
     assert_eq!(app.get("/api/v1/mode").await.0, 401);
     let page = app.request(Method::GET, "/api-docs/").send().await.unwrap();
     let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
