@@ -315,6 +315,9 @@ async fn nodes_pods_and_metrics_of_all_namespaces_are_for_those_who_may_read_the
     let refused = scene.get("clerk", "/metrics").await;
     assert!(is_forbidden(&refused, "clerk may not get the path \"/metrics\""), "{refused:?}");
     assert_eq!(scene.get("root", "/api/v1/sources").await.0, StatusCode::OK);
+    assert_eq!(scene.app.get("/readyz").await, (StatusCode::OK, json!({"status": "ready"})), "a kubelet");
+    assert_eq!(scene.get("clerk", "/readyz").await.1, json!({"status": "ready"}));
+    assert!(scene.get("root", "/readyz").await.1["cluster"].is_string());
     let metrics = scene.request("monitor", Method::GET, "/metrics").send().await.unwrap();
     assert_eq!(metrics.status(), StatusCode::OK);
     scene.stop().await;

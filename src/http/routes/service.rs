@@ -1,11 +1,14 @@
 //! What an operator and a kubelet ask for.
 
+use actix_web::HttpRequest;
 use actix_web::web::{Data, Json, ServiceConfig, resource};
 use utoipa::OpenApi;
 
+use super::sources::SOURCES;
 use super::{get, only};
 use crate::http::asker::Asker;
 use crate::http::error::ApiError;
+use crate::http::gate::bearer_token;
 use crate::http::openapi::{NotAlive, NotReady};
 use crate::http::state::HttpState;
 use crate::http::wire::{AliveBody, GpuSummaryBody, HealthBody, IndexBody, ReadyBody};
@@ -84,18 +87,14 @@ async fn healthz(state: Data<HttpState>) -> Result<Json<AliveBody>, ApiError> {
     get, path = "/readyz", operation_id = "getReadiness", tag = "service", security(()),
     responses((status = 200, description = "It can", body = ReadyBody), NotReady),
 )]
-async fn readyz(state: Data<HttpState>) -> Result<Json<ReadyBody>, ApiError> {
-    if state.stopping.is_cancelled() {
-        return Err(ApiError::not_ready("the service is stopping"));
+async fn readyz(state: Data<HttpState>, request: HttpRequest) -> Result<Json<ReadyBody>, ApiError> {
+    let is_told = may_read_sources(&state, &request).await;
+    if let Some(fault) = fault(&state) {
+        let hidden = "the service's log says why; so does this path, to callers who may read /api/v1/sources";
+        return Err(ApiError::not_ready(if is_told { fault } else { hidden.to_owned() }));
     }
-    if let Some(fault) = state.index.fault() {
-        return Err(ApiError::not_ready(fault));
-    }
-    if let Some(fault) = state.store.fault() {
-        return Err(ApiError::not_ready(fault));
-    }
-    if !state.registry.is_synced() {
-        return Err(ApiError::not_ready("the autoscalers are being read"));
+    if !is_told {
+        return Ok(Json(ReadyBody::READY));
     }
     let gpu = GpuSummaryBody::new(&state.exporters.exporters(), &state.gpu_table.load());
     let ready = ReadyBody::new(state.cluster_name.clone(), gpu, state.index.capacity_fault(), state.brake.mode());
@@ -103,4 +102,19 @@ async fn readyz(state: Data<HttpState>) -> Result<Json<ReadyBody>, ApiError> {
         Some(election) => ready.of_replica(&election.identity(), state.leadership.leader(), state.leadership.is_ours()),
         None => ready,
     }))
+}
+
+/// Why the service cannot do its work at present.
+fn fault(state: &HttpState) -> Option<String> {
+    if state.stopping.is_cancelled() {
+        return Some("the service is stopping".to_owned());
+    }
+    let unsynced = || (!state.registry.is_synced()).then(|| "the autoscalers are being read".to_owned());
+    state.index.fault().or_else(|| state.store.fault()).or_else(unsynced)
+}
+
+/// A kubelet has no token, and needs none. What is wrong names things of the cluster, so only some are told that.
+async fn may_read_sources(state: &HttpState, request: &HttpRequest) -> bool {
+    let Ok(caller) = state.access.who(bearer_token(request.headers())).await else { return false };
+    Asker::new(caller, state.access.clone()).require(SOURCES).await.is_ok()
 }

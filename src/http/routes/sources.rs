@@ -15,6 +15,9 @@ use crate::http::wire::SourcesBody;
 #[openapi(paths(sources))]
 pub struct Description;
 
+/// What it takes to read them: they name nodes, and the pods that have GPUs.
+pub const SOURCES: [Deed; 2] = [Deed::ListNodes, Deed::ListPods];
+
 pub fn configure(config: &mut ServiceConfig) {
     config.service(resource("/sources").route(get().to(sources)).default_service(only("GET, HEAD")));
 }
@@ -27,8 +30,7 @@ pub fn configure(config: &mut ServiceConfig) {
     responses((status = 200, description = "The sources", body = SourcesBody)),
 )]
 async fn sources(state: Data<HttpState>, asker: Asker) -> Result<Json<SourcesBody>, ApiError> {
-    // It names nodes, and the pods that have GPUs.
-    asker.require([Deed::ListNodes, Deed::ListPods]).await?;
+    asker.require(SOURCES).await?;
     let (index, listed) = (&state.index, state.exporters.exporters());
     let table = state.gpu_table.load();
     Ok(Json(SourcesBody::new(index.fault(), index.capacity_fault(), &listed, &table, state.clock.now())))

@@ -80,14 +80,18 @@ impl AliveBody {
     pub const ALIVE: Self = Self { status: AliveStatus::Ok };
 }
 
-/// The service can do its work.
+/// The service can do its work. Whoever may not read its sources is told no more than that.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Ready)]
 pub struct ReadyBody {
     status: ReadyStatus,
     /// The cluster's name for people.
-    cluster: String,
-    gpu: GpuSummaryBody,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    cluster: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    gpu: Option<GpuSummaryBody>,
     /// Only there when the room on the nodes is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -130,10 +134,14 @@ struct FaultBody {
 }
 
 impl ReadyBody {
+    /// The answer to whoever may not know more.
+    pub const READY: Self =
+        Self { status: ReadyStatus::Ready, cluster: None, gpu: None, capacity: None, mode: None, replica: None };
+
     /// The answer of a service that works on `cluster` in `mode`.
     pub fn new(cluster: String, gpu: GpuSummaryBody, capacity_fault: Option<String>, mode: Mode) -> Self {
         let capacity = capacity_fault.map(|error| FaultBody { error });
-        Self { status: ReadyStatus::Ready, cluster, gpu, capacity, mode: shown_mode(mode), replica: None }
+        Self { cluster: Some(cluster), gpu: Some(gpu), capacity, mode: shown_mode(mode), ..Self::READY }
     }
 
     /// The same of one of several replicas.
