@@ -46,8 +46,6 @@ pub struct HttpState {
     pub clock: Clock,
     /// The cluster's name for people.
     pub cluster_name: String,
-    /// Whether only this machine can reach the service.
-    pub on_loopback: bool,
     /// Who is let in, and what they may do.
     pub access: Access,
     /// Cancelled when the service is about to stop, so that no more traffic is sent to it and nobody is told more.
