@@ -9,7 +9,6 @@ use actix::{Actor, Arbiter};
 use actix_web::dev::Server;
 use actix_web::web::Data;
 use arc_swap::ArcSwap;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -34,7 +33,7 @@ use crate::adapters::kubernetes::{KubernetesCluster, Limits};
 use crate::adapters::memory::MemoryStore;
 use crate::clock::Clock;
 use crate::domain::autoscaler::{Mode, RequestedAutoscaler};
-use crate::http::{self, HttpServerSettings, HttpState, InvalidRequest, Names, Pace, Reach, Tls, TlsError};
+use crate::http::{self, Followers, HttpServerSettings, HttpState, InvalidRequest, Names, Pace, Reach, Tls, TlsError};
 use crate::instruments::Instruments;
 use crate::ports::ExporterDirectory;
 use crate::ports::announcer::{Announcer, Silent};
@@ -402,7 +401,7 @@ impl Application {
             stopping: CancellationToken::new(),
             journal,
             pulse: Default::default(),
-            followers: Arc::new(Semaphore::new(MOST_FOLLOWERS)),
+            followers: Followers::new(MOST_FOLLOWERS, settings.http.followers_per_caller),
             life: clock.now().timestamp_millis(),
         });
         let serving = HttpServerSettings {

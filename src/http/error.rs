@@ -9,6 +9,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::followers::Full;
 use super::json::shortened;
 use super::wire::{EvaluateError, PatchError};
 use crate::access::Stranger;
@@ -154,8 +155,17 @@ impl ApiError {
     }
 
     /// As many follow what happens as can.
-    pub fn too_many_followers() -> Self {
-        Self::unavailable("Too many followers", "too many clients follow the events; close some, or try again later")
+    pub fn too_many_followers(full: Full) -> Self {
+        const ERROR: &str = "Too many followers";
+        match full {
+            Full::All => Self::unavailable(ERROR, "too many clients follow the events; close some, or try again later"),
+            Full::Caller(most) => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                ERROR,
+                format!("this caller follows the events {most} times already; close some"),
+            )
+            .with_header(header::RETRY_AFTER, RETRY_AFTER),
+        }
     }
 
     /// The caller asks faster than it may, and has to wait for so long.

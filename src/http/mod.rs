@@ -8,6 +8,7 @@ mod client_certificate;
 mod connection;
 mod counted;
 mod error;
+mod followers;
 mod gate;
 mod head;
 mod http2;
@@ -27,6 +28,7 @@ mod state;
 mod tls;
 pub(crate) mod wire;
 
+pub use followers::Followers;
 pub use openapi::document;
 pub use origin::{AllowedHost, Names, Reach};
 pub use pace::{Pace, Rate};

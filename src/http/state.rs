@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::followers::Followers;
 use super::wire::FleetSummaryBody;
 use crate::access::Access;
 use crate::actors::brake::Brake;
@@ -55,7 +56,7 @@ pub struct HttpState {
     /// The figures over all autoscalers, once somebody has followed them.
     pub pulse: watch::Sender<Option<FleetSummaryBody>>,
     /// Places for those who follow what happens.
-    pub followers: Arc<Semaphore>,
+    pub followers: Arc<Followers>,
     /// Tells this life of the service from others.
     pub life: i64,
 }

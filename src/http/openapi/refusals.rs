@@ -47,16 +47,22 @@ pub fn add_missing(operation: &mut Operation, refusals: Refusals) {
     }
 }
 
-const FOREIGN: [&str; 2] = ["Forbidden origin", "Forbidden host"];
+const FOREIGN: [&str; 3] = ["Forbidden origin", "Forbidden host", "Client certificate required"];
 
 /// What any request may be answered.
 pub fn of_any_request(needs_token: bool) -> Refusals {
-    let foreign = refusal("A page of another origin asks, or by another name than that of this machine", &FOREIGN);
-    let mut refusals = all([("403", foreign)]);
+    let foreign =
+        "A page of another origin asks, or by a name that is not the service's, or a client without a certificate";
+    let mut refusals = all([
+        ("403", refusal(foreign, &FOREIGN)),
+        ("414", refusal("The path and its query have more than 8 KiB", &["URI too long"])),
+        ("431", refusal("The headers have more than 32 KiB", &["Headers too large"])),
+    ]);
     if needs_token {
         let unknown = refusal("The service has a token, and this is not it", &["Unauthorized"]);
         let unknown = with_header(unknown, "WWW-Authenticate", "How to say it", text().enum_values(Some(["Bearer"])));
-        refusals.extend(all([("401", unknown)]));
+        let fast = unavailable("The caller asks faster than it may", &["Too many requests"]);
+        refusals.extend(all([("401", unknown), ("429", fast)]));
     }
     refusals
 }
@@ -150,6 +156,10 @@ refusals! {
     }
     /// As many follow the events as can.
     TooManyFollowers {
+        "429": unavailable(
+            "The caller follows as often as one can, or asks faster than it may",
+            &["Too many followers", "Too many requests"]
+        ),
         "503": unavailable(
             "Too many clients follow, or the service is busy or stopping",
             &["Too many followers", "Service unavailable"]
@@ -163,7 +173,7 @@ refusals! {
     NotCreated {
         "403": refusal(
             "The service is kept out of the namespace; or as for any request",
-            &["Namespace not allowed", FOREIGN[0], FOREIGN[1]]
+            &["Namespace not allowed", FOREIGN[0], FOREIGN[1], FOREIGN[2]]
         ),
         "409": refusal(
             "The workload has an autoscaler with another definition, or something else scales it, or the name is ambiguous",
