@@ -9,7 +9,6 @@ use actix::{Actor, Arbiter};
 use actix_web::dev::Server;
 use actix_web::web::Data;
 use arc_swap::ArcSwap;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -34,7 +33,7 @@ use crate::adapters::kubernetes::{KubernetesCluster, Limits};
 use crate::adapters::memory::MemoryStore;
 use crate::clock::Clock;
 use crate::domain::autoscaler::{Mode, RequestedAutoscaler};
-use crate::http::{self, HttpServerSettings, HttpState, InvalidRequest};
+use crate::http::{self, Followers, HttpServerSettings, HttpState, InvalidRequest, Names, Pace, Reach, Tls, TlsError};
 use crate::instruments::Instruments;
 use crate::ports::ExporterDirectory;
 use crate::ports::announcer::{Announcer, Silent};
@@ -94,6 +93,9 @@ pub enum StartError {
     /// Tokens cannot be hashed.
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
+    /// There can be no TLS.
+    #[error("{0}; without http.tls the service speaks HTTP")]
+    Tls(#[from] TlsError),
     /// The port cannot be listened on.
     #[error("cannot listen on {address}: {error}; choose another port with --port, or an address with --bind")]
     Listen {
@@ -286,6 +288,7 @@ fn scrape_limits(settings: &Settings) -> ScrapeLimits {
 pub struct Application {
     server: Server,
     address: SocketAddr,
+    is_tls: bool,
     state: Data<HttpState>,
     arbiters: Vec<Arbiter>,
     kubernetes: KubernetesCluster,
@@ -312,6 +315,13 @@ impl Application {
         let cluster = kubernetes.cluster();
         let bind = SocketAddr::new(settings.http.bind_address(in_pod)?, settings.http.port);
         let access = access(settings.auth.choice(reviewer.is_some() && in_pod, bind.ip())?, reviewer, clock)?;
+        let tls = settings.http.tls().map(Tls::load).transpose()?;
+        let is_tls = tls.is_some();
+        let reach = match &access {
+            _ if bind.ip().is_loopback() => Reach::Loopback,
+            Access::Open => Reach::Open,
+            _ => Reach::Authenticated,
+        };
         let cannot_listen = |error| StartError::Listen { address: bind, error };
         let listener = TcpListener::bind(bind).map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
@@ -387,17 +397,24 @@ impl Application {
             telemetry,
             clock,
             cluster_name: name,
-            on_loopback: bind.ip().is_loopback(),
             access,
             stopping: CancellationToken::new(),
             journal,
             pulse: Default::default(),
-            followers: Arc::new(Semaphore::new(MOST_FOLLOWERS)),
+            followers: Followers::new(MOST_FOLLOWERS, settings.http.followers_per_caller),
             life: clock.now().timestamp_millis(),
         });
-        let serving = HttpServerSettings { workers: threads(settings.http.workers, 0), shutdown_grace: REQUESTS_GRACE };
+        let serving = HttpServerSettings {
+            workers: threads(settings.http.workers, 0),
+            shutdown_grace: REQUESTS_GRACE,
+            max_connections: settings.http.max_connections,
+            max_connections_per_address: settings.http.max_connections_per_address,
+            tls,
+            names: Names::new(reach, settings.http.allowed_hosts()?),
+            pace: Pace::new(settings.http.rate()),
+        };
         let server = http::serve(listener, state.clone(), serving).map_err(cannot_listen)?;
-        Ok(Self { server, address, state, arbiters, kubernetes, events, autoscalers })
+        Ok(Self { server, address, is_tls, state, arbiters, kubernetes, events, autoscalers })
     }
 
     /// Where it listens.
@@ -407,7 +424,8 @@ impl Application {
 
     /// Serves until `stop` completes; then takes no more requests, finishes the evaluations in hand, and ends.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> std::io::Result<()> {
-        log::info!("cluster: {}; open http://{}/", self.state.cluster_name, self.address);
+        let scheme = if self.is_tls { "https" } else { "http" };
+        log::info!("cluster: {}; open {scheme}://{}/", self.state.cluster_name, self.address);
         if self.state.brake.mode() == Mode::Observe {
             log::warn!("the service's mode is observe: it decides and records, and scales nothing");
         }

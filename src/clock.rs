@@ -105,6 +105,11 @@ impl Stopwatch {
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }
+
+    /// The moment when `span` has passed since then, for tokio's timers.
+    pub fn after(&self, span: Duration) -> Instant {
+        self.0 + span
+    }
 }
 
 /// The time since the machine started, its sleep included.

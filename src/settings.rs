@@ -2,7 +2,7 @@
 #![allow(clippy::disallowed_methods)] // The one place that reads the environment.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,11 +19,13 @@ use crate::telemetry::SeriesLimits;
 
 mod auth;
 mod gpu;
+mod http;
 mod keeping;
 mod surroundings;
 
 pub use self::auth::{Auth, Authentication};
 pub use self::gpu::Gpu;
+pub use self::http::Http;
 pub use self::keeping::{Events, LeaderElection, Store};
 pub use self::surroundings::{ClientEnvironment, Surroundings};
 
@@ -93,28 +95,6 @@ pub struct Settings {
     /// The simulated cluster.
     #[serde(default)]
     pub simulation: SimulationSettings,
-}
-
-/// `[http]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Http {
-    bind: String,
-    /// The port to listen on.
-    pub port: u16,
-    /// Threads that serve requests; 0 is one for each core.
-    pub workers: usize,
-}
-
-impl Http {
-    /// The address to listen on.
-    pub fn bind_address(&self, in_pod: bool) -> Result<IpAddr, SettingsError> {
-        match self.bind.as_str() {
-            "auto" if in_pod => Ok(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
-            "auto" | "localhost" => Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-            text => text.parse().map_err(|_| SettingsError::Bind(text.to_owned())),
-        }
-    }
 }
 
 /// `[cluster]`
@@ -328,6 +308,12 @@ pub enum SettingsError {
     /// The address is none.
     #[error("invalid settings: http.bind \"{0}\" is no IP address (and neither \"auto\" nor \"localhost\")")]
     Bind(String),
+    /// An allowed host is none.
+    #[error(
+        "invalid settings: http.allowed_hosts: \"{0}\" is no name of a host; write it as orchestrator.example or \
+         orchestrator.example:8443"
+    )]
+    AllowedHost(String),
     /// The service would be open to everybody who reaches it.
     #[error(
         "refusing to listen on {0} without authentication: whoever reaches the port could resize the cluster's workloads. \
@@ -363,6 +349,9 @@ impl Settings {
         // Parsing would make another text of one that looks like a number.
         for (variable, key) in [
             ("ORCHESTRATOR__AUTH__TOKEN_FILE", "auth.token_file"),
+            ("ORCHESTRATOR__HTTP__TLS__CERT_FILE", "http.tls.cert_file"),
+            ("ORCHESTRATOR__HTTP__TLS__KEY_FILE", "http.tls.key_file"),
+            ("ORCHESTRATOR__HTTP__TLS__CLIENT_CA_FILE", "http.tls.client_ca_file"),
             ("ORCHESTRATOR__CLUSTER__KUBECONFIG", "cluster.kubeconfig"),
             ("ORCHESTRATOR__CLUSTER__CONTEXT", "cluster.context"),
             ("PORT", "http.port"),
@@ -372,6 +361,7 @@ impl Settings {
             builder = builder.set_override_option(key, value.map(String::as_str))?;
         }
         for (variable, key) in [
+            ("ORCHESTRATOR__HTTP__ALLOWED_HOSTS", "http.allowed_hosts"),
             ("ORCHESTRATOR__NAMESPACES__ALLOW", "namespaces.allow"),
             ("ORCHESTRATOR__NAMESPACES__DENY", "namespaces.deny"),
             ("ORCHESTRATOR__AUTH__AUDIENCES", "auth.audiences"),
@@ -411,9 +401,7 @@ impl Settings {
         self.auth.check()?;
         self.store.check(&self.cluster)?;
         self.leader_election.check()?;
-        if self.http.workers > 512 {
-            return Err(SettingsError::Range("http.workers must be at most 512"));
-        }
+        self.http.check()?;
         if self.actors.arbiters > 256 {
             return Err(SettingsError::Range("actors.arbiters must be at most 256"));
         }

@@ -1,6 +1,7 @@
 //! Errors as clients see them: always `{"error", "details"}` (guide, "API Error Responses").
 
 use std::fmt;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -8,6 +9,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::followers::Full;
 use super::json::shortened;
 use super::wire::{EvaluateError, PatchError};
 use crate::access::Stranger;
@@ -153,8 +155,29 @@ impl ApiError {
     }
 
     /// As many follow what happens as can.
-    pub fn too_many_followers() -> Self {
-        Self::unavailable("Too many followers", "too many clients follow the events; close some, or try again later")
+    pub fn too_many_followers(full: Full) -> Self {
+        const ERROR: &str = "Too many followers";
+        match full {
+            Full::All => Self::unavailable(ERROR, "too many clients follow the events; close some, or try again later"),
+            Full::Caller(most) => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                ERROR,
+                format!("this caller follows the events {most} times already; close some"),
+            )
+            .with_header(header::RETRY_AFTER, RETRY_AFTER),
+        }
+    }
+
+    /// The caller asks faster than it may, and has to wait for so long.
+    pub fn too_many_requests(wait: Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let seconds = seconds.max(1);
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many requests",
+            format!("this is more than the service takes from one caller; try again in {seconds} s"),
+        )
+        .with_header(header::RETRY_AFTER, seconds.into())
     }
 
     /// Computing a preview ended abnormally.

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::followers::Followers;
 use super::wire::FleetSummaryBody;
 use crate::access::Access;
 use crate::actors::brake::Brake;
@@ -46,8 +47,6 @@ pub struct HttpState {
     pub clock: Clock,
     /// The cluster's name for people.
     pub cluster_name: String,
-    /// Whether only this machine can reach the service.
-    pub on_loopback: bool,
     /// Who is let in, and what they may do.
     pub access: Access,
     /// Cancelled when the service is about to stop, so that no more traffic is sent to it and nobody is told more.
@@ -57,7 +56,7 @@ pub struct HttpState {
     /// The figures over all autoscalers, once somebody has followed them.
     pub pulse: watch::Sender<Option<FleetSummaryBody>>,
     /// Places for those who follow what happens.
-    pub followers: Arc<Semaphore>,
+    pub followers: Arc<Followers>,
     /// Tells this life of the service from others.
     pub life: i64,
 }

@@ -56,21 +56,27 @@ pub fn add_missing(operation: &mut Operation, refusals: Refusals) {
 
 /// What any request may be answered; another answer than these may have the same status.
 pub fn of_any_request(needs_token: bool) -> Refusals {
-    if !needs_token {
-        let foreign = "A page of another origin asks, or by another name than one of the service's";
-        return all([("403", refusal(foreign, &FORBIDDEN[..2]))]);
+    let foreign =
+        "A page of another origin asks, or by a name that is not the service's, or a client without a certificate";
+    let mut refusals = all([
+        ("403", refusal(foreign, &FORBIDDEN[..3])),
+        ("414", refusal("The path and its query have more than 8 KiB", &["URI too long"])),
+        ("431", refusal("The headers have more than 32 KiB", &["Headers too large"])),
+    ]);
+    if needs_token {
+        let unknown = refusal("Callers have to say who they are, and this one is not known", &["Unauthorized"]);
+        let unknown = with_header(unknown, "WWW-Authenticate", "How to say it", text().enum_values(Some(["Bearer"])));
+        refusals.extend(all([
+            ("401", unknown),
+            ("403", refusal(format!("The caller may not do this. {foreign}"), &FORBIDDEN)),
+            ("429", later("The caller asks faster than it may", &["Too many requests"])),
+            ("503", later("It cannot be found out who the caller is, or what they may do", &UNCERTAIN)),
+        ]));
     }
-    let unknown = refusal("Callers have to say who they are, and this one is not known", &["Unauthorized"]);
-    let unknown = with_header(unknown, "WWW-Authenticate", "How to say it", text().enum_values(Some(["Bearer"])));
-    all([
-        ("401", unknown),
-        ("403", refusal("The caller may not do this, or a page of another origin asks", &FORBIDDEN)),
-        ("429", later("The caller asks too much at once", &["Too many requests"])),
-        ("503", later("It cannot be found out who the caller is, or what they may do", &UNCERTAIN)),
-    ])
+    refusals
 }
 
-const FORBIDDEN: [&str; 3] = ["Forbidden origin", "Forbidden host", "Forbidden"];
+const FORBIDDEN: [&str; 4] = ["Forbidden origin", "Forbidden host", "Client certificate required", "Forbidden"];
 
 const UNCERTAIN: [&str; 2] = ["Authentication unavailable", "Authorization unavailable"];
 
@@ -163,6 +169,10 @@ refusals! {
     }
     /// As many follow the events as can.
     TooManyFollowers {
+        "429": unavailable(
+            "The caller follows as often as one can, or asks faster than it may",
+            &["Too many followers", "Too many requests"]
+        ),
         "503": unavailable(
             "Too many clients follow, or the service is busy or stopping",
             &["Too many followers", "Service unavailable"]
@@ -176,7 +186,7 @@ refusals! {
     NotCreated {
         "403": refusal(
             "The service is kept out of the namespace; or as for any request",
-            &["Namespace not allowed", FORBIDDEN[0], FORBIDDEN[1], FORBIDDEN[2]]
+            &["Namespace not allowed", FORBIDDEN[0], FORBIDDEN[1], FORBIDDEN[2], FORBIDDEN[3]]
         ),
         "409": refusal(
             "The workload has an autoscaler with another definition, or something else scales it, or the name is ambiguous",

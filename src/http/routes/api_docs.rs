@@ -1,9 +1,10 @@
 //! The API's description, and the page to browse it.
 
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::sync::{Arc, LazyLock};
 
 use actix_web::HttpResponse;
-use actix_web::web::{Json, Path, ServiceConfig, resource};
+use actix_web::web::{Path, ServiceConfig, resource};
 use utoipa::OpenApi;
 use utoipa_swagger_ui::Config;
 
@@ -30,8 +31,10 @@ pub fn configure(config: &mut ServiceConfig) {
     get, path = "/openapi.json", operation_id = "getOpenapi", tag = "service", security(()),
     responses((status = 200, description = "An OpenAPI document", body = serde_json::Map<String, serde_json::Value>)),
 )]
-async fn document() -> Json<&'static utoipa::openapi::OpenApi> {
-    Json(openapi::document())
+async fn document() -> HttpResponse {
+    /// Written once: everybody can ask for it, and it is long.
+    static TEXT: LazyLock<String> = LazyLock::new(|| openapi::document().to_json().unwrap_or_default());
+    served("application/json", TEXT.as_str())
 }
 
 async fn page() -> HttpResponse {
@@ -49,7 +52,11 @@ async fn file(name: Path<String>) -> Result<HttpResponse, ApiError> {
         vendored @ ("swagger-ui.css" | "swagger-ui-bundle.js") => {
             let file =
                 utoipa_swagger_ui::serve(vendored, Arc::new(Config::default())).ok().flatten().ok_or_else(missing)?;
-            Ok(served(&file.content_type, file.bytes.into_owned()))
+            // Not a copy for each who asks.
+            Ok(match file.bytes {
+                Cow::Borrowed(bytes) => served(&file.content_type, bytes),
+                Cow::Owned(bytes) => served(&file.content_type, bytes),
+            })
         }
         _ => Err(missing()),
     }

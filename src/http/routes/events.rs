@@ -11,7 +11,7 @@ use futures_util::stream;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior};
 use utoipa::{IntoParams, OpenApi};
 
@@ -22,6 +22,7 @@ use crate::actors::snapshot::AutoscalerRecord;
 use crate::domain::namespaces::NamespaceScope;
 use crate::http::asker::Asker;
 use crate::http::error::ApiError;
+use crate::http::followers::FollowersPlace;
 use crate::http::gate::bearer_token;
 use crate::http::openapi::{BadParameters, TooManyFollowers};
 use crate::http::pulse;
@@ -77,7 +78,7 @@ async fn events(state: Data<HttpState>, asker: Asker, request: HttpRequest) -> R
     if ids.len() > MOST_IDS {
         return Err(ApiError::validation(format!("ids can name {MOST_IDS} autoscalers at most")));
     }
-    let place = state.followers.clone().try_acquire_owned().map_err(|_| ApiError::too_many_followers())?;
+    let place = state.followers.join(asker.name()).map_err(ApiError::too_many_followers)?;
     let header = request.headers().get("last-event-id").and_then(|id| id.to_str().ok());
     let last_known = last_event_id.as_deref().or(header);
     let scope = scope(&state, &asker, None).await?;
@@ -118,7 +119,7 @@ impl Sight {
 struct Follower {
     state: Data<HttpState>,
     sight: Sight,
-    _place: OwnedSemaphorePermit,
+    _place: FollowersPlace,
     journal: watch::Receiver<u64>,
     fleet: watch::Receiver<Option<FleetSummaryBody>>,
     /// The figures that were told last.
@@ -141,7 +142,7 @@ struct Watched {
 
 impl Follower {
     /// A follower who knows all events up to `last_known`; only what happens from now on when that is absent.
-    fn new(state: Data<HttpState>, sight: Sight, place: OwnedSemaphorePermit, last_known: Option<&str>) -> Self {
+    fn new(state: Data<HttpState>, sight: Sight, place: FollowersPlace, last_known: Option<&str>) -> Self {
         let journal = state.journal.follow();
         let latest = *journal.borrow();
         let mut frames = VecDeque::new();

@@ -8,7 +8,7 @@ use super::sources::SOURCES;
 use super::{get, only};
 use crate::http::asker::Asker;
 use crate::http::error::ApiError;
-use crate::http::gate::bearer_token;
+use crate::http::gate;
 use crate::http::openapi::{NotAlive, NotReady};
 use crate::http::state::HttpState;
 use crate::http::wire::{AliveBody, GpuSummaryBody, HealthBody, IndexBody, ReadyBody};
@@ -115,6 +115,6 @@ fn fault(state: &HttpState) -> Option<String> {
 
 /// A kubelet has no token, and needs none. What is wrong names things of the cluster, so only some are told that.
 async fn may_read_sources(state: &HttpState, request: &HttpRequest) -> bool {
-    let Ok(caller) = state.access.who(bearer_token(request.headers())).await else { return false };
+    let Ok(caller) = gate::caller(request).await else { return false };
     Asker::new(caller, state.access.clone()).require(SOURCES).await.is_ok()
 }
