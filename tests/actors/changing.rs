@@ -1,6 +1,6 @@
 //! Other rules, a pause, a resumption: once the answer is out, nothing happens by the old will.
 
-use ai_storage_orchestrator::actors::messages::UpdateError;
+use ai_storage_orchestrator::actors::messages::{Created, UpdateError};
 use ai_storage_orchestrator::actors::snapshot::Status;
 use ai_storage_orchestrator::domain::autoscaler::{
     Interval, Metric, ReplicaBounds, ScalingRules, TargetPercent, Targets, Window,
@@ -10,8 +10,8 @@ use ai_storage_orchestrator::domain::namespaces::NamespaceScope;
 use ai_storage_orchestrator::domain::reason::Reason;
 use tokio::task::spawn_local;
 
-use super::cluster::{Answer, NAMESPACE, Op};
-use super::stage::{condition, play, rules, rules_with_down_window};
+use super::cluster::{Answer, NAMESPACE, Op, deployment};
+use super::stage::{condition, play, request, rules, rules_with_down_window};
 
 #[test]
 fn other_rules_hold_at_once() {
@@ -243,5 +243,35 @@ fn what_was_recommended_by_another_target_does_not_count_after_a_crash_either() 
         stage.update(&record, at_cpu(20)).await;
         stage.pass(90.0).await;
         assert_eq!(stage.cluster.replicas("web"), 4, "and not 80");
+    });
+}
+
+#[test]
+fn who_makes_changes_and_ends_an_autoscaler_is_told_to_the_clusters_people() {
+    play(async |stage| {
+        stage.cluster.add("web", 2, 70);
+        let by = |name: &str| Some(name.into());
+        let (registry, request) = (&stage.registry, request(&deployment("web"), rules(1, 5)));
+        let Created::New(record) = registry.create(request.clone(), by("anna")).await.unwrap().unwrap() else {
+            panic!("there was none before")
+        };
+        assert_eq!((record.created_by.as_deref(), record.changed_by().as_deref()), (Some("anna"), Some("anna")));
+        assert!(matches!(registry.create(request, by("otto")).await.unwrap(), Ok(Created::Existing(_))));
+        registry.update(&record.id, record.rules(), rules(1, 6), by("bert")).await.unwrap().unwrap();
+        assert_eq!((record.created_by.as_deref(), record.changed_by().as_deref()), (Some("anna"), Some("bert")));
+        registry.set_paused(&record.id, true, by("cora")).await.unwrap().unwrap();
+        registry.set_paused(&record.id, true, by("otto")).await.unwrap().unwrap();
+        registry.set_paused(&record.id, false, None).await.unwrap().unwrap();
+        assert_eq!(record.changed_by(), None, "nobody knows who that was");
+        registry.delete(&record.id, by("dora")).await.unwrap().unwrap();
+        for (reason, deed) in [
+            ("AutoscalerCreated", "created by anna"),
+            ("AutoscalerUpdated", "updated by bert"),
+            ("AutoscalerPaused", "paused by cora"),
+            ("AutoscalerDeleted", "deleted by dora"),
+        ] {
+            assert_eq!(stage.told.notes(reason), [format!("{}: {deed}", record.id)]);
+        }
+        assert!(stage.told.notes("AutoscalerResumed").is_empty());
     });
 }

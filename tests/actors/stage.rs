@@ -1,7 +1,7 @@
 //! What every test needs: a registry on a scripted cluster, and time that passes when the test says so.
 
 use std::cell::RefCell;
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use actix::Actor as _;
@@ -29,7 +29,7 @@ use ai_storage_orchestrator::domain::gpu::Fallback;
 use ai_storage_orchestrator::domain::namespaces::NamespaceRules;
 use ai_storage_orchestrator::instruments::Instruments;
 use ai_storage_orchestrator::ports::Cluster;
-use ai_storage_orchestrator::ports::announcer::Silent;
+use ai_storage_orchestrator::ports::announcer::{Announcement, Announcer};
 use ai_storage_orchestrator::ports::election::Claim;
 use ai_storage_orchestrator::ports::store::AutoscalerStore;
 use ai_storage_orchestrator::telemetry::{self, Format, Registered, SeriesLimits, Telemetry};
@@ -60,6 +60,7 @@ pub struct Stage {
     start: Timestamp,
     shared: Shared,
     pub sources: telemetry::Sources,
+    pub told: Arc<Told>,
 }
 
 /// Another replica of the service on the same cluster, with autoscalers that are objects.
@@ -120,6 +121,24 @@ pub fn play(test: impl AsyncFnOnce(&Stage)) {
     });
 }
 
+/// What the cluster's people are told.
+#[derive(Default)]
+pub struct Told(Mutex<Vec<Announcement>>);
+
+impl Announcer for Told {
+    fn announce(&self, announcement: Announcement) {
+        self.0.lock().unwrap().push(announcement);
+    }
+}
+
+impl Told {
+    /// What was told under a reason.
+    pub fn notes(&self, reason: &str) -> Vec<String> {
+        let all = self.0.lock().unwrap();
+        all.iter().filter(|told| told.reason == reason).map(|told| told.note.clone()).collect()
+    }
+}
+
 impl Stage {
     fn new() -> Self {
         let clock = Clock::scaled(Timestamp::UNIX_EPOCH + TimeDelta::days(20_000), 1.0);
@@ -137,6 +156,7 @@ impl Stage {
         let (exporters, source) = no_exporters();
         let gpus = GpuCollector::new(exporters, source, clock, settings, Arc::default(), instruments.clone()).start();
         let brake = Arc::new(Brake::new(Mode::Active));
+        let told = Arc::new(Told::default());
         let store: Arc<dyn AutoscalerStore> = Arc::new(MemoryStore::new(clock));
         let shared = Shared {
             cluster: ports.clone(),
@@ -153,7 +173,7 @@ impl Stage {
             saver: Arc::new(Saver::new(store.clone())),
             store,
             leadership: Leadership::alone(),
-            announcer: Arc::new(Silent),
+            announcer: told.clone(),
         };
         let registry = RegistryHandle::start(Registry::new(shared.clone(), namespaces(), Vec::new()), TIME_LIMIT);
         let sources = telemetry::Sources {
@@ -167,7 +187,7 @@ impl Stage {
             clock,
         };
         let start = clock.now();
-        Self { cluster, registry: Arc::new(registry), clock, brake, ports, start, shared, sources }
+        Self { cluster, registry: Arc::new(registry), clock, brake, ports, start, shared, sources, told }
     }
 
     /// A replica that keeps its autoscalers in `objects`, and does not lead yet.
