@@ -2,13 +2,14 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use ring::hmac;
 use ring::rand::SystemRandom;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Stranger;
 use super::remembered::Remembered;
@@ -27,8 +28,12 @@ const DEEDS: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 /// For how long it is remembered that a token is nobody's: it may become somebody's.
 const UNKNOWN_TOKEN: Duration = Duration::from_secs(10);
 
-/// So many questions may be on their way to the API server.
+/// So many questions of each kind may be on their way to the API server: tokens that somebody makes up do not hold up
+/// what callers may do.
 const AT_ONCE: usize = 32;
+
+/// How long a question waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Asks the cluster, and remembers what it said.
 pub struct CallerReviews {
@@ -37,7 +42,10 @@ pub struct CallerReviews {
     key: hmac::Key,
     users: Remembered<Fingerprint, Option<Arc<User>>>,
     deeds: Remembered<(Arc<User>, Deed), bool>,
-    free: Arc<Semaphore>,
+    /// Whether the last question had no answer.
+    failing: AtomicBool,
+    token_places: Arc<Semaphore>,
+    deed_places: Arc<Semaphore>,
 }
 
 type Fingerprint = [u8; 32];
@@ -59,7 +67,9 @@ impl CallerReviews {
                 None => longest.min(UNKNOWN_TOKEN),
             }),
             deeds: Remembered::new(clock, DEEDS, longest, |_, longest| longest),
-            free: Arc::new(Semaphore::new(AT_ONCE)),
+            failing: AtomicBool::new(false),
+            token_places: Arc::new(Semaphore::new(AT_ONCE)),
+            deed_places: Arc::new(Semaphore::new(AT_ONCE)),
         })
     }
 
@@ -71,47 +81,71 @@ impl CallerReviews {
     }
 
     pub(super) fn remembers(&self, token: &SecretString) -> bool {
-        self.users.has(&self.fingerprint(token))
+        self.users.knows(&self.fingerprint(token), Option::is_some)
     }
 
     /// Whose token this is.
     pub(super) async fn who(&self, token: SecretString) -> Result<Arc<User>, Stranger> {
         let known = self.users.answer(self.fingerprint(&token), |_| {
-            let (reviewer, free) = (self.reviewer.clone(), self.free.clone());
+            let (reviewer, places) = (self.reviewer.clone(), self.token_places.clone());
             async move {
-                let _place = free.acquire_owned().await;
+                let _place = turn(places).await?;
                 Ok(reviewer.who(token).await?.map(Arc::new))
             }
             .boxed()
         });
-        match known.await {
+        match self.noticed(known.await) {
             Ok(Some(user)) => Ok(user),
             Ok(None) => Err(Stranger::Unknown),
             Err(error) => Err(Stranger::Unrecognizable(error.to_string())),
         }
     }
 
+    /// Says once in the log that the cluster cannot be asked, and once that it can be again.
+    fn noticed<T>(&self, answer: Result<T, ClusterError>) -> Result<T, ClusterError> {
+        match &answer {
+            Err(error) if !self.failing.swap(true, Ordering::Relaxed) => {
+                log::error!("the cluster cannot be asked about callers, so nobody new is let in: {error}");
+            }
+            Ok(_) if self.failing.swap(false, Ordering::Relaxed) => {
+                log::info!("the cluster can be asked about callers again")
+            }
+            _ => {}
+        }
+        answer
+    }
+
     /// Whether somebody may do something.
     pub(super) async fn may(&self, user: &Arc<User>, deed: &Deed) -> Result<bool, ClusterError> {
         let question = (user.clone(), deed.clone());
-        self.deeds
+        let answer = self
+            .deeds
             .answer(question, |(user, deed)| {
-                let (reviewer, free, user, deed) =
-                    (self.reviewer.clone(), self.free.clone(), user.clone(), deed.clone());
+                let (reviewer, places) = (self.reviewer.clone(), self.deed_places.clone());
+                let (user, deed) = (user.clone(), deed.clone());
                 async move {
-                    let _place = free.acquire_owned().await;
+                    let _place = turn(places).await?;
                     reviewer.may(&user, &deed).await
                 }
                 .boxed()
             })
-            .await
+            .await;
+        self.noticed(answer)
+    }
+}
+
+/// Waits until a question may be asked.
+async fn turn(places: Arc<Semaphore>) -> Result<OwnedSemaphorePermit, ClusterError> {
+    match tokio::time::timeout(PATIENCE, places.acquire_owned()).await {
+        Ok(Ok(place)) => Ok(place),
+        Ok(Err(_)) | Err(_) => Err(ClusterError::Unavailable("too many callers are being asked about".to_owned())),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
-    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     use futures_util::future::{join_all, ready};
 
@@ -125,6 +159,8 @@ mod tests {
     #[derive(Default)]
     struct Cluster {
         is_away: AtomicBool,
+        /// Whether it answers nothing until the time limit of a call.
+        is_silent: AtomicBool,
         valid: Mutex<Option<&'static str>>,
         allowed: Mutex<Option<Deed>>,
         token_reviews: AtomicUsize,
@@ -136,6 +172,14 @@ mod tests {
         where
             T: Send + 'static,
         {
+            if self.is_silent.load(Ordering::Relaxed) {
+                let limit = Duration::from_secs(5);
+                return async move {
+                    tokio::time::sleep(limit).await;
+                    Err(ClusterError::Timeout(limit))
+                }
+                .boxed();
+            }
             let away = ClusterError::Unavailable("connection refused".to_owned());
             ready(if self.is_away.load(Ordering::Relaxed) { Err(away) } else { Ok(answer) }).boxed()
         }
@@ -257,6 +301,31 @@ mod tests {
         assert_eq!(scene.access.who(None).await, Err(Stranger::Silent));
         assert_eq!(scene.who("").await, Err(Stranger::Silent));
         assert_eq!(scene.questions(), (0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_who_ask_and_go_away_do_not_keep_others_out() {
+        let scene = scene();
+        scene.cluster.is_silent.store(true, Ordering::Relaxed);
+        for number in 0..2 * AT_ONCE {
+            let token = format!("made-up-{number}");
+            let gone = tokio::time::timeout(Duration::from_millis(1), scene.who(&token)).await;
+            assert!(gone.is_err(), "nobody answers");
+        }
+        assert!(matches!(scene.who("good").await, Err(Stranger::Unrecognizable(_))), "there is no place");
+        scene.cluster.is_silent.store(false, Ordering::Relaxed);
+        pass(2).await;
+        assert!(scene.who("good").await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_that_was_somebodys_is_no_guess_when_it_is_asked_about_again() {
+        let scene = scene();
+        let remembers = |token: &str| scene.access.remembers(&token.into());
+        assert!(!remembers("good"));
+        let _ = (scene.who("good").await, scene.who("made-up").await);
+        pass(3600).await;
+        assert!(remembers("good") && !remembers("made-up"));
     }
 
     #[tokio::test(start_paused = true)]

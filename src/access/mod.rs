@@ -36,8 +36,8 @@ pub enum Stranger {
     /// Their token is nobody's, or not any more, or not meant for this service.
     #[error("the token is not valid")]
     Unknown,
-    /// Whoever knows them cannot be asked.
-    #[error("it cannot be found out whose token this is: {0}")]
+    /// Whoever knows them cannot be asked. What is wrong is for the log, not for strangers.
+    #[error("it cannot be found out at present whose token this is; the service's log says why")]
     Unrecognizable(String),
 }
 

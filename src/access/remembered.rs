@@ -19,7 +19,9 @@ use crate::ports::{ClusterError, PortFuture};
 /// not well.
 const NO_ANSWER: Duration = Duration::from_secs(1);
 
-/// After this time nobody waits any more for an answer that another has asked for, and has perhaps given up.
+const PANICKED: &str = "asking about a caller panicked";
+
+/// After this time nobody waits any more for an answer that was asked for. Questions end by themselves before that.
 const OVERDUE: Duration = Duration::from_secs(15);
 
 /// Remembers answers of the type `V` to questions of the type `K`: so many, and of those the ones that were asked last.
@@ -38,7 +40,7 @@ struct Answer<V: Clone> {
 
 type Outcome<V> = Shared<PortFuture<Result<V, ClusterError>>>;
 
-impl<K: Eq + Hash, V: Clone> Remembered<K, V> {
+impl<K: Eq + Hash, V: Clone + Send + Sync + 'static> Remembered<K, V> {
     /// Remembers each answer for as long as `holds` makes of `longest`.
     pub(super) fn new(
         clock: Clock,
@@ -49,14 +51,18 @@ impl<K: Eq + Hash, V: Clone> Remembered<K, V> {
         Self { clock, holds, longest, answers: Mutex::new(LruCache::new(most)) }
     }
 
-    /// Whether there is an answer that still holds.
-    pub(super) fn has(&self, question: &K) -> bool {
+    /// Whether this question is no new one: it has an answer that still holds or is on its way, or had one, however long ago,
+    /// that is `familiar`.
+    pub(super) fn knows(&self, question: &K, familiar: impl Fn(&V) -> bool) -> bool {
         let now = self.clock.steady();
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        answers.get(question).is_some_and(|answer| answer.outcome.peek().is_some() && self.still_holds(answer, now))
+        answers.get(question).is_some_and(|answer| {
+            let was_familiar = matches!(answer.outcome.peek(), Some(Ok(said)) if familiar(said));
+            was_familiar || self.still_holds(answer, now)
+        })
     }
 
-    /// The answer to a question, for which `ask` is called only when it is not known.
+    /// The answer to a question, for which `ask` is called only when it is not known. Needs a tokio runtime.
     pub(super) async fn answer(
         &self,
         question: K,
@@ -71,7 +77,10 @@ impl<K: Eq + Hash, V: Clone> Remembered<K, V> {
         if let Some(known) = answers.get(&question).filter(|answer| self.still_holds(answer, asked_at)) {
             return known.outcome.clone();
         }
-        let outcome = ask(&question).shared();
+        // By itself: whoever asks may go away before there is an answer, and others wait for it.
+        let asked = tokio::spawn(ask(&question));
+        let outcome = asked.map(|ended| ended.unwrap_or_else(|_| Err(ClusterError::Unavailable(PANICKED.to_owned()))));
+        let outcome = outcome.boxed().shared();
         answers.put(question, Answer { asked_at, outcome: outcome.clone() });
         outcome
     }
@@ -152,7 +161,7 @@ mod tests {
         let scene = Scene::new(9);
         assert_eq!(scene.ask("a", Ok(7)).await, Ok(7));
         pass(7 * 24 * 3600).await;
-        assert!(!scene.remembered.has(&"a"));
+        assert!(!scene.remembered.knows(&"a", |_| false));
         assert_eq!(scene.ask("a", Err(no_answer())).await, Err(no_answer()));
     }
 
@@ -193,12 +202,42 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_somebody_gave_up_waiting_for_is_asked_anew() {
+    async fn what_is_never_answered_is_asked_anew() {
         let scene = Scene::new(9);
         let given_up = scene.remembered.answer("a", |_| pending().boxed());
         assert!(tokio::time::timeout(Duration::from_secs(1), given_up).await.is_err());
+        assert!(scene.remembered.knows(&"a", |_| false), "it is on its way");
         pass(15).await;
         assert_eq!(scene.ask("a", Ok(7)).await, Ok(7));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_comes_to_its_end_though_whoever_asked_is_gone() {
+        let scene = Scene::new(9);
+        let (answer, told) = tokio::sync::oneshot::channel();
+        let asking = scene.remembered.answer("a", |_| told.map(|said| Ok(said.unwrap_or_default())).boxed());
+        assert!(tokio::time::timeout(Duration::from_secs(1), asking).await.is_err());
+        answer.send(7).unwrap();
+        assert_eq!(scene.ask("a", Ok(8)).await, Ok(7));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_is_no_answer_and_does_no_harm() {
+        let scene = Scene::new(9);
+        let panicked = scene.remembered.answer("a", |_| async { panic!("a fault of the test") }.boxed()).await;
+        assert_eq!(panicked, Err(ClusterError::Unavailable(PANICKED.to_owned())));
+        pass(1).await;
+        assert_eq!(scene.ask("a", Ok(7)).await, Ok(7));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_familiar_stays_no_new_question() {
+        let scene = Scene::new(9);
+        assert_eq!((scene.ask("a", Ok(7)).await, scene.ask("b", Ok(0)).await), (Ok(7), Ok(0)));
+        let knows = |question: &'static str| scene.remembered.knows(&question, |said| *said > 0);
+        assert!(knows("a") && knows("b") && !knows("c"));
+        pass(3600).await;
+        assert!(knows("a") && !knows("b"));
     }
 
     #[tokio::test(start_paused = true)]
@@ -207,7 +246,8 @@ mod tests {
         for question in ["a", "b", "a", "c"] {
             assert_eq!(scene.ask(question, Ok(1)).await, Ok(1));
         }
-        assert!(scene.remembered.has(&"a") && scene.remembered.has(&"c") && !scene.remembered.has(&"b"));
+        let knows = |question: &'static str| scene.remembered.knows(&question, |_| true);
+        assert!(knows("a") && knows("c") && !knows("b"));
         assert_eq!(scene.remembered.answer("a", |_| ready(Ok(2)).boxed()).await, Ok(1));
     }
 }

@@ -213,7 +213,7 @@ impl TokenFile {
     /// Who holds a token.
     pub(super) fn holder(&self, token: &SecretString) -> Result<Arc<str>, Stranger> {
         let read = self.read.load();
-        let age = (self.clock.steady() - read.at).to_std().unwrap_or_default();
+        let age = (self.clock.steady() - read.at).to_std().unwrap_or(Duration::MAX);
         if age >= Access::LONGEST {
             let fault = read.fault.clone().unwrap_or_else(|| "it has not been read for a minute".to_owned());
             return Err(Stranger::Unrecognizable(fault));

@@ -11,7 +11,7 @@ use super::snapshot::{AutoscalerRecord, Status};
 use crate::domain::access::CallerName;
 use crate::domain::autoscaler::{RequestedAutoscaler, ScalingRules};
 use crate::domain::namespaces::NamespaceScope;
-use crate::ports::store::{ObjectKey, StoreError, StoreEvent};
+use crate::ports::store::{ObjectKey, ObjectRef, StoreError, StoreEvent};
 use crate::ports::{ClusterError, ResolveError, UsageTable};
 
 /// To the registry, from a client: put a workload under autoscaling.
@@ -114,6 +114,8 @@ impl From<StoreError> for UpdateError {
 pub struct SetPaused {
     /// Which autoscaler.
     pub id: String,
+    /// Its object: what has the id may be another one by now.
+    pub object: ObjectRef,
     /// Whether it is to be paused.
     pub paused: bool,
     /// Who asks.
@@ -155,6 +157,8 @@ pub struct Page {
 pub struct Delete {
     /// Which autoscaler.
     pub id: String,
+    /// Its object: what has the id may be another one by now.
+    pub object: ObjectRef,
     /// Who asks.
     pub by: Option<CallerName>,
 }

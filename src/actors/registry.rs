@@ -1,7 +1,7 @@
 //! The registry: knows every autoscaler, starts, restarts and stops their actors, and answers for all of them. What there
 //! is it learns from the store ([`following`]), which it also writes to for its clients ([`changing`]).
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -271,9 +271,7 @@ impl Handler<GetNamespaces> for Registry {
     type Result = MessageResult<GetNamespaces>;
 
     fn handle(&mut self, _: GetNamespaces, _: &mut Self::Context) -> Self::Result {
-        let namespaces: BTreeSet<_> =
-            self.autoscalers.iter().map(|entry| entry.record.workload.namespace.as_str()).collect();
-        MessageResult(namespaces.into_iter().map(str::to_owned).collect())
+        MessageResult(self.autoscalers.namespaces().cloned().collect())
     }
 }
 

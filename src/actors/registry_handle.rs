@@ -162,11 +162,17 @@ impl RegistryHandle {
     /// Pauses an autoscaler, or resumes it; `None` when it does not exist.
     pub async fn set_paused(
         &self,
-        id: &str,
+        record: &AutoscalerRecord,
         paused: bool,
         by: Option<CallerName>,
     ) -> Result<Result<Option<Arc<AutoscalerRecord>>, StoreError>, RegistryError> {
-        self.ask_until_unchanged(|| SetPaused { id: id.to_owned(), paused, by: by.clone() }).await
+        self.ask_until_unchanged(|| SetPaused {
+            id: record.id.clone(),
+            object: record.object.clone(),
+            paused,
+            by: by.clone(),
+        })
+        .await
     }
 
     /// Looks one autoscaler up.
@@ -180,8 +186,13 @@ impl RegistryHandle {
     }
 
     /// Stops an autoscaler and forgets it; the answer is whether it existed. Nothing is scaled afterwards.
-    pub async fn delete(&self, id: &str, by: Option<CallerName>) -> Result<Result<bool, StoreError>, RegistryError> {
-        self.ask_until_unchanged(|| Delete { id: id.to_owned(), by: by.clone() }).await
+    pub async fn delete(
+        &self,
+        record: &AutoscalerRecord,
+        by: Option<CallerName>,
+    ) -> Result<Result<bool, StoreError>, RegistryError> {
+        self.ask_until_unchanged(|| Delete { id: record.id.clone(), object: record.object.clone(), by: by.clone() })
+            .await
     }
 
     /// Figures over the autoscalers of these namespaces.

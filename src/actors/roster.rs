@@ -29,11 +29,19 @@ pub(super) struct Roster<E> {
     by_key: HashMap<ObjectKey, Place>,
     /// Usually one; of several, the first scales the workload.
     by_workload: HashMap<WorkloadRef, BTreeSet<Place>>,
+    /// How many are in each namespace.
+    namespaces: BTreeMap<String, usize>,
 }
 
 impl<E> Default for Roster<E> {
     fn default() -> Self {
-        Self { entries: BTreeMap::new(), by_id: HashMap::new(), by_key: HashMap::new(), by_workload: HashMap::new() }
+        Self {
+            entries: BTreeMap::new(),
+            by_id: HashMap::new(),
+            by_key: HashMap::new(),
+            by_workload: HashMap::new(),
+            namespaces: BTreeMap::new(),
+        }
     }
 }
 
@@ -44,6 +52,7 @@ impl<E: Listed> Roster<E> {
         self.by_id.insert(entry.id().to_owned(), place.clone());
         self.by_key.insert(place.key.clone(), place.clone());
         self.by_workload.entry(entry.workload().clone()).or_default().insert(place.clone());
+        *self.namespaces.entry(place.key.namespace.clone()).or_default() += 1;
         self.entries.insert(place, entry);
     }
 
@@ -52,6 +61,12 @@ impl<E: Listed> Roster<E> {
         let place = self.by_key.remove(key)?;
         let entry = self.entries.remove(&place)?;
         self.by_id.remove(entry.id());
+        if let Some(count) = self.namespaces.get_mut(&key.namespace) {
+            *count -= 1;
+            if *count == 0 {
+                self.namespaces.remove(&key.namespace);
+            }
+        }
         if let Some(places) = self.by_workload.get_mut(entry.workload()) {
             places.remove(&place);
             if places.is_empty() {
@@ -83,6 +98,11 @@ impl<E: Listed> Roster<E> {
     pub(super) fn after(&self, after: Option<&Place>) -> impl Iterator<Item = (&Place, &E)> {
         use std::ops::Bound::{Excluded, Unbounded};
         self.entries.range((after.map_or(Unbounded, Excluded), Unbounded))
+    }
+
+    /// The namespaces in which there is one, in order.
+    pub(super) fn namespaces(&self) -> impl Iterator<Item = &String> {
+        self.namespaces.keys()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &E> {
@@ -165,5 +185,9 @@ mod tests {
         assert_eq!(ids(roster.of_workload(&web)), ["young"]);
         assert!(roster.by_id("old").is_none() && roster.by_key(&old).is_none());
         assert_eq!(roster.remove(&old), None);
+        assert_eq!(roster.namespaces().collect::<Vec<_>>(), ["default"]);
+        let young = roster.by_id("young").unwrap().place().key;
+        roster.remove(&young);
+        assert_eq!(roster.namespaces().count(), 0);
     }
 }

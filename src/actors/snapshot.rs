@@ -146,6 +146,8 @@ pub(super) struct Intent {
     pub(super) paused: bool,
     /// Who wants it, if that is known.
     pub(super) by: Option<CallerName>,
+    /// Who made the rules, if that is known.
+    pub(super) rules_by: Option<CallerName>,
 }
 
 /// An autoscaler's identity, what is wanted of it, and what it did; shared by the registry, its actor and readers.
@@ -224,6 +226,7 @@ impl AutoscalerRecord {
                 rules: Arc::new(wanted.rules),
                 paused: wanted.paused,
                 by: stored.changed_by.clone(),
+                rules_by: stored.rules_by.clone(),
             }),
             saved: ArcSwapOption::new(stored.saved.clone()),
             written_by_others: AtomicU64::new(0),
@@ -318,6 +321,11 @@ impl AutoscalerRecord {
     /// Who made what is wanted what it is, if that is known.
     pub fn changed_by(&self) -> Option<CallerName> {
         self.intent.load().by.clone()
+    }
+
+    /// Who made its rules, if that is known.
+    pub fn rules_by(&self) -> Option<CallerName> {
+        self.intent.load().rules_by.clone()
     }
 
     pub(super) fn intend(&self, intent: Intent) {

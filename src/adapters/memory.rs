@@ -42,7 +42,8 @@ impl MemoryStore {
             id: Some(id),
             wanted: Ok(wanted),
             created_by: by.clone(),
-            changed_by: by,
+            changed_by: by.clone(),
+            rules_by: by,
             resumed_at: None,
             saved: None,
         };
@@ -57,18 +58,19 @@ impl MemoryStore {
             return Err(StoreError::Changed);
         }
         stored.version += 1;
-        let mut is_other = change.resumed_at.is_some();
         if let Ok(wanted) = &mut stored.wanted {
             let before = wanted.clone();
             wanted.paused = change.paused.unwrap_or(wanted.paused);
             if let Some(rules) = change.rules {
                 wanted.rules = rules;
             }
-            is_other |= *wanted != before;
-            stored.generation += i64::from(*wanted != before);
-        }
-        if is_other {
-            stored.changed_by = change.by;
+            if wanted.rules != before.rules {
+                stored.rules_by.clone_from(&change.by);
+            }
+            if *wanted != before {
+                stored.generation += 1;
+                stored.changed_by = change.by;
+            }
         }
         stored.resumed_at = change.resumed_at.or(stored.resumed_at);
         stored.id = change.id.or_else(|| stored.id.take());

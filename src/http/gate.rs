@@ -51,7 +51,41 @@ pub async fn caller(request: &HttpRequest) -> Result<Caller, ApiError> {
 }
 
 /// The token that a request brings (RFC 6750).
+///
+/// Of several, another might be looked at by whoever stands before this service, so none counts.
 pub fn bearer_token(headers: &HeaderMap) -> Option<SecretString> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().into())
+    let mut all = headers.get_all(AUTHORIZATION);
+    let (header, None) = (all.next()?, all.next()) else { return None };
+    let (scheme, token) = header.to_str().ok()?.split_once(' ')?;
+    let token = token.trim();
+    let is_token = scheme.eq_ignore_ascii_case("bearer") && token.bytes().all(|byte| byte.is_ascii_graphic());
+    is_token.then(|| token.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::HeaderValue;
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn token(values: &[&'static str]) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(AUTHORIZATION, HeaderValue::from_static(value));
+        }
+        bearer_token(&headers).map(|token| token.expose_secret().to_owned())
+    }
+
+    #[test]
+    fn a_token_is_one_word_in_the_only_header_of_its_kind() {
+        for value in ["Bearer a.b-c", "bearer a.b-c", "BEARER  a.b-c "] {
+            assert_eq!(token(&[value]).as_deref(), Some("a.b-c"), "{value}");
+        }
+        for wrong in ["a.b-c", "Basic a.b-c", "Bearer a b", "Bearera.b-c", "Bearer a\tb", "Token a.b-c"] {
+            assert_eq!(token(&[wrong]), None, "{wrong}");
+        }
+        assert_eq!(token(&[]), None);
+        assert_eq!(token(&["Bearer a", "Bearer a"]), None);
+    }
 }

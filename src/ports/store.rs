@@ -53,6 +53,8 @@ pub struct StoredAutoscaler {
     pub created_by: Option<CallerName>,
     /// Who made of it what it is now; `None` when nobody knows.
     pub changed_by: Option<CallerName>,
+    /// Who made its rules; `None` when nobody knows.
+    pub rules_by: Option<CallerName>,
     /// When it was last resumed, if that was asked for: whoever it has yielded to is forgotten then.
     pub resumed_at: Option<Timestamp>,
     /// What was written of it last; `None` before the first time, or when that makes no sense.

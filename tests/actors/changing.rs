@@ -131,7 +131,8 @@ fn a_paused_autoscaler_looks_at_nothing_and_says_so() {
         stage.settle().await;
         assert_eq!((record.status(), stage.cluster.replicas("web")), (Status::Active, 4));
         stage.set_paused(&record, false).await;
-        assert!(stage.registry.set_paused("autoscaler-00000000", true, None).await.unwrap().unwrap().is_none());
+        assert!(stage.delete(&record).await);
+        assert!(stage.registry.set_paused(&record, true, None).await.unwrap().unwrap().is_none());
     });
 }
 
@@ -141,8 +142,8 @@ fn pausing_waits_for_a_change_that_is_on_its_way() {
         stage.cluster.add("web", 2, 140);
         let (record, gate) = stage.create_held(Op::Set, "web", rules(1, 10)).await;
         let pause = || {
-            let (registry, id) = (stage.registry.clone(), record.id.clone());
-            spawn_local(async move { registry.set_paused(&id, true, None).await.unwrap().unwrap() })
+            let (registry, record) = (stage.registry.clone(), record.clone());
+            spawn_local(async move { registry.set_paused(&record, true, None).await.unwrap().unwrap() })
         };
         let (pausing, again) = (pause(), pause());
         stage.pass(4.0).await;
@@ -259,11 +260,11 @@ fn who_makes_changes_and_ends_an_autoscaler_is_told_to_the_clusters_people() {
         assert!(matches!(registry.create(request, by("otto")).await.unwrap(), Ok(Created::Existing(_))));
         registry.update(&record.id, record.rules(), rules(1, 6), by("bert")).await.unwrap().unwrap();
         assert_eq!((record.created_by.as_deref(), record.changed_by().as_deref()), (Some("anna"), Some("bert")));
-        registry.set_paused(&record.id, true, by("cora")).await.unwrap().unwrap();
-        registry.set_paused(&record.id, true, by("otto")).await.unwrap().unwrap();
-        registry.set_paused(&record.id, false, None).await.unwrap().unwrap();
+        registry.set_paused(&record, true, by("cora")).await.unwrap().unwrap();
+        registry.set_paused(&record, true, by("otto")).await.unwrap().unwrap();
+        registry.set_paused(&record, false, None).await.unwrap().unwrap();
         assert_eq!(record.changed_by(), None, "nobody knows who that was");
-        registry.delete(&record.id, by("dora")).await.unwrap().unwrap();
+        registry.delete(&record, by("dora")).await.unwrap().unwrap();
         for (reason, deed) in [
             ("AutoscalerCreated", "created by anna"),
             ("AutoscalerUpdated", "updated by bert"),

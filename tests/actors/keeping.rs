@@ -218,7 +218,7 @@ fn an_autoscaler_whose_changes_are_reversed_leaves_the_workload_until_it_is_resu
         stage.pass(60.0).await;
         assert_eq!(stage.changes(), [4, 4, 4], "the next life of the service does not begin again");
         let record = next.one().await;
-        next.registry.set_paused(&record.id, false, None).await.unwrap().unwrap();
+        next.registry.set_paused(&record, false, None).await.unwrap().unwrap();
         stage.pass(1.0).await;
         assert_eq!(stage.changes(), [4, 4, 4, 4]);
         assert_eq!(record.status(), Status::Active);

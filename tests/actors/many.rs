@@ -29,7 +29,8 @@ fn ten_thousand_autoscalers_are_created_evaluated_and_deleted_without_a_trace() 
         assert_eq!((aggregate.total, aggregate.active, aggregate.average_cpu_percent), (MANY, MANY, Some(70.0)));
 
         for id in &ids {
-            assert!(stage.registry.delete(id, None).await.unwrap().unwrap());
+            let record = stage.registry.get(id).await.unwrap().unwrap();
+            assert!(stage.registry.delete(&record, None).await.unwrap().unwrap());
         }
         stage.settle().await;
         assert_eq!(stage.actors(), 0);

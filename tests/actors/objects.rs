@@ -158,7 +158,8 @@ impl Kept {
             id,
             wanted: Ok(wanted),
             created_by: by.clone(),
-            changed_by: by,
+            changed_by: by.clone(),
+            rules_by: by,
             resumed_at: None,
             saved: None,
         };

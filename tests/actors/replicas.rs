@@ -77,7 +77,7 @@ fn a_create_whose_answer_was_lost_can_be_repeated() {
         assert!(matches!(leader.create(rules(1, 10)).await, Ok(Created::Existing(_))));
         objects.next(Fault::Unreachable);
         let record = leader.one().await;
-        assert!(leader.registry.delete(&record.id, None).await.unwrap().is_err());
+        assert!(leader.registry.delete(&record, None).await.unwrap().is_err());
         assert_eq!(leader.one().await.id, record.id, "what could not be deleted is still there");
     });
 }
@@ -173,9 +173,9 @@ fn a_change_through_a_standby_is_answered_when_the_leader_follows_it() {
         stage.cluster.next(Op::Set, "web", [Answer::Waits(sending.clone())]);
         leader.create(rules(1, 10)).await.unwrap();
         sending.reached().await;
-        let id = standby.one().await.id.clone();
+        let record = standby.one().await;
         let registry = standby.registry.clone();
-        let pausing = spawn_local(async move { registry.set_paused(&id, true, None).await.unwrap().unwrap() });
+        let pausing = spawn_local(async move { registry.set_paused(&record, true, None).await.unwrap().unwrap() });
         stage.pass(3.0).await;
         assert!(!pausing.is_finished(), "the leader has a change on its way");
         sending.open();
@@ -198,9 +198,9 @@ fn nothing_is_scaled_after_a_standby_has_deleted_the_autoscaler() {
         stage.cluster.next(Op::Set, "web", [Answer::Waits(sending.clone())]);
         leader.create(rules(1, 10)).await.unwrap();
         sending.reached().await;
-        let id = standby.one().await.id.clone();
+        let record = standby.one().await;
         let registry = standby.registry.clone();
-        let deleting = spawn_local(async move { registry.delete(&id, None).await.unwrap().unwrap() });
+        let deleting = spawn_local(async move { registry.delete(&record, None).await.unwrap().unwrap() });
         stage.pass(3.0).await;
         assert!(!deleting.is_finished());
         sending.open();
@@ -226,7 +226,7 @@ fn a_dead_leader_does_not_keep_a_change_from_being_answered() {
         let before = stage.now();
         standby.registry.update(&record.id, record.rules(), rules(1, 20), None).await.unwrap().unwrap();
         assert!((10.9..11.2).contains(&(stage.now() - before)), "{}", stage.now() - before);
-        assert!(standby.registry.delete(&record.id, None).await.unwrap().unwrap());
+        assert!(standby.registry.delete(&record, None).await.unwrap().unwrap());
     });
 }
 

@@ -280,13 +280,13 @@ impl Stage {
     }
 
     pub async fn delete(&self, record: &AutoscalerRecord) -> bool {
-        self.registry.delete(&record.id, None).await.unwrap().unwrap()
+        self.registry.delete(&record, None).await.unwrap().unwrap()
     }
 
     /// Starts to delete, and lets the test go on.
-    pub fn start_deleting(&self, record: &AutoscalerRecord) -> JoinHandle<bool> {
-        let (registry, id) = (self.registry.clone(), record.id.clone());
-        spawn_local(async move { registry.delete(&id, None).await.unwrap().unwrap() })
+    pub fn start_deleting(&self, record: &Arc<AutoscalerRecord>) -> JoinHandle<bool> {
+        let (registry, record) = (self.registry.clone(), record.clone());
+        spawn_local(async move { registry.delete(&record, None).await.unwrap().unwrap() })
     }
 
     /// Gives an autoscaler other rules.
@@ -295,7 +295,7 @@ impl Stage {
     }
 
     pub async fn set_paused(&self, record: &AutoscalerRecord, paused: bool) {
-        assert!(self.registry.set_paused(&record.id, paused, None).await.unwrap().unwrap().is_some());
+        assert!(self.registry.set_paused(&record, paused, None).await.unwrap().unwrap().is_some());
     }
 
     /// Starts to drain, and lets the test go on.

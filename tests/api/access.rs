@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ai_storage_orchestrator::domain::access::{Deed, Verb};
 use ai_storage_orchestrator::domain::autoscaler::{WorkloadKind, WorkloadRef};
-use ai_storage_orchestrator::simulation::WorkloadSettings;
+use ai_storage_orchestrator::simulation::{LoadCurve, WorkloadKind as SimulatedKind, WorkloadSettings};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
@@ -116,6 +116,9 @@ async fn without_a_valid_token_nobody_gets_in_and_everybody_learns_why() {
     for open in ["/health", "/healthz", "/readyz", "/openapi.json"] {
         assert_eq!(scene.app.get(open).await.0, StatusCode::OK, "{open}");
     }
+    let (status, _) = scene.send("root", Method::PUT, "/api/v1/mode", &json!({"mode": "observe"})).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(scene.app.get("/health").await.1["mode"], Value::Null, "that is for those who are known");
     scene.stop().await;
 }
 
@@ -124,6 +127,15 @@ async fn lists_figures_and_streams_show_only_the_namespaces_that_the_caller_may_
     let scene = Scene::start().await;
     scene.users.add("clerk", all_verbs("shop"));
     scene.users.add("guest", []);
+    let busy = LoadCurve::constant(1_500.0);
+    scene.app.cluster.set_load(SimulatedKind::Deployment, "bank", "web", busy).unwrap();
+    scene
+        .app
+        .eventually("the bank's workload is scaled", async || {
+            let (_, bank) = scene.get("root", &format!("/api/v1/autoscaling/{}", scene.bank)).await;
+            (bank["details"]["scale_up_count"] == 1).then_some(())
+        })
+        .await;
     for (who, seen) in [("root", &NAMESPACES[..]), ("clerk", &["shop"]), ("guest", &[])] {
         let (_, list) = scene.get(who, "/api/v1/autoscaling").await;
         let listed: Vec<_> = list["autoscalers"].as_array().unwrap().iter().collect();
@@ -134,6 +146,8 @@ async fn lists_figures_and_streams_show_only_the_namespaces_that_the_caller_may_
         assert_eq!((&fleet["namespaces"], &fleet["total"]), (&json!(seen), &json!(seen.len())), "{who}: {fleet}");
         let (_, figures) = scene.get(who, "/api/v1/autoscaling/metrics").await;
         assert_eq!(figures["total_autoscalers"], seen.len(), "{who}");
+        let ups = if seen.contains(&"bank") { 1 } else { 0 };
+        assert_eq!(figures["total_scale_ups"], ups, "{who}: only the bank's workload was scaled");
         let watch = format!("/api/v1/events?ids={},{}", scene.bank, scene.shop);
         let mut stream = Stream::of(scene.request(who, Method::GET, &watch), None).await;
         let first = stream.next().await.unwrap();
@@ -149,6 +163,13 @@ async fn lists_figures_and_streams_show_only_the_namespaces_that_the_caller_may_
     );
     assert!(is_forbidden(&nowhere, "clerk may not list workloadautoscalers.ai-storage.io in namespace \"nowhere\""));
     assert_eq!(scene.get("clerk", "/api/v1/fleet?namespace=bank").await.0, StatusCode::FORBIDDEN);
+    for path in ["/api/v1/fleet", "/api/v1/autoscaling"] {
+        let (status, long) = scene.get("clerk", &format!("{path}?namespace={}", "x".repeat(64))).await;
+        assert_eq!((status, &long["error"]), (StatusCode::BAD_REQUEST, &json!("Validation failed")), "{path}");
+    }
+    // To read one is not to list.
+    scene.users.add("looker", [Deed::in_namespace(Verb::Get, "shop")]);
+    assert_eq!(scene.get("looker", "/api/v1/autoscaling").await.1["count"], 0);
     // A page's token is no way around.
     let (_, page) = scene.get("root", "/api/v1/autoscaling?limit=1").await;
     let rest = format!("/api/v1/autoscaling?continue={}", page["continue"].as_str().unwrap());
@@ -247,6 +268,16 @@ async fn whoever_may_not_create_does_not_learn_what_there_is() {
     missing["workload_name"] = json!("nothing");
     let refused = create("editor", &missing).await;
     assert!(is_forbidden(&refused, "editor may not update deployments/scale \"nothing\" in namespace \"bank\""));
+    let others = [("replicasets", ["Deployment", "StatefulSet"]), ("deployments", ["StatefulSet", "ReplicaSet"])];
+    for (missing, has) in others {
+        let who = format!("without-{missing}");
+        let kinds = WorkloadKind::ALL.into_iter().filter(|kind| has.contains(&kind.as_str()));
+        let scale = |kind| Deed::Scale { kind, workload: Some(("shop".to_owned(), "web".to_owned())) };
+        scene.users.add(&who, all_verbs("shop").into_iter().chain(kinds.map(scale)));
+        let refused = create(&who, &body("shop", "auto")).await;
+        let deed = format!("{who} may not update {missing}/scale \"web\" in namespace \"shop\"");
+        assert!(is_forbidden(&refused, &deed), "{refused:?}");
+    }
     // Which kind it will be is not known before the cluster is asked, and that would tell what there is.
     let refused = create("clerk", &body("shop", "auto")).await;
     assert!(
@@ -255,6 +286,13 @@ async fn whoever_may_not_create_does_not_learn_what_there_is() {
     );
     assert_eq!(create("clerk", &body("shop", "Deployment")).await.0, StatusCode::OK, "it exists already");
     scene.users.add("maker", [Deed::in_namespace(Verb::Create, "shop"), scale("shop")]);
+    let mut other = body("shop", "Deployment");
+    other["max_replicas"] = json!(9);
+    let blinder = create("maker", &other).await;
+    assert!(
+        is_forbidden(&blinder, "maker may not get workloadautoscalers.ai-storage.io in namespace \"shop\""),
+        "{blinder:?}"
+    );
     let blind = create("maker", &body("shop", "Deployment")).await;
     assert!(
         is_forbidden(&blind, "maker may not get workloadautoscalers.ai-storage.io in namespace \"shop\""),
@@ -299,6 +337,14 @@ async fn the_brake_is_for_those_who_could_brake_each_autoscaler_and_scale_each_w
     );
     assert_eq!(scene.get("clerk", "/api/v1/mode").await, (StatusCode::OK, json!({"mode": "active"})));
     assert_eq!(switch("keeper", "observe").await.0, StatusCode::OK);
+    for missing in WorkloadKind::ALL {
+        let who = format!("without-{}", missing.plural());
+        let others = WorkloadKind::ALL.into_iter().filter(|kind| *kind != missing).map(Deed::scale_all);
+        scene.users.add(&who, others.chain([Deed::everywhere(Verb::Patch)]));
+        let refused = switch(&who, "active").await;
+        let deed = format!("{who} may not update {}/scale in all namespaces", missing.plural());
+        assert!(is_forbidden(&refused, &deed), "{refused:?}");
+    }
     let refused = switch("keeper", "active").await;
     assert!(is_forbidden(&refused, "keeper may not update deployments/scale in all namespaces"), "{refused:?}");
     assert_eq!(switch("root", "active").await.0, StatusCode::OK);
@@ -312,6 +358,9 @@ async fn nodes_pods_and_metrics_of_all_namespaces_are_for_those_who_may_read_the
     scene.users.add("monitor", [Deed::ReadMetrics]);
     let refused = scene.get("clerk", "/api/v1/sources").await;
     assert!(is_forbidden(&refused, "clerk may not list nodes"), "{refused:?}");
+    scene.users.add("warden", [Deed::ListNodes]);
+    let refused = scene.get("warden", "/api/v1/sources").await;
+    assert!(is_forbidden(&refused, "warden may not list pods in all namespaces"), "{refused:?}");
     let refused = scene.get("clerk", "/metrics").await;
     assert!(is_forbidden(&refused, "clerk may not get the path \"/metrics\""), "{refused:?}");
     assert_eq!(scene.get("root", "/api/v1/sources").await.0, StatusCode::OK);
@@ -327,9 +376,17 @@ async fn nodes_pods_and_metrics_of_all_namespaces_are_for_those_who_may_read_the
 async fn an_api_server_that_cannot_be_asked_lets_nobody_in() {
     let scene = Scene::start().await;
     scene.users.add("clerk", all_verbs("shop"));
+    scene.users.add("known", all_verbs("shop"));
+    assert_eq!(scene.get("known", "/api/v1/whoami").await.0, StatusCode::OK);
     scene.users.set_away(true);
     let (status, stranger) = scene.get("clerk", "/api/v1/autoscaling").await;
     assert_eq!((status, &stranger["error"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("Authentication unavailable")));
+    assert!(!stranger.to_string().contains("refused"), "what is wrong is not for strangers: {stranger}");
+    for id in [&scene.shop, "autoscaler-00000000"] {
+        let path = format!("/api/v1/autoscaling/{id}");
+        assert_eq!(scene.get("known", &path).await.0, StatusCode::SERVICE_UNAVAILABLE, "whether there is one or not");
+    }
+    assert_eq!(scene.get("known", "/api/v1/autoscaling").await.0, StatusCode::SERVICE_UNAVAILABLE, "and no empty list");
     // Who is known, but has not done this before.
     let response = scene.request("root", Method::GET, "/metrics").send().await.unwrap();
     assert_eq!(response.headers()["retry-after"], "5");
@@ -356,6 +413,9 @@ async fn a_stream_ends_when_its_follower_is_let_in_no_more_and_shows_less_when_t
     stream.find("fleet", |figures| figures["total"] == 0).await;
     scene.users.revoke("clerk");
     while stream.next().await.is_some() {}
+    let mut of_root = Stream::of(scene.request("root", Method::GET, "/api/v1/events"), None).await;
+    scene.users.set_away(true);
+    while of_root.next().await.is_some() {}
     scene.stop().await;
 }
 
@@ -398,6 +458,26 @@ async fn who_did_what_is_to_be_seen() {
         .await;
     assert_eq!(scene.send("root", Method::DELETE, &path, &json!({})).await.0, StatusCode::OK);
     stream.find("action", |action| action["kind"] == "deleted" && action["by"] == "root").await;
+    let (_, anew) = scene.send("anna", Method::POST, "/api/v1/autoscaling", &body("shop", "Deployment")).await;
+    let path = format!("/api/v1/autoscaling/{}", anew["autoscaling_id"].as_str().unwrap());
+    let created = stream.find("action", |action| action["kind"] == "created" && action["by"] == "anna").await;
+    for verb in ["pause", "resume"] {
+        let (status, _) = scene.send("root", Method::POST, &format!("{path}/{verb}"), &json!({})).await;
+        assert_eq!(status, StatusCode::OK, "{verb}");
+        stream.find("action", |action| action["kind"] == format!("{verb}d") && action["by"] == "root").await;
+    }
+    assert_eq!(scene.get("root", &path).await.1["details"]["changed_by"], "root");
+    scene
+        .app
+        .eventually("a decision after it was resumed", async || {
+            let (_, decisions) = scene.get("root", &format!("{path}/decisions?limit=1")).await;
+            (decisions["decisions"][0]["rules_by"] == "anna").then_some(())
+        })
+        .await;
+    // What was missed is told to those who may see it, too, and to nobody else.
+    scene.users.add("clerk", all_verbs("bank"));
+    let mut late = Stream::of(scene.request("clerk", Method::GET, "/api/v1/events"), created.id.as_deref()).await;
+    assert_eq!(late.next().await.unwrap().name, "fleet");
     scene.stop().await;
 }
 

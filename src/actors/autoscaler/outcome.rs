@@ -48,7 +48,7 @@ impl Autoscaler {
     }
 
     pub(super) fn remember(&self, entry: Entry) {
-        let entry = Entry { rules_by: self.record.changed_by(), ..entry };
+        let entry = Entry { rules_by: self.record.rules_by(), ..entry };
         self.shared.instruments.decided(entry.outcome, entry.reason);
         self.record.decided(entry);
     }

@@ -17,7 +17,7 @@ use super::naming::{hpa_name, random_id};
 use super::{Entry, Registry};
 use crate::domain::access::CallerName;
 use crate::domain::autoscaler::{Mode, RequestedAutoscaler, RequestedKind, ScalingRules, WorkloadRef};
-use crate::ports::store::{Change, NewAutoscaler, ObjectKey, StoreError, StoreEvent, Wanted};
+use crate::ports::store::{Change, NewAutoscaler, ObjectKey, ObjectRef, StoreError, StoreEvent, Wanted};
 use crate::ports::{ClusterError, PortFuture, ResolveError, ResolvedWorkload};
 
 /// How long a workload is looked for. A client must wait longer, or it would not learn what came of it.
@@ -39,6 +39,11 @@ impl Registry {
         } else {
             Err(CreateError::Exists { id: record.id.clone(), workload: workload.to_string() })
         })
+    }
+
+    /// The autoscaler of this id, if it is the one of this object.
+    fn entry_of(&self, id: &str, object: &ObjectRef) -> Option<&Entry> {
+        self.autoscalers.by_id(id).filter(|entry| entry.record.object == *object)
     }
 
     fn free_id(&self) -> String {
@@ -290,8 +295,8 @@ impl Handler<Update> for Registry {
 impl Handler<SetPaused> for Registry {
     type Result = Answer<Result<Option<Arc<AutoscalerRecord>>, StoreError>>;
 
-    fn handle(&mut self, SetPaused { id, paused, by }: SetPaused, _: &mut Self::Context) -> Self::Result {
-        let Some(entry) = self.autoscalers.by_id(&id) else { return Box::pin(fut::ok(None)) };
+    fn handle(&mut self, SetPaused { id, object, paused, by }: SetPaused, _: &mut Self::Context) -> Self::Result {
+        let Some(entry) = self.entry_of(&id, &object) else { return Box::pin(fut::ok(None)) };
         let record = &entry.record;
         let has_yielded = record.snapshot().conflicts.yielded.is_some();
         let change = match (paused, record.is_paused()) {
@@ -324,8 +329,8 @@ impl Handler<SetPaused> for Registry {
 impl Handler<Delete> for Registry {
     type Result = Answer<Result<bool, StoreError>>;
 
-    fn handle(&mut self, Delete { id, by }: Delete, _: &mut Self::Context) -> Self::Result {
-        let Some(entry) = self.autoscalers.by_id(&id) else { return Box::pin(fut::ok(false)) };
+    fn handle(&mut self, Delete { id, object, by }: Delete, _: &mut Self::Context) -> Self::Result {
+        let Some(entry) = self.entry_of(&id, &object) else { return Box::pin(fut::ok(false)) };
         if self.shared.leadership.is_ours() {
             return self.delete(entry, by);
         }

@@ -74,7 +74,12 @@ impl Registry {
             record.saw_generation(stored.generation);
             let (was, was_paused) = (record.rules(), record.is_paused());
             let same = *was == rules;
-            record.intend(Intent { rules: if same { was } else { Arc::new(rules) }, paused, by: by.clone() });
+            record.intend(Intent {
+                rules: if same { was } else { Arc::new(rules) },
+                paused,
+                by: by.clone(),
+                rules_by: stored.rules_by,
+            });
             entry.address.do_send(IntentChanged);
             if !same {
                 self.tell(record, EventKind::Updated, by.clone(), "is scaled by other rules from now on");
@@ -86,7 +91,8 @@ impl Registry {
             }
         } else if is_resumed {
             entry.address.do_send(IntentChanged);
-            self.tell(record, EventKind::Resumed, by, "is scaled again from now on");
+            // The definition is as it was, and its author need not be who resumed it.
+            self.tell(record, EventKind::Resumed, None, "is scaled again from now on");
         }
         let is_ours = |saved: &SavedStatus| saved.memory.holder == self.shared.leadership.identity();
         if let Some(saved) = stored.saved.filter(|saved| !is_ours(saved))

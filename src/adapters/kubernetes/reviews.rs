@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::FutureExt;
 use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, TokenReviewStatus, UserInfo};
 use k8s_openapi::api::authorization::v1::{
-    NonResourceAttributes, ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec,
+    NonResourceAttributes, ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec, SubjectAccessReviewStatus,
 };
 use kube::api::PostParams;
 use kube::{Api, Resource};
@@ -16,6 +16,12 @@ use super::custom_resource::WorkloadAutoscaler;
 use crate::domain::access::{Deed, User};
 use crate::ports::reviewer::AccessReviewer;
 use crate::ports::{ClusterError, PortFuture};
+
+/// Whom the API server takes for somebody who has not said who they are.
+const ANONYMOUS: &str = "system:anonymous";
+
+/// What tells the tokens of one user apart. It says nothing of what they may do, so that the answers for one hold for all.
+const CREDENTIAL: &str = "authentication.kubernetes.io/credential-id";
 
 /// Asks the API server.
 pub(super) struct Reviews {
@@ -52,8 +58,7 @@ impl AccessReviewer for Reviews {
             let review = SubjectAccessReview { spec, ..SubjectAccessReview::default() };
             let api: Api<SubjectAccessReview> = Api::all(calls.client());
             let answer = calls.run(async { api.create(&PostParams::default(), &review).await }).await?;
-            // A `denied` says that no other authorizer may allow it either, so it wins.
-            Ok(answer.status.is_some_and(|status| status.allowed && status.denied != Some(true)))
+            Ok(is_allowed(answer.status))
         }
         .boxed()
     }
@@ -66,13 +71,21 @@ fn user(status: TokenReviewStatus, audiences: &[String]) -> Option<User> {
     let meant_for = status.audiences.unwrap_or_default();
     let is_for_us = audiences.is_empty() || audiences.iter().any(|audience| meant_for.contains(audience));
     let UserInfo { username, uid, groups, extra } = status.user?;
-    let name = username.filter(|name| !name.is_empty())?;
+    // A token that says nothing of its owner is none.
+    let name = username.filter(|name| !name.is_empty() && name != ANONYMOUS)?;
+    let mut extra = extra.unwrap_or_default();
+    extra.remove(CREDENTIAL);
     (authenticated && is_for_us).then(|| User {
         name,
         uid: uid.filter(|uid| !uid.is_empty()),
         groups: groups.unwrap_or_default(),
-        extra: extra.unwrap_or_default(),
+        extra,
     })
+}
+
+/// `denied` says that no other authorizer may allow it either, so it wins.
+fn is_allowed(status: Option<SubjectAccessReviewStatus>) -> bool {
+    status.is_some_and(|status| status.allowed && status.denied != Some(true))
 }
 
 fn question(user: &User, deed: &Deed) -> SubjectAccessReviewSpec {
@@ -157,8 +170,34 @@ mod tests {
         assert_eq!(user(status(false, "alice", &[]), &[]), None);
         assert_eq!(user(status(true, "", &[]), &[]), None);
         assert_eq!(user(TokenReviewStatus::default(), &[]), None);
+        assert_eq!(user(status(true, "system:anonymous", &[]), &[]), None);
         let with_error = TokenReviewStatus { error: Some("expired".to_owned()), ..status(true, "alice", &[]) };
         assert_eq!(user(with_error, &[]), None);
+    }
+
+    #[test]
+    fn what_the_cluster_says_of_a_user_is_asked_with_but_for_what_tells_tokens_apart() {
+        let pod = ("authentication.kubernetes.io/pod-name".to_owned(), vec!["robot-0".to_owned()]);
+        let credential = (CREDENTIAL.to_owned(), vec!["JTI=1".to_owned()]);
+        let info = UserInfo {
+            username: Some("robot".to_owned()),
+            uid: Some("1-2-3".to_owned()),
+            groups: Some(vec!["system:serviceaccounts".to_owned()]),
+            extra: Some([pod.clone(), credential].into()),
+        };
+        let robot = user(TokenReviewStatus { user: Some(info), ..status(true, "robot", &[]) }, &[]).unwrap();
+        let asked = serde_json::to_value(question(&robot, &Deed::ListPods)).unwrap();
+        assert_eq!(asked["uid"], "1-2-3");
+        assert_eq!(asked["groups"], serde_json::json!(["system:serviceaccounts"]));
+        assert_eq!(asked["extra"], serde_json::json!({pod.0: pod.1}));
+    }
+
+    #[test]
+    fn a_denial_wins() {
+        let answer = |allowed, denied| SubjectAccessReviewStatus { allowed, denied, ..Default::default() };
+        assert!(is_allowed(Some(answer(true, None))) && is_allowed(Some(answer(true, Some(false)))));
+        assert!(!is_allowed(Some(answer(true, Some(true)))) && !is_allowed(Some(answer(false, None))));
+        assert!(!is_allowed(None));
     }
 
     #[test]

@@ -9,13 +9,13 @@ use serde::Deserialize;
 use utoipa::{IntoParams, OpenApi};
 
 use super::{find, find_to, get, only, query, scope};
-use crate::actors::messages::{Created, List, UpdateError};
+use crate::actors::messages::{CreateError, Created, List, UpdateError};
 use crate::actors::registry_handle::CHANGE_TRIES;
 use crate::actors::snapshot::Status;
 use crate::domain::access::{Deed, Verb};
 use crate::domain::autoscaler::{RequestedKind, WorkloadKind};
 use crate::domain::namespaces::NamespaceScope;
-use crate::domain::validation::{is_dns_label, validate};
+use crate::domain::validation::validate;
 use crate::http::asker::Asker;
 use crate::http::body::{read_json, read_merge_patch};
 use crate::http::error::ApiError;
@@ -94,11 +94,12 @@ async fn create(
         RequestedKind::Auto => &WorkloadKind::ALL,
     };
     asker.require_creation(kinds, &requested.namespace, &requested.name).await?;
-    let created = state.registry.create(requested, asker.name()).await??;
-    if let Created::Existing(record) = &created {
-        asker.require([Deed::in_namespace(Verb::Get, &record.workload.namespace)]).await?;
+    let sight = Deed::in_namespace(Verb::Get, &requested.namespace);
+    let created = state.registry.create(requested, asker.name()).await?;
+    if matches!(created, Ok(Created::Existing(_)) | Err(CreateError::Exists { .. })) {
+        asker.require([sight]).await?;
     }
-    let (status, body) = match created {
+    let (status, body) = match created? {
         Created::New(record) => (StatusCode::CREATED, AutoscalerBody::created(&record, state.brake.mode())),
         Created::Existing(record) => (StatusCode::OK, AutoscalerBody::existing(&record, state.brake.mode())),
     };
@@ -142,9 +143,6 @@ struct ListQuery {
 async fn list(state: Data<HttpState>, asker: Asker, request: HttpRequest) -> Result<Json<ListBody>, ApiError> {
     let mut query = query::<ListQuery>(&request)?;
     let namespace = query.namespace.take().filter(|namespace| !namespace.is_empty());
-    if namespace.as_deref().is_some_and(|namespace| !is_dns_label(namespace)) {
-        return Err(ApiError::validation("namespace must be a valid RFC 1123 label"));
-    }
     let list = List::try_from(query)?;
     let scope = scope(&state, &asker, namespace.as_deref()).await?;
     let page = state.registry.list(List { scope, ..list }).await?;
@@ -239,8 +237,8 @@ async fn set_paused(
     id: &str,
     paused: bool,
 ) -> Result<Json<AutoscalerBody>, ApiError> {
-    find_to(state, asker, Verb::Patch, id).await?;
-    match state.registry.set_paused(id, paused, asker.name()).await? {
+    let record = find_to(state, asker, Verb::Patch, id).await?;
+    match state.registry.set_paused(&record, paused, asker.name()).await? {
         Ok(Some(record)) => Ok(Json(AutoscalerBody::new(&record, state.brake.mode()))),
         Ok(None) => Err(ApiError::autoscaler_not_found(id)),
         Err(StoreError::Changed) => Err(ApiError::changed_meanwhile(id)),
@@ -256,8 +254,8 @@ async fn set_paused(
     responses((status = 200, description = "There is no such autoscaler any more", body = DeletedBody), NoSuchAutoscaler, NotKept),
 )]
 async fn delete(state: Data<HttpState>, asker: Asker, id: Path<String>) -> Result<Json<DeletedBody>, ApiError> {
-    find_to(&state, &asker, Verb::Delete, &id).await?;
-    match state.registry.delete(&id, asker.name()).await? {
+    let record = find_to(&state, &asker, Verb::Delete, &id).await?;
+    match state.registry.delete(&record, asker.name()).await? {
         Ok(true) => Ok(Json(DeletedBody::new(id.into_inner()))),
         Ok(false) => Err(ApiError::autoscaler_not_found(&id)),
         Err(StoreError::Changed) => Err(ApiError::changed_meanwhile(&id)),

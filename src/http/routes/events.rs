@@ -208,28 +208,25 @@ impl Follower {
                 self.quiet = 0;
                 return Some((Ok(frame), self));
             }
+            // Who sees some namespaces only is asked about each of them, which is done once a second and not for each event.
+            let sees_all = self.sight.scope == NamespaceScope::All;
             tokio::select! {
                 () = self.state.stopping.cancelled() => return None,
-                alive = self.journal.changed() => {
+                alive = self.journal.changed(), if sees_all => {
                     alive.ok()?;
                     self.look_again().await?;
                     self.take_events();
                 }
-                alive = self.fleet.changed() => {
+                alive = self.fleet.changed(), if sees_all => {
                     alive.ok()?;
                     self.look_again().await?;
-                    if self.sight.scope == NamespaceScope::All {
-                        self.take_summary().await;
-                    } else {
-                        self.fleet.mark_unchanged();
-                    }
+                    self.take_summary().await;
                 }
                 _ = self.looks.tick() => {
                     self.look_again().await?;
+                    self.take_events();
                     self.take_rows();
-                    if self.sight.scope != NamespaceScope::All {
-                        self.take_summary().await;
-                    }
+                    self.take_summary().await;
                     self.quiet += 1;
                     if self.frames.is_empty() && self.quiet >= QUIET {
                         self.frames.push_back(KEEP_ALIVE);

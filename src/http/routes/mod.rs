@@ -14,6 +14,7 @@ use crate::actors::snapshot::AutoscalerRecord;
 use crate::domain::Timestamp;
 use crate::domain::access::{Deed, Verb};
 use crate::domain::namespaces::NamespaceScope;
+use crate::domain::validation::is_dns_label;
 
 mod api_docs;
 mod autoscaling;
@@ -75,9 +76,7 @@ fn only(allowed: &'static str) -> actix_web::Route {
 
 /// The autoscaler with this id, if the caller may see it.
 async fn find(state: &HttpState, asker: &Asker, id: &str) -> Result<Arc<AutoscalerRecord>, ApiError> {
-    let record = state.registry.get(id).await?.ok_or_else(|| ApiError::autoscaler_not_found(id))?;
-    asker.require_sight(&record).await?;
-    Ok(record)
+    asker.seen(id, state.registry.get(id).await?).await
 }
 
 /// The same, if the caller may also do this with it, and with what it scales.
@@ -92,6 +91,9 @@ async fn scope(state: &HttpState, asker: &Asker, namespace: Option<&str>) -> Res
     let seen = asker.scope(async || Ok(state.registry.namespaces().await?));
     match namespace {
         None => seen.await,
+        Some(namespace) if !is_dns_label(namespace) => {
+            Err(ApiError::validation("namespace must be a valid RFC 1123 label"))
+        }
         Some(namespace) => {
             asker.require([Deed::in_namespace(Verb::List, namespace)]).await?;
             Ok(NamespaceScope::one(namespace.to_owned()))

@@ -1,17 +1,19 @@
 //! What an operator and a kubelet ask for.
 
-use actix_web::HttpRequest;
 use actix_web::web::{Data, Json, ServiceConfig, resource};
+use actix_web::{HttpMessage, HttpRequest};
 use utoipa::OpenApi;
 
 use super::sources::SOURCES;
 use super::{get, only};
+use crate::access::Access;
+use crate::domain::autoscaler::Mode;
 use crate::http::asker::Asker;
 use crate::http::error::ApiError;
-use crate::http::gate;
 use crate::http::openapi::{NotAlive, NotReady};
 use crate::http::state::HttpState;
 use crate::http::wire::{AliveBody, GpuSummaryBody, HealthBody, IndexBody, ReadyBody};
+use crate::http::{client_certificate, gate};
 
 /// The description of these paths.
 #[derive(OpenApi)]
@@ -67,7 +69,9 @@ async fn index(state: Data<HttpState>, _: Asker) -> Json<IndexBody> {
     responses((status = 200, description = "It listens", body = HealthBody)),
 )]
 async fn health(state: Data<HttpState>) -> Json<HealthBody> {
-    Json(HealthBody::new(state.brake.mode()))
+    // Where callers have to say who they are, the mode is for those who have.
+    let is_told = matches!(state.access, Access::Open);
+    Json(HealthBody::new(if is_told { state.brake.mode() } else { Mode::Active }))
 }
 
 /// Whether the process lives, or has to be started again
@@ -115,6 +119,9 @@ fn fault(state: &HttpState) -> Option<String> {
 
 /// A kubelet has no token, and needs none. What is wrong names things of the cluster, so only some are told that.
 async fn may_read_sources(state: &HttpState, request: &HttpRequest) -> bool {
+    if client_certificate::is_missing(&request.extensions()) {
+        return false;
+    }
     let Ok(caller) = gate::caller(request).await else { return false };
     Asker::new(caller, state.access.clone()).require(SOURCES).await.is_ok()
 }

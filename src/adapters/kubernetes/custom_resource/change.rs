@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::object::{CHANGED_BY, ID, RESUMED_AT, authorship};
+use super::object::{CHANGED_BY, ID, RESUMED_AT, RULES_BY, authorship};
 use super::spec::definition;
 use super::time::text;
+use crate::domain::access::CallerName;
 use crate::domain::autoscaler::{ScalingRules, WorkloadKind, WorkloadRef};
 use crate::ports::store::{Change, StoredAutoscaler, Wanted};
 
@@ -21,14 +22,13 @@ pub(in super::super) fn changed(spec: &Value, now: &StoredAutoscaler, change: &C
     }
     // Of two definitions that mean the same, neither is written over the other. One that means nothing is taken literally.
     let before = now.wanted.as_ref().map_or_else(|_| spec.clone(), definition);
-    let differences = differences(&before, &after(&before, change));
-    // A change of the definition makes a new generation.
-    let generation = now.generation + i64::from(differences.is_some());
-    if let Some(differences) = differences {
+    if let Some(differences) = differences(&before, &after(&before, change)) {
+        // A change of the definition makes a new generation. Of those whose author is not known nobody is named.
+        let author = |by: &Option<CallerName>| by.as_ref().map(|by| authorship(by, now.generation + 1).into());
+        let rules_by = if change.rules.is_some() { &change.by } else { &now.rules_by };
+        annotations.extend(author(&change.by).map(|author| (CHANGED_BY.to_owned(), author)));
+        annotations.extend(author(rules_by).map(|author| (RULES_BY.to_owned(), author)));
         patch.insert("spec".to_owned(), differences);
-    }
-    if let Some(by) = change.by.as_ref().filter(|_| !patch.is_empty() || !annotations.is_empty()) {
-        annotations.insert(CHANGED_BY.to_owned(), authorship(by, generation).into());
     }
     if !annotations.is_empty() {
         metadata.insert("annotations".to_owned(), Value::Object(annotations));

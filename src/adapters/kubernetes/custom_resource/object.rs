@@ -30,6 +30,9 @@ pub(super) const CREATED_BY: &str = "ai-storage.io/created-by";
 /// which somebody made by another way, they are not the author.
 pub(super) const CHANGED_BY: &str = "ai-storage.io/changed-by";
 
+/// The annotation with who made its rules through the API, after the last generation of which that is known.
+pub(super) const RULES_BY: &str = "ai-storage.io/rules-by";
+
 /// An object. One that makes no sense must not keep the others from being read, so its parts are read one by one.
 #[derive(Resource, Serialize, Deserialize, Clone, Debug)]
 #[resource(inherit = WorkloadAutoscaler)]
@@ -85,12 +88,18 @@ impl Found {
             created_at: created_at.ok_or_else(|| senseless("there is no creationTimestamp"))?,
             id: metadata.labels.and_then(|mut labels| labels.remove(ID)).filter(|id| !id.is_empty()),
             wanted: wanted(spec, &key.namespace),
-            changed_by: author(&annotations, metadata.generation.unwrap_or_default()),
+            changed_by: author(&annotations, CHANGED_BY, metadata.generation.unwrap_or_default()),
+            rules_by: author(&annotations, RULES_BY, metadata.generation.unwrap_or_default()),
             created_by: annotations.get(CREATED_BY).map(|name| name.as_str().into()),
             resumed_at: annotations.get(RESUMED_AT).and_then(|text| time(text)),
             saved: status::saved(status).map(Arc::new),
             object: ObjectRef { key, uid },
         })
+    }
+
+    /// Whether somebody has deleted it, and it is only there until others have done something about that (finalizers).
+    pub(in super::super) fn is_ending(&self) -> bool {
+        self.metadata.deletion_timestamp.is_some()
     }
 
     /// The definition as it is now.
@@ -99,9 +108,9 @@ impl Found {
     }
 }
 
-/// Who made the definition what it is in this generation.
-fn author(annotations: &BTreeMap<String, String>, generation: i64) -> Option<CallerName> {
-    let changed = annotations.get(CHANGED_BY).and_then(|text| text.split_once(' '));
+/// Whom an annotation names as the author of this generation.
+fn author(annotations: &BTreeMap<String, String>, annotation: &str, generation: i64) -> Option<CallerName> {
+    let changed = annotations.get(annotation).and_then(|text| text.split_once(' '));
     match changed {
         Some((of, name)) if of.parse() == Ok(generation) => Some(name.into()),
         // As it was made.

@@ -105,7 +105,9 @@ impl Objects {
     }
 
     async fn get(&self, name: &str) -> Result<Found, StoreError> {
-        self.api.get(name).await.map_err(|error| store_error(error, Sent::Name))
+        let found: Found = self.api.get(name).await.map_err(|error| store_error(error, Sent::Name))?;
+        // Nobody wants it any more, whatever still keeps it.
+        if found.is_ending() { Err(StoreError::Gone) } else { Ok(found) }
     }
 
     /// What is wanted may only be changed by who has seen it; that its status is written meanwhile does not matter.

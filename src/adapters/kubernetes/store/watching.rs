@@ -54,7 +54,9 @@ impl Follower for Watching {
     }
 
     fn gather(list: &mut Self::List, object: Found) -> Result<(), ClusterError> {
-        list.push(read(object)?);
+        if !object.is_ending() {
+            list.push(read(object)?);
+        }
         Ok(())
     }
 
@@ -63,6 +65,9 @@ impl Follower for Watching {
     }
 
     async fn changed(&self, object: Found) -> Result<(), ClusterError> {
+        if object.is_ending() {
+            return self.deleted(object).await;
+        }
         self.tell(StoreEvent::Changed(Box::new(read(object)?))).await;
         Ok(())
     }

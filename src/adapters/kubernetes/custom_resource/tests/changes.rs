@@ -56,7 +56,18 @@ fn whoever_changes_it_is_written_with_the_generation_that_comes_of_it() {
     assert_eq!(patched["metadata"]["annotations"], json!({"ai-storage.io/changed-by": "4 alice"}));
     let resumed = Change { resumed_at: chrono::DateTime::from_timestamp(1, 0), by: by(), ..Change::default() };
     let patched = patch(third.clone(), resumed).unwrap();
-    assert_eq!(patched["metadata"]["annotations"]["ai-storage.io/changed-by"], "3 alice", "no other definition");
+    let annotations = patched["metadata"]["annotations"].as_object().unwrap();
+    assert!(!annotations.contains_key("ai-storage.io/changed-by"), "it is no other definition: {annotations:?}");
+    let other = ScalingRules { mode: Mode::Observe, ..rules() };
+    let patched = patch(third.clone(), Change { rules: Some(other), by: by(), ..Change::default() }).unwrap();
+    let annotations = json!({"ai-storage.io/changed-by": "4 alice", "ai-storage.io/rules-by": "4 alice"});
+    assert_eq!(patched["metadata"]["annotations"], annotations);
+    third["metadata"]["annotations"] = json!({"ai-storage.io/rules-by": "3 bob"});
+    let pause = Change { paused: Some(!stored().wanted.unwrap().paused), by: by(), ..Change::default() };
+    let patched = patch(third.clone(), pause).unwrap();
+    let annotations = json!({"ai-storage.io/changed-by": "4 alice", "ai-storage.io/rules-by": "4 bob"});
+    assert_eq!(patched["metadata"]["annotations"], annotations, "a pause makes no rules");
+    third["metadata"]["annotations"] = json!({"ai-storage.io/rules-by": "2 bob"});
     let nameless = Change { paused: Some(!stored().wanted.unwrap().paused), ..Change::default() };
     assert_eq!(patch(third, nameless).unwrap()["metadata"], json!(null));
 }
