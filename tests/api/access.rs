@@ -434,7 +434,7 @@ async fn a_caller_costs_one_question_of_each_kind() {
     questions.dedup();
     // The cluster's clock runs 20 times as fast, so a minute may pass meanwhile, but not two.
     assert!(asked <= 2 * questions.len(), "{questions:?}");
-    assert_eq!(questions.len(), 7, "{questions:?}");
+    assert_eq!(questions.len(), 8, "{questions:?}");
     scene.stop().await;
 }
 
