@@ -19,6 +19,8 @@ use crate::simulation::SimulationSettings;
 use crate::telemetry::SeriesLimits;
 
 mod gpu;
+#[cfg(test)]
+mod hostile_file;
 mod keeping;
 mod surroundings;
 

@@ -165,8 +165,7 @@ mod tests {
 
     #[test]
     fn each_deed_is_said_in_the_words_of_roles() {
-        let web =
-            WorkloadRef { kind: WorkloadKind::StatefulSet, namespace: "shop".to_owned(), name: "web".to_owned() };
+        let web = WorkloadRef { kind: WorkloadKind::StatefulSet, namespace: "shop".to_owned(), name: "web".to_owned() };
         for (deed, words) in [
             (
                 Deed::in_namespace(Verb::Create, "shop"),

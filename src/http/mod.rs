@@ -5,6 +5,8 @@
 mod body;
 mod counted;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod gate;
 pub(crate) mod json;
 mod openapi;
