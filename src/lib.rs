@@ -22,6 +22,8 @@ pub mod domain;
 pub mod gpu_readings;
 pub mod http;
 pub mod instruments;
+pub mod logger;
+pub mod plain_text;
 pub mod ports;
 pub mod settings;
 pub mod simulation;

@@ -12,6 +12,8 @@ use ai_storage_orchestrator::domain::gpu::Preference;
 use ai_storage_orchestrator::domain::validation::TargetRange;
 use ai_storage_orchestrator::gpu_readings::write_readings;
 use ai_storage_orchestrator::http;
+use ai_storage_orchestrator::logger;
+use ai_storage_orchestrator::plain_text::plain_lines;
 use ai_storage_orchestrator::settings::{ClientEnvironment, Flags, Settings, Surroundings};
 use ai_storage_orchestrator::what_if::{Verdict, evaluate_lines};
 use anyhow::Context;
@@ -94,7 +96,7 @@ fn exit(ended: anyhow::Result<ExitCode>) -> ! {
     match ended {
         Ok(code) => std::process::exit(code as i32),
         Err(error) => {
-            eprintln!("ai-storage-orchestrator: {error:#}");
+            eprintln!("ai-storage-orchestrator: {}", plain_lines(&format!("{error:#}")));
             std::process::exit(1)
         }
     }
@@ -156,7 +158,7 @@ fn install_tls_provider() {
 
 fn serve(system: &actix::SystemRunner, flags: &Flags) -> anyhow::Result<()> {
     let settings = Settings::load(flags)?;
-    start_logger(&settings.log.filter);
+    logger::start(&settings.log.filter);
     install_tls_provider();
     system.block_on(async {
         let surroundings = Surroundings::detect();
@@ -172,16 +174,4 @@ fn serve(system: &actix::SystemRunner, flags: &Flags) -> anyhow::Result<()> {
         };
         application.run_until(stop).await.context("the HTTP server failed")
     })
-}
-
-fn start_logger(filter: &str) {
-    env_logger::Builder::new()
-        .parse_filters(filter)
-        .format(|out, record| {
-            let time = Clock::wall().now().format("%Y-%m-%dT%H:%M:%S%.3fZ");
-            writeln!(out, "{time} {:<5} {}: {}", record.level(), record.target(), record.args())
-        })
-        .init();
-    // A panic must be in the log like everything else that went wrong.
-    std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
 }

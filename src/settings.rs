@@ -19,6 +19,8 @@ use crate::telemetry::SeriesLimits;
 
 mod auth;
 mod gpu;
+#[cfg(test)]
+mod hostile_file;
 mod http;
 mod keeping;
 mod surroundings;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::fs;
+use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 
 /// Every source file under `folder` of `src`, or the file itself, with its text.
@@ -134,6 +135,25 @@ fn the_command_line_is_a_client_like_any_other() {
     let service = ["crate::actors", "crate::app", "crate::http", "crate::ports", "crate::simulation", "crate::what_if"];
     // What is imported must be a request that the service takes, and deleting an HPA can fail in the port's ways.
     assert_free("cli", &service, &["cli/import/convert/tests.rs", "cli/import/hand_over.rs"]);
+}
+
+#[test]
+fn nobody_can_choose_keys_that_collide() {
+    // Each table of the standard library has hash keys of its own, so what collides in one does not in another; nobody
+    // brings a hash function that can be foreseen.
+    let known = ["a", "b", "c"].map(|key| RandomState::new().hash_one(key) == RandomState::new().hash_one(key));
+    assert_eq!(known, [false; 3]);
+    let own = [
+        "with_hasher",
+        "with_capacity_and_hasher",
+        "BuildHasher",
+        "BuildHasherDefault",
+        "DefaultHasher",
+        "FxHashMap",
+        "FxHashSet",
+        "AHashMap",
+    ];
+    assert_free("", &own, &[]);
 }
 
 #[test]

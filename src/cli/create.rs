@@ -128,7 +128,8 @@ pub async fn run(session: &Session, wanted: &Create) -> Result<(), Failure> {
     Err(Failure::Failed(format!("{} of {count} were not created:\n  {}", failures.len(), failures.join("\n  "))))
 }
 
-fn created(status: StatusCode, answer: &Value) -> String {
+/// What was created, as a line.
+pub(super) fn created(status: StatusCode, answer: &Value) -> String {
     let details = &answer["details"];
     let what = if status == StatusCode::CREATED { "created" } else { "existed already" };
     plain(&format!(

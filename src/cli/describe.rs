@@ -36,7 +36,12 @@ pub async fn run(session: &Session, wanted: &Describe) -> Result<(), Failure> {
     }
     let decisions = session.api.get(&["autoscaling", &id, "decisions"], &[("limit", DECISIONS)]).await?;
     let now = session.now(std::slice::from_ref(&autoscaler));
-    say(Page { screen: &session.screen, text: String::new() }.describe(&autoscaler, &decisions, now).trim_end())
+    say(&page(&session.screen, &autoscaler, &decisions, now))
+}
+
+/// The page about an autoscaler.
+pub(super) fn page(screen: &Screen, autoscaler: &Value, decisions: &Value, now: DateTime<Utc>) -> String {
+    Page { screen, text: String::new() }.describe(autoscaler, decisions, now).trim_end().to_owned()
 }
 
 struct Page<'a> {

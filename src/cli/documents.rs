@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::failure::Failure;
-use super::terminal::plain;
+use super::terminal::plain_lines;
 
 /// The largest input, in bytes.
 const LARGEST: u64 = 16 << 20;
@@ -28,7 +28,8 @@ pub fn read(path: &Path) -> Result<Vec<Value>, Failure> {
     parse(&text).map_err(|error| Failure::Usage(format!("{place} is neither YAML nor JSON: {error}")))
 }
 
-fn parse(text: &str) -> Result<Vec<Value>, String> {
+/// The documents of a text.
+pub(super) fn parse(text: &str) -> Result<Vec<Value>, String> {
     let json: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(text).into_iter().collect();
     let documents = match json {
         Ok(documents) => documents,
@@ -49,10 +50,6 @@ fn items(mut document: Value) -> Vec<Value> {
         }
         document => vec![document],
     }
-}
-
-fn plain_lines(text: &str) -> String {
-    text.lines().map(plain).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -76,5 +73,45 @@ mod tests {
         }
         assert_eq!(parse("").unwrap(), Vec::<Value>::new());
         assert!(parse("a: [1").is_err() && parse("a: \x1b[2J: b: [").is_err_and(|error| !error.contains('\x1b')));
+    }
+
+    #[test]
+    fn deep_nesting_is_refused_and_not_followed() {
+        for deep in ["[", "{a: ", "- ", "? ", "{\"a\": [", "a:\n "] {
+            let text = deep.repeat(100_000);
+            let fault = parse(&text).unwrap_err();
+            assert!(fault.chars().count() < 2_000, "{deep}: {fault}");
+        }
+    }
+
+    #[test]
+    fn aliases_do_not_make_much_of_little() {
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..30 {
+            let of = format!("*a{}, ", level - 1).repeat(10);
+            bomb.push_str(&format!("a{level}: &a{level} [{of}]\n"));
+        }
+        let fault = parse(&bomb).unwrap_err();
+        assert!(fault.chars().count() < 2_000, "{fault}");
+    }
+
+    #[test]
+    fn what_is_long_or_huge_is_read_or_refused_in_few_words() {
+        let name = "n".repeat(1 << 20);
+        assert_eq!(parse(&format!("workload_name: {name}")).unwrap()[0]["workload_name"], name.as_str());
+        for text in [
+            format!("[{name}"),
+            format!("{name}: &{name} *{name} ]"),
+            format!("\"{name}"),
+            format!("!!{name} {name}: {{"),
+        ] {
+            let fault = parse(&text).unwrap_err();
+            assert!(fault.chars().count() < 2_000, "{}", fault.len());
+        }
+        for number in ["1e999", "-1e999", "9223372036854775808", &"9".repeat(100)] {
+            let documents = parse(&format!("min_replicas: {number}")).unwrap();
+            let body = documents.into_iter().next().unwrap();
+            assert!(crate::http::requested_autoscaler(body).is_err(), "{number}");
+        }
     }
 }

@@ -50,14 +50,14 @@ pub async fn run(session: &Session, wanted: &Explain) -> Result<(), Failure> {
         if session.format.is_data() {
             return say_data(session.format, found);
         }
-        return say(&plain_lines(&lines(found, spec, at)));
+        return say(&decided(found, spec, at));
     }
     let history = older(session, &id, at).await?;
     if let Some(point) = history {
         if session.format.is_data() {
             return say_data(session.format, &point);
         }
-        return say(&plain_lines(&remembered(&point, &kept(decisions, &autoscaler))));
+        return say(&recalled(&point, &kept(decisions, &autoscaler)));
     }
     Err(Failure::NotFound(format!("nothing is kept of {}; {}", shown(at), kept(decisions, &autoscaler))))
 }
@@ -69,8 +69,18 @@ fn at_that_time(decisions: &[Value], at: DateTime<Utc>) -> Option<&Value> {
     decisions.iter().find(|decision| time(&decision["first_at"]).is_some_and(|first| first <= until))
 }
 
+/// A decision, explained.
+pub(super) fn decided(decision: &Value, spec: &Value, at: DateTime<Utc>) -> String {
+    each_plain(&lines(decision, spec, at))
+}
+
+/// A point of the history, explained.
+pub(super) fn recalled(point: &Value, kept: &str) -> String {
+    each_plain(&remembered(point, kept))
+}
+
 /// Which time decisions are kept of, in words.
-fn kept(decisions: &[Value], autoscaler: &Value) -> String {
+pub(super) fn kept(decisions: &[Value], autoscaler: &Value) -> String {
     let first = decisions.last().and_then(|decision| time(&decision["first_at"]));
     let last = decisions.first().and_then(|decision| time(&decision["last_at"]));
     match first.zip(last) {
@@ -95,7 +105,7 @@ async fn older(session: &Session, id: &str, at: DateTime<Utc>) -> Result<Option<
 }
 
 /// The point of a history that holds at a time.
-fn point(history: &Value, at: DateTime<Utc>) -> Option<Value> {
+pub(super) fn point(history: &Value, at: DateTime<Utc>) -> Option<Value> {
     let step = history["step_seconds"].as_i64().filter(|step| *step > 0)?;
     let from = time(&history["from"])?;
     let upto = usize::try_from((at - from).num_seconds().div_euclid(step)).ok()?;
@@ -124,7 +134,7 @@ fn point(history: &Value, at: DateTime<Utc>) -> Option<Value> {
     }))
 }
 
-fn plain_lines(lines: &[String]) -> String {
+fn each_plain(lines: &[String]) -> String {
     lines.iter().map(|line| plain(line)).collect::<Vec<_>>().join("\n")
 }
 

@@ -32,7 +32,7 @@ pub async fn run(session: &Session, wanted: &Export) -> Result<(), Failure> {
 }
 
 /// The object of an autoscaler, which keeps its id.
-fn object(autoscaler: &Value) -> Option<Value> {
+pub(super) fn object(autoscaler: &Value) -> Option<Value> {
     let details = &autoscaler["details"];
     let mut spec = details["spec"].as_object()?.clone();
     // The object's own namespace says it.

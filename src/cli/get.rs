@@ -52,7 +52,8 @@ pub async fn run(session: &Session, wanted: &Get) -> Result<(), Failure> {
     say(&table(session, autoscalers, &rows))
 }
 
-fn table(session: &Session, autoscalers: &[Value], rows: &[Value]) -> String {
+/// The table of autoscalers, with the rows of the fleet that belong to them.
+pub(super) fn table(session: &Session, autoscalers: &[Value], rows: &[Value]) -> String {
     let rows: HashMap<&str, &Value> =
         rows.iter().filter_map(|row| Some((row["autoscaling_id"].as_str()?, row))).collect();
     let now = session.now(autoscalers);

@@ -10,6 +10,8 @@ mod explain;
 mod export;
 mod failure;
 mod fleet;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod get;
 mod import;
 mod moment;
@@ -34,7 +36,7 @@ use self::failure::Failure;
 use self::get::Get;
 use self::import::Import;
 use self::output::Format;
-use self::terminal::{ColorChoice, Screen, plain};
+use self::terminal::{ColorChoice, Screen, plain_lines};
 use self::watch::Watch;
 use crate::clock::Clock;
 use crate::settings::{ClientEnvironment, Surroundings};
@@ -134,8 +136,7 @@ pub fn run(command: Command, program: &mut clap::Command, environment: ClientEnv
         Err(failure) if failure.is_closed_pipe() => 0,
         Err(failure) => {
             // What can be of others is harmless already, but for what the system says.
-            let text: Vec<String> = failure.to_string().lines().map(plain).collect();
-            eprintln!("ai-storage-orchestrator: {}", text.join("\n"));
+            eprintln!("ai-storage-orchestrator: {}", plain_lines(&failure.to_string()));
             failure.exit_code()
         }
     }

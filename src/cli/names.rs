@@ -35,7 +35,7 @@ fn is_id(name: &str) -> bool {
     name.strip_prefix("autoscaler-").is_some_and(|hex| hex.len() == 8 && hex.bytes().all(|c| c.is_ascii_hexdigit()))
 }
 
-fn one_of(autoscalers: &[Value], name: &str) -> Result<String, Failure> {
+pub(super) fn one_of(autoscalers: &[Value], name: &str) -> Result<String, Failure> {
     let meant: Vec<&Value> = autoscalers.iter().filter(|autoscaler| means(name, autoscaler)).collect();
     match meant.as_slice() {
         [] => Err(Failure::NotFound(format!(

@@ -39,9 +39,14 @@ pub fn say(text: &str) -> Result<(), Failure> {
 
 /// Writes data as JSON, or as YAML.
 pub fn say_data(format: Format, value: &impl Serialize) -> Result<(), Failure> {
+    say(&data(format, value)?)
+}
+
+/// Data as JSON, or as YAML.
+pub(super) fn data(format: Format, value: &impl Serialize) -> Result<String, Failure> {
     let json = || serde_json::to_string_pretty(value).map(|text| harmless_json(&text));
     let unwritable = |error: String| Failure::Failed(format!("the answer cannot be written: {error}"));
-    let text = match format {
+    Ok(match format {
         Format::Yaml => match serde_saphyr::to_string(value) {
             // JSON is YAML as well, and has an escape for everything.
             Ok(text) if text.chars().any(|c| c != '\n' && is_obeyed(c)) => {
@@ -51,8 +56,7 @@ pub fn say_data(format: Format, value: &impl Serialize) -> Result<(), Failure> {
             Err(error) => return Err(unwritable(error.to_string())),
         },
         _ => json().map_err(|error| unwritable(error.to_string()))?,
-    };
-    say(&text)
+    })
 }
 
 /// JSON text in which everything that a terminal would obey is an escape. Such characters are only in strings.

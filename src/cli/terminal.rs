@@ -1,10 +1,11 @@
 //! What reaches a terminal: text that it does not obey, in colours if it has them.
 
-use std::fmt::Write;
 use std::io::IsTerminal;
 
 use clap::ValueEnum;
 use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, presets};
+
+pub use crate::plain_text::{is_obeyed, plain, plain_lines};
 
 /// When to use colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -125,27 +126,6 @@ fn keep_whole(table: &mut Table, width: u16) {
     }
 }
 
-/// Text that others wrote, without anything that a terminal obeys or that shows it in another order: such characters are
-/// written as escapes.
-pub fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for character in text.chars() {
-        if is_obeyed(character) {
-            // Writing to a string does not fail.
-            let _ = write!(plain, "\\u{{{:x}}}", u32::from(character));
-        } else {
-            plain.push(character);
-        }
-    }
-    plain
-}
-
-/// Whether a terminal does something else with a character than to show it in its place.
-pub fn is_obeyed(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,10 +135,6 @@ mod tests {
     #[test]
     fn nothing_that_others_wrote_reaches_the_terminal_as_an_order() {
         let attack = "web\x1b]0;owned\x07\x1b[2J\u{9b}31m\r\nname\u{202e}txt\u{7f}";
-        let shown = plain(attack);
-        assert!(!shown.chars().any(is_obeyed), "{shown:?}");
-        assert_eq!(shown, "web\\u{1b}]0;owned\\u{7}\\u{1b}[2J\\u{9b}31m\\u{d}\\u{a}name\\u{202e}txt\\u{7f}");
-        assert_eq!(plain("größer 中"), "größer 中");
         let table = PIPE.table(&["NAME"], vec![vec![(attack.to_owned(), Tone::Bad)]]);
         assert!(!table.replace('\n', "").chars().any(is_obeyed), "{table:?}");
         assert!(!PIPE.paint(attack, Tone::Bad).chars().any(is_obeyed));

@@ -105,7 +105,8 @@ impl View<'_> {
     }
 }
 
-fn action(data: &Value) -> (String, Tone) {
+/// What happened, as a line.
+pub(super) fn action(data: &Value) -> (String, Tone) {
     let kind = text(&data["kind"]);
     let tone = match kind.as_str() {
         "failed" => Tone::Bad,
@@ -117,7 +118,8 @@ fn action(data: &Value) -> (String, Tone) {
     (format!("{at} {workload_kind} {namespace}/{name} {kind}: {message}"), tone)
 }
 
-fn row(data: &Value) -> (String, Tone) {
+/// How an autoscaler stands, as a line.
+pub(super) fn row(data: &Value) -> (String, Tone) {
     let metrics = data["metrics"].as_array().into_iter().flatten().map(|metric| {
         let value =
             metric["utilization_percent"].as_i64().map_or_else(|| "?".to_owned(), |percent| percent.to_string());
@@ -136,31 +138,40 @@ fn row(data: &Value) -> (String, Tone) {
 
 /// A server-sent event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Event {
+pub(super) struct Event {
     name: String,
-    data: String,
+    pub(super) data: String,
     id: Option<String>,
 }
 
+/// The longest event that is kept, in bytes. The service's own are far shorter.
+const LONGEST_EVENT: usize = 1 << 20;
+
 /// Takes a stream of server-sent events apart, however it is cut into pieces.
 #[derive(Default)]
-struct Events {
-    rest: Vec<u8>,
+pub(super) struct Events {
+    /// The line that is not complete yet.
+    line: Vec<u8>,
     next: Event,
+    /// Whether the next event is too long, and is left out.
+    is_too_long: bool,
 }
 
 impl Events {
     /// The events that are complete with this piece.
-    fn take(&mut self, piece: &[u8]) -> Vec<Event> {
-        self.rest.extend_from_slice(piece);
+    pub(super) fn take(&mut self, piece: &[u8]) -> Vec<Event> {
         let mut events = Vec::new();
-        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = self.rest.drain(..=end).collect();
+        let mut lines = piece.split(|byte| *byte == b'\n');
+        let last = lines.next_back().unwrap_or_default();
+        for end in lines {
+            self.keep(end);
+            let line = std::mem::take(&mut self.line);
             let line = String::from_utf8_lossy(&line);
-            let line = line.trim_end_matches(['\n', '\r']);
+            let line = line.trim_end_matches('\r');
             if line.is_empty() {
                 let event = std::mem::take(&mut self.next);
-                if !event.name.is_empty() || !event.data.is_empty() {
+                let is_too_long = std::mem::take(&mut self.is_too_long);
+                if !is_too_long && (!event.name.is_empty() || !event.data.is_empty()) {
                     events.push(event);
                 }
                 continue;
@@ -178,7 +189,19 @@ impl Events {
                 _ => {}
             }
         }
+        self.keep(last);
         events
+    }
+
+    fn keep(&mut self, part: &[u8]) {
+        if self.line.len() + self.next.data.len() + part.len() > LONGEST_EVENT {
+            self.is_too_long = true;
+            self.next.data.clear();
+            // It is not the blank line that ends the event.
+            self.line = b":".to_vec();
+        } else {
+            self.line.extend_from_slice(part);
+        }
     }
 }
 
@@ -200,6 +223,28 @@ mod tests {
             let read: Vec<_> = stream.as_bytes().chunks(size).flat_map(|piece| events.take(piece)).collect();
             assert_eq!(read, expected, "in pieces of {size}");
         }
+    }
+
+    #[test]
+    fn an_event_that_never_ends_is_not_kept() {
+        let mut events = Events::default();
+        let (piece, mut kept) = (vec![b'x'; 64 << 10], 0);
+        assert!(events.take(b"event: row\ndata: ").is_empty());
+        for _ in 0..64 {
+            assert!(events.take(&piece).is_empty());
+            kept = kept.max(events.line.len());
+        }
+        assert!(kept <= LONGEST_EVENT, "{kept}");
+        assert!(events.take(b"\n").is_empty());
+        for _ in 0..64 {
+            events.take(b"data: ");
+            events.take(&piece);
+            events.take(b"\n");
+            assert!(events.next.data.len() <= LONGEST_EVENT);
+        }
+        assert!(events.take(b"\n").is_empty(), "what is too long is left out");
+        let next = Event { name: "row".into(), data: "{}".into(), id: None };
+        assert_eq!(events.take(b"event: row\ndata: {}\n\n"), [next]);
     }
 
     #[test]

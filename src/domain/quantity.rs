@@ -113,20 +113,55 @@ impl Number<'_> {
     /// In thousandths of the unit, rounded up; `None` when that is beyond everything.
     fn thousandths(&self) -> Option<u128> {
         let fraction = self.fraction.trim_end_matches('0');
-        let mantissa = digits(self.whole.chars().chain(fraction.chars()))?;
+        let Some(mantissa) = digits(self.whole.chars().chain(fraction.chars())) else {
+            return self.long_thousandths(fraction);
+        };
         if mantissa == 0 {
             return Some(0);
         }
         let decimals = i32::try_from(fraction.len()).ok()?;
         let exponent = self.suffix.ten.saturating_add(3).saturating_sub(decimals);
         let power = 10_u128.checked_pow(exponent.unsigned_abs());
-        let scaled = mantissa.checked_mul(1 << self.suffix.two)?;
+        let Some(scaled) = mantissa.checked_mul(1 << self.suffix.two) else {
+            return self.long_thousandths(fraction);
+        };
         if exponent >= 0 {
             scaled.checked_mul(power?)
         } else {
             // A divisor beyond u128 leaves less than one thousandth, which still counts as one.
             Some(power.map_or(1, |divisor| scaled.div_ceil(divisor)))
         }
+    }
+
+    /// The same of more digits than fit a u128, most of which may be after the point.
+    fn long_thousandths(&self, fraction: &str) -> Option<u128> {
+        /// A multiple of a power of two that is not a whole number has no more decimals than the power's exponent, so
+        /// later ones only say that there is something left.
+        const EXACT: usize = 60;
+        let all = || self.whole.bytes().chain(fraction.bytes()).map(|digit| digit - b'0');
+        // So many digits are before the point when the unit is a thousandth.
+        let point = i64::try_from(self.whole.len()).ok()? + i64::from(self.suffix.ten) + 3;
+        let before = usize::try_from(point).unwrap_or(0);
+        let zeros_after = usize::try_from(point.min(0).unsigned_abs()).ok()?;
+        let mut thousandths = 0_u128;
+        for digit in all().chain(std::iter::repeat(0)).take(before) {
+            thousandths = thousandths.checked_mul(10)?.checked_add(digit.into())?;
+        }
+        thousandths = thousandths.checked_mul(1 << self.suffix.two)?;
+        let mut after = std::iter::repeat_n(0, zeros_after.min(EXACT)).chain(all().skip(before));
+        let mut exact: Vec<u8> = after.by_ref().take(EXACT).collect();
+        let mut left = after.any(|digit| digit != 0);
+        let mut carried = 0_u128;
+        for _ in 0..self.suffix.two {
+            let carry = exact.iter_mut().rev().fold(0, |carry, digit| {
+                let double = *digit * 2 + carry;
+                *digit = double % 10;
+                double / 10
+            });
+            carried = carried * 2 + u128::from(carry);
+        }
+        left |= exact.iter().any(|digit| *digit != 0);
+        thousandths.checked_add(carried)?.checked_add(left.into())
     }
 
     /// What Go's `MilliValue` gives for more thousandths than an int64 holds.
@@ -211,6 +246,15 @@ mod tests {
     #[case("1e-400", 1)]
     #[case("0.1Ki", 102_400)]
     #[case("0.0001Ki", 103)]
+    #[case("1.000000000555555555575505000000000000000000Pi", 1_125_899_907_468_123_949)]
+    // More digits than any integer type holds. Found by fuzzing: they were taken for an impossible amount.
+    #[case(".500000000000000999999999999999999999999999999999900000999990000000999999999999999999999", 501)]
+    #[case("0.4999999999999999999999999999999999999999999999999999999999999999999999999999999999999999", 500)]
+    #[case("0.0009765624999999999999999999999999999999999999999999999999999999999999999999999999999Ki", 1_000)]
+    #[case("0.0009765625000000000000000000000000000000000000000000000000000000000000000000000000001Ki", 1_001)]
+    #[case("1000000000000000000000000000000000000000000000000000000000000000000000000000000000000000e-87", 1_000)]
+    #[case("1000000000000000000000000000000000000000000000000000000000000000000000000000000000000001e-87", 1_001)]
+    #[case("0.00000000000000000000000000000000000000000012345678901234567890123456789012345678901e45", 123_457)]
     fn a_remainder_rounds_up(#[case] text: &str, #[case] thousandths: u64) {
         assert_eq!(parse(text), Some(thousandths));
     }
@@ -286,6 +330,18 @@ mod tests {
         text: &str,
     ) {
         assert_eq!(text.parse::<Amount>(), Err(MalformedQuantity));
+    }
+
+    #[test]
+    fn what_is_long_is_read_to_the_last_digit() {
+        let digits = "9".repeat(1 << 20);
+        assert_eq!(digits.parse::<Amount>().unwrap().thousandths(), None);
+        assert_eq!(parse(&format!("0.{digits}")), Some(1_000));
+        assert_eq!(parse(&format!("1{}e-{}", "0".repeat(1 << 20), 1 << 20)), Some(1_000));
+        assert_eq!(parse(&format!("{}1Ki", "0".repeat(1 << 20))), Some(1_024_000));
+        assert_eq!(parse(&format!("1e-{}", i32::MAX)), Some(1));
+        assert_eq!(format!("1e{}", i32::MAX).parse::<Amount>().unwrap().thousandths(), None);
+        assert_eq!(format!("{digits}e-{digits}").parse::<Amount>(), Err(MalformedQuantity));
     }
 
     proptest! {

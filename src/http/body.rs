@@ -28,10 +28,14 @@ pub async fn read_json<T: DeserializeOwned>(request: &HttpRequest, payload: Payl
 /// Reads the body as a JSON merge patch.
 pub async fn read_merge_patch(request: &HttpRequest, payload: Payload) -> Result<MergePatch, ApiError> {
     require_media_type(request, &[JSON, "application/merge-patch+json"])?;
-    let bytes = read(request, payload).await?;
+    merge_patch(&read(request, payload).await?)
+}
+
+/// The merge patch that a body is.
+pub(super) fn merge_patch(bytes: &[u8]) -> Result<MergePatch, ApiError> {
     // A null for an unknown field would change nothing and go unnoticed.
-    parse::<CreateRequest>(&bytes)?;
-    parse(&bytes)
+    parse::<CreateRequest>(bytes)?;
+    parse(bytes)
 }
 
 const JSON: &str = "application/json";
@@ -74,7 +78,8 @@ fn too_large() -> ApiError {
     )
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+/// The JSON object that a body is.
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(ApiError::invalid_format("the request body is empty; send a JSON object"));
     }
@@ -84,6 +89,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::wire::EvaluateRequest;
 
     fn fault(body: &str) -> String {
         parse::<CreateRequest>(body.as_bytes()).expect_err("the body must be refused").to_string()
@@ -115,8 +121,50 @@ mod tests {
     }
 
     #[test]
+    fn huge_numbers_are_refused() {
+        let digits = "9".repeat(100);
+        for (number, expected) in [
+            ("1e999", "number out of range"),
+            ("-1e999", "number out of range"),
+            ("9223372036854775808", "expected i32"),
+            ("-9223372036854775809", "expected i32"),
+            ("18446744073709551616", "expected i32"),
+            (digits.as_str(), "expected i32"),
+        ] {
+            let fault = fault(&format!("{{\"max_replicas\": {number}}}"));
+            assert!(fault.contains(expected) && fault.contains("max_replicas"), "{number}: {fault}");
+        }
+        let fault = fault("{\"warm_up\": {\"readiness_delay_seconds\": 1e999}}");
+        assert!(fault.contains("warm_up.readiness_delay_seconds: number out of range"), "{fault}");
+    }
+
+    #[test]
+    fn a_long_name_is_not_sent_back_whole() {
+        let name = "n".repeat(1 << 20);
+        for body in [
+            format!("{{\"{name}\": 1}}"),
+            format!("{{\"min_replicas\": \"{name}\"}}"),
+            format!("{{\"scale_up_policy\": {{\"{name}\": null}}}}"),
+        ] {
+            assert!(fault(&body).chars().count() < 1_100);
+        }
+    }
+
+    #[test]
+    fn what_keys_of_a_body_are_kept_in_is_no_hash_table() {
+        // So that no keys can be chosen that make it slow: a sorted map is as fast as it is for whatever is in it.
+        let value: serde_json::Value = serde_json::from_str(r#"{"b": 1, "a": 2}"#).unwrap();
+        assert_eq!(value.as_object().unwrap().keys().collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
     fn deep_nesting_is_refused_and_not_followed() {
         let body = format!("{{\"workload_name\": {}{}}}", "[".repeat(20_000), "]".repeat(20_000));
         assert!(fault(&body).contains("workload_name"));
+        for deep in ["[".repeat(20_000), r#"{"a":"#.repeat(20_000), format!("{{\"a\": {}", "[".repeat(20_000))] {
+            assert!(merge_patch(deep.as_bytes()).is_err());
+            let document = format!("{{\"spec\": {deep}");
+            assert!(parse::<EvaluateRequest>(document.as_bytes()).is_err());
+        }
     }
 }

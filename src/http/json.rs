@@ -7,6 +7,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+pub use crate::plain_text::shortened;
+
 /// A text that is not the JSON object that was to come, with the place and the fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -59,15 +61,4 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 
         deserializer.deserialize_map(ObjectVisitor(PhantomData))
     }
-}
-
-/// `text` with at most `most` characters, and a mark where it was cut: little of what a client sends is sent back.
-pub fn shortened(mut text: String, most: usize) -> String {
-    if text.chars().nth(most).is_some()
-        && let Some((end, _)) = text.char_indices().nth(most.saturating_sub(1))
-    {
-        text.truncate(end);
-        text.push('…');
-    }
-    text
 }

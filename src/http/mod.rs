@@ -9,6 +9,8 @@ mod connection;
 mod counted;
 mod error;
 mod followers;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod gate;
 mod head;
 mod http2;

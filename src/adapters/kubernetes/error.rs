@@ -7,17 +7,21 @@ use kube::core::response::reason;
 use kube::runtime::watcher;
 
 use crate::adapters::causes::with_sources;
+use crate::plain_text::shortened;
 use crate::ports::ClusterError;
 
 /// An answer that is no Kubernetes status may be a whole web page of some proxy; this much of it is shown.
 const SHOWN: usize = 300;
+
+/// How much is shown of an error that may repeat what it is about, such as a text where a number should be.
+pub(super) const LONGEST: usize = 1_000;
 
 /// Says why a call failed.
 pub(super) fn cluster_error(error: kube::Error) -> ClusterError {
     match error {
         kube::Error::Api(status) => status_error(*status),
         kube::Error::SerdeError(error) => {
-            ClusterError::Unavailable(format!("the API server's answer makes no sense: {error}"))
+            ClusterError::Unavailable(shortened(format!("the API server's answer makes no sense: {error}"), LONGEST))
         }
         kube::Error::Auth(error) => {
             ClusterError::Unavailable(format!("cannot log in to the API server: {}", with_sources(&error)))
@@ -44,13 +48,17 @@ pub(super) fn watch_error(error: watcher::Error) -> ClusterError {
 }
 
 fn unreachable(why: String) -> ClusterError {
-    ClusterError::Unavailable(format!("the API server cannot be reached: {why}"))
+    ClusterError::Unavailable(shortened(format!("the API server cannot be reached: {why}"), LONGEST))
 }
 
 fn status_error(status: Status) -> ClusterError {
     let mut message: String = status.message.chars().take(SHOWN).collect();
     if message.is_empty() {
-        message = if status.reason.is_empty() { "it gives no reason".to_owned() } else { status.reason.clone() };
+        message = if status.reason.is_empty() {
+            "it gives no reason".to_owned()
+        } else {
+            shortened(status.reason.clone(), SHOWN)
+        };
     }
     let means = |reason: &str, code| means(&status, reason, code);
     if means(reason::NOT_FOUND, 404) {

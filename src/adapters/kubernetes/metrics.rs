@@ -12,8 +12,10 @@ use serde::de::IgnoredAny;
 
 use super::calls::Calls;
 use super::duration;
+use super::error::LONGEST;
 use crate::domain::observation::{ContainerUsage, PodUsage};
 use crate::domain::quantity::Amount;
+use crate::plain_text::shortened;
 use crate::ports::{ClusterError, PortFuture, ResourceMetrics, Scope, UsageTable};
 
 const GROUP: &str = "/apis/metrics.k8s.io";
@@ -195,5 +197,5 @@ fn amount(container: &str, resource: &str, text: &str) -> Option<Amount> {
 }
 
 fn senseless(error: serde_json::Error) -> ClusterError {
-    ClusterError::Unavailable(format!("the metrics API's answer makes no sense: {error}"))
+    ClusterError::Unavailable(shortened(format!("the metrics API's answer makes no sense: {error}"), LONGEST))
 }

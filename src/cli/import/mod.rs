@@ -1,7 +1,7 @@
 //! `import hpa`: the equal autoscalers of HorizontalPodAutoscalers, shown, compared, or put in their place.
 
 mod compare;
-mod convert;
+pub(super) mod convert;
 mod hand_over;
 mod observer;
 mod saved;
@@ -141,6 +141,15 @@ fn of_files(files: &[PathBuf]) -> Result<Found, Failure> {
         found.extend(documents::read(file)?.into_iter().map(|manifest| (manifest, None)));
     }
     if found.is_empty() { Err(Failure::Usage("the files have no HPA".to_owned())) } else { Ok(found) }
+}
+
+/// A manifest beside an autoscaler, as it is shown; `None` when there is none that is equal.
+#[cfg(fuzzing)]
+pub(super) fn compared(screen: &super::terminal::Screen, manifest: &Value, autoscaler: &Value) -> Option<String> {
+    let converted = convert(manifest, "default").ok()?;
+    let name = convert::name(manifest, "default");
+    let candidate = Candidate { name, manifest: manifest.clone(), live: None, converted };
+    Some(compare::Comparison::new(&candidate, manifest, autoscaler).shown(screen))
 }
 
 /// Writes the create requests, for `create -f -` or a file.

@@ -38,5 +38,7 @@ pub use patch::{MergePatch, PatchError, patched_rules};
 pub use preview::PreviewBody;
 pub use service::{AliveBody, HealthBody, IndexBody, ReadyBody};
 pub use sources::{GpuSummaryBody, SourcesBody};
+#[cfg(fuzzing)]
+pub use spec::SpecBody;
 pub use spec::{CreateRequest, InvalidRequest, NewAutoscaler, requested_autoscaler};
 pub use whoami::WhoamiBody;

@@ -13,8 +13,10 @@ use serde_json::Value;
 use super::spec::{WorkloadAutoscaler, definition, wanted};
 use super::status;
 use super::time::time;
+use crate::adapters::kubernetes::error::LONGEST;
 use crate::domain::Timestamp;
 use crate::domain::access::CallerName;
+use crate::plain_text::shortened;
 use crate::ports::store::{NewAutoscaler, ObjectKey, ObjectRef, StoredAutoscaler};
 
 /// The label with the id in the API.
@@ -75,7 +77,7 @@ impl Found {
         let name = metadata.name.ok_or_else(|| senseless("there is no name"))?;
         let namespace = metadata.namespace.ok_or_else(|| senseless("there is no namespace"))?;
         let key = ObjectKey { namespace, name };
-        let senseless = |what: &str| NoAutoscaler(format!("{what} in {key}"));
+        let senseless = |what: &str| NoAutoscaler(shortened(format!("{what} in {key}"), LONGEST));
         let uid: Arc<str> = metadata.uid.ok_or_else(|| senseless("there is no uid"))?.into();
         let version = metadata.resource_version.unwrap_or_default();
         // A version that is no number cannot be compared, and Kubernetes promises one.

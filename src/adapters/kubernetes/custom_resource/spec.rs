@@ -6,8 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
+use crate::adapters::kubernetes::error::LONGEST;
 use crate::domain::autoscaler::{Metric, RatePolicy, ScalingPolicy, ScalingRules, WarmUp, WorkloadKind, WorkloadRef};
 use crate::domain::validation::{RawAutoscaler, RawPolicy, RawRatePolicy, RawWarmUp, validate};
+use crate::plain_text::shortened;
 use crate::ports::store::Wanted;
 
 /// A manifest names its kind as Kubernetes writes it: only the API looks a kind up or takes any case.
@@ -254,7 +256,7 @@ pub(super) fn definition(wanted: &Wanted) -> Value {
 /// What a definition asks for; otherwise why it is none.
 pub(super) fn wanted(definition: Value, namespace: &str) -> Result<Wanted, String> {
     let spec: WorkloadAutoscalerSpec = serde_path_to_error::deserialize(definition)
-        .map_err(|error| format!("spec.{}: {}", error.path(), error.inner()))?;
+        .map_err(|error| shortened(format!("spec.{}: {}", error.path(), error.inner()), LONGEST))?;
     spec.wanted(namespace)
 }
 

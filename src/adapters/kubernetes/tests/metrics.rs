@@ -179,3 +179,40 @@ async fn an_answer_that_is_no_list_is_an_error() {
     let error = ResourceMetrics::list(&metrics, Scope::Cluster).await.unwrap_err();
     assert!(error.to_string().starts_with("the metrics API's answer makes no sense"), "{error}");
 }
+
+/// What becomes of a list that somebody means ill with.
+async fn read_hostile(body: String) -> Result<UsageTable, ClusterError> {
+    let (metrics, _) = metrics(move |asked| match asked.path.as_str() {
+        "/apis/metrics.k8s.io" => Answer::ok(group(&["v1beta1"])),
+        _ => Answer::Raw(body.clone()),
+    });
+    ResourceMetrics::list(&metrics, Scope::Cluster).await
+}
+
+#[tokio::test]
+async fn a_hostile_answer_costs_an_error_of_few_words() {
+    let name = "n".repeat(1 << 20);
+    for body in [
+        format!("{{\"items\": {}", "[".repeat(100_000)),
+        format!("{{\"items\": [{}", "{\"metadata\": ".repeat(100_000)),
+        format!("{{\"items\": \"{name}\"}}"),
+        format!("{{\"items\": [{{\"metadata\": {{\"name\": \"{name}\"}}, \"window\": 1e999}}]}}"),
+    ] {
+        let error = read_hostile(body).await.unwrap_err().to_string();
+        assert!(error.starts_with("the metrics API's answer makes no sense") && error.len() <= 1_100, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn hostile_amounts_and_names_are_unknown_and_cost_nobody_else_a_reading() {
+    let mut hostile = reading("hostile");
+    hostile["containers"][0]["usage"] = json!({"cpu": "9".repeat(1 << 20), "memory": format!("1e{}", i32::MAX)});
+    hostile["containers"][1]["usage"] = json!({"cpu": "1e999999999999", "memory": "-1"});
+    let long = "n".repeat(1 << 20);
+    let escapes = reading("a\u{1b}[2J\u{202e}\nb");
+    let table = read_hostile(list(&[hostile, reading(&long), escapes, reading("web-1")]).to_string()).await.unwrap();
+    let usage = table.get("default", "hostile").unwrap();
+    let amounts = usage.containers.iter().flat_map(|container| [container.cpu, container.memory]).flatten();
+    assert!(amounts.into_iter().all(|amount| amount.thousandths().is_none()));
+    assert!(table.get("default", &long).is_some() && table.get("default", "web-1").is_some());
+}

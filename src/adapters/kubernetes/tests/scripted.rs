@@ -33,6 +33,8 @@ pub(super) struct Asked {
 /// What the API server answers.
 pub(super) enum Answer {
     Json(u16, Value),
+    /// Whatever it is.
+    Raw(String),
     /// Plain text, with a `Retry-After` if there is one.
     Text(u16, &'static str, Option<u32>),
     /// The connection breaks.
@@ -114,6 +116,7 @@ async fn respond(mut answer: Answer) -> Result<Response<Frames>, tower::BoxError
     let whole = |text: String| Full::new(Bytes::from(text)).map_err(|never: Infallible| match never {}).boxed_unsync();
     let response = match answer {
         Answer::Json(code, body) => Response::builder().status(code).body(whole(body.to_string()))?,
+        Answer::Raw(text) => Response::new(whole(text)),
         Answer::Text(code, text, None) => Response::builder().status(code).body(whole(text.to_owned()))?,
         Answer::Text(code, text, Some(seconds)) => {
             Response::builder().status(code).header(RETRY_AFTER, seconds).body(whole(text.to_owned()))?
