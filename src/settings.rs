@@ -20,10 +20,12 @@ use crate::telemetry::SeriesLimits;
 
 mod gpu;
 mod keeping;
+mod outgoing;
 mod surroundings;
 
 pub use self::gpu::Gpu;
 pub use self::keeping::{Events, LeaderElection, Store};
+pub use self::outgoing::Outgoing;
 pub use self::surroundings::{ClientEnvironment, Surroundings};
 
 const DEFAULTS: &str = include_str!("../config/default.toml");
@@ -75,6 +77,8 @@ pub struct Settings {
     pub metrics: Metrics,
     /// The GPUs.
     pub gpu: Gpu,
+    /// Where requests may go.
+    pub outgoing: Outgoing,
     /// What Prometheus is shown.
     pub prometheus: Prometheus,
     /// Whether anything is scaled.
@@ -387,6 +391,8 @@ impl Settings {
             ("ORCHESTRATOR__NAMESPACES__DENY", "namespaces.deny"),
             ("ORCHESTRATOR__GPU__SELECTORS", "gpu.selectors"),
             ("ORCHESTRATOR__GPU__URLS", "gpu.urls"),
+            ("ORCHESTRATOR__OUTGOING__ALLOW", "outgoing.allow"),
+            ("ORCHESTRATOR__OUTGOING__DENY", "outgoing.deny"),
         ] {
             builder = builder.set_override_option(key, variables.get(variable).map(|text| list(text)))?;
         }

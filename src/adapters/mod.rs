@@ -2,8 +2,10 @@
 
 mod causes;
 pub mod dcgm;
+pub mod destinations;
 pub mod kubernetes;
 pub mod memory;
+pub mod outgoing;
 
 /// How the service calls itself to whom it asks.
 const AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
