@@ -127,7 +127,9 @@ fn an_exporter_can_be_asked() {
     });
     // Nothing listens there: a proxy is not asked.
     let mut command = subcommand("gpu-readings");
-    command.args(["--url", &url]).envs(["http_proxy", "HTTP_PROXY", "ALL_PROXY"].map(|name| (name, "http://127.0.0.1:1")));
+    command
+        .args(["--url", &url])
+        .envs(["http_proxy", "HTTP_PROXY", "ALL_PROXY"].map(|name| (name, "http://127.0.0.1:1")));
     let asked = finish(&mut command, b"");
     assert_eq!(asked, gpu_readings(GPU, &[]));
     assert!(exporter.join().unwrap().is_some());
