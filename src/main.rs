@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
+use ai_storage_orchestrator::adapters::causes::with_sources;
 use ai_storage_orchestrator::adapters::dcgm::scraper::{ScrapeLimits, Scraper};
 use ai_storage_orchestrator::adapters::destinations::Destinations;
 use ai_storage_orchestrator::adapters::kubernetes::custom_resource;
@@ -96,7 +97,7 @@ fn exit(ended: anyhow::Result<ExitCode>) -> ! {
     match ended {
         Ok(code) => std::process::exit(code as i32),
         Err(error) => {
-            eprintln!("ai-storage-orchestrator: {error:#}");
+            eprintln!("ai-storage-orchestrator: {}", with_sources(&*error));
             std::process::exit(1)
         }
     }

@@ -21,11 +21,13 @@ use crate::telemetry::SeriesLimits;
 mod gpu;
 mod keeping;
 mod outgoing;
+mod refusal;
 mod surroundings;
 
 pub use self::gpu::Gpu;
 pub use self::keeping::{Events, LeaderElection, Store};
 pub use self::outgoing::Outgoing;
+pub use self::refusal::Refusal;
 pub use self::surroundings::{ClientEnvironment, Surroundings};
 
 const DEFAULTS: &str = include_str!("../config/default.toml");
@@ -333,7 +335,7 @@ pub struct Log {
 pub enum SettingsError {
     /// A file cannot be read, or a value has the wrong type or an unknown name.
     #[error("invalid settings")]
-    Invalid(#[from] config::ConfigError),
+    Invalid(#[from] Refusal),
     /// The log's filter is none.
     #[error("invalid settings: log.filter (or RUST_LOG)")]
     LogFilter(#[from] env_filter::ParseError),
@@ -353,6 +355,12 @@ pub enum SettingsError {
     /// A number is out of its range.
     #[error("invalid settings: {0}")]
     Range(&'static str),
+}
+
+impl From<config::ConfigError> for SettingsError {
+    fn from(error: config::ConfigError) -> Self {
+        Self::Invalid(error.into())
+    }
 }
 
 impl Settings {

@@ -1,6 +1,6 @@
 //! What stands behind the [`crate::ports`]: the only code that knows how the outside speaks.
 
-mod causes;
+pub mod causes;
 pub mod dcgm;
 pub mod destinations;
 pub mod kubernetes;
