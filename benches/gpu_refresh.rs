@@ -12,6 +12,8 @@ use ai_storage_orchestrator::actors::collectors::gpu::{GpuCollector, GpuCollecto
 use ai_storage_orchestrator::actors::messages::GetGpus;
 use ai_storage_orchestrator::adapters::dcgm::fixed::FixedExporters;
 use ai_storage_orchestrator::adapters::dcgm::scraper::{ScrapeLimits, Scraper};
+use ai_storage_orchestrator::adapters::destinations::Destinations;
+use ai_storage_orchestrator::adapters::outgoing::Outgoing;
 use ai_storage_orchestrator::clock::Clock;
 use ai_storage_orchestrator::domain::gpu::Preference;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -101,7 +103,8 @@ fn main() {
         println!("{EXPORTERS} exporters x {GPUS} devices, {} KiB each", answer(0).len() / 1024);
         let clock = Clock::wall();
         let limits = ScrapeLimits { timeout: Duration::from_secs(5), max_answer: 8 << 20 };
-        let scraper = Scraper::new(limits, Preference::GpuUtil, clock).unwrap();
+        let outgoing = Outgoing::new(Destinations::everywhere()).unwrap();
+        let scraper = Scraper::new(outgoing, limits, Preference::GpuUtil, clock);
         let settings = GpuCollectorSettings {
             freshness: Duration::ZERO,
             max_age: Duration::from_secs(90),

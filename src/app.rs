@@ -24,13 +24,15 @@ use crate::actors::saving::Saver;
 use crate::actors::shared::Shared;
 use crate::actors::snapshot::ScaleTotals;
 use crate::adapters::dcgm::fixed::{ExporterUrlError, FixedExporters};
-use crate::adapters::dcgm::scraper::{ScrapeLimits, Scraper, SetupError};
+use crate::adapters::dcgm::scraper::{ScrapeLimits, Scraper};
+use crate::adapters::destinations::Destinations;
 use crate::adapters::kubernetes::client::{AccessError, Clients, ClusterAccess};
 use crate::adapters::kubernetes::exporters::ExporterDiscovery;
 use crate::adapters::kubernetes::lease::LeaseSettings;
 use crate::adapters::kubernetes::selector::MalformedSelector;
 use crate::adapters::kubernetes::{KubernetesCluster, Limits};
 use crate::adapters::memory::MemoryStore;
+use crate::adapters::outgoing::{Outgoing, SetupError};
 use crate::clock::Clock;
 use crate::domain::autoscaler::{Mode, RequestedAutoscaler};
 use crate::http::{self, Followers, HttpServerSettings, HttpState, InvalidRequest, Names, Pace, Reach, Tls, TlsError};
@@ -77,7 +79,7 @@ pub enum StartError {
     ExporterUrl(#[from] ExporterUrlError),
     /// Exporters cannot be asked.
     #[error(transparent)]
-    Exporters(#[from] SetupError),
+    Outgoing(#[from] SetupError),
     /// An autoscaler of the simulated cluster is not valid.
     #[error("invalid settings: simulation.autoscalers: {0}")]
     Autoscaler(#[source] InvalidRequest),
@@ -207,7 +209,8 @@ impl ConnectedCluster {
         let config = access.config().await?;
         let name = format!("{name} at {}", config.cluster_url);
         let clock = Clock::wall();
-        let scraper = Scraper::new(scrape_limits(settings), settings.gpu.prefer(), clock)?;
+        let outgoing = Outgoing::new(Destinations::new(settings.outgoing.deny(), settings.outgoing.allow()))?;
+        let scraper = Scraper::new(outgoing, scrape_limits(settings), settings.gpu.prefer(), clock);
         let connected = Self::start(Clients::new(config)?, scraper, clock, name, settings)?;
         let keeping = Keeping::in_cluster(&connected.kubernetes, clock, settings, surroundings.host.as_deref());
         let reviewer = connected.kubernetes.reviewer(settings.auth.audiences().to_vec());

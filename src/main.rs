@@ -3,8 +3,11 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
+use ai_storage_orchestrator::adapters::causes::with_sources;
 use ai_storage_orchestrator::adapters::dcgm::scraper::{ScrapeLimits, Scraper};
+use ai_storage_orchestrator::adapters::destinations::Destinations;
 use ai_storage_orchestrator::adapters::kubernetes::custom_resource;
+use ai_storage_orchestrator::adapters::outgoing::{Outgoing, checked_url};
 use ai_storage_orchestrator::app::{Application, ConnectedCluster};
 use ai_storage_orchestrator::cli;
 use ai_storage_orchestrator::clock::Clock;
@@ -96,7 +99,7 @@ fn exit(ended: anyhow::Result<ExitCode>) -> ! {
     match ended {
         Ok(code) => std::process::exit(code as i32),
         Err(error) => {
-            eprintln!("ai-storage-orchestrator: {}", plain_lines(&format!("{error:#}")));
+            eprintln!("ai-storage-orchestrator: {}", plain_lines(&with_sources(&*error)));
             std::process::exit(1)
         }
     }
@@ -117,9 +120,11 @@ fn gpu_readings(flags: &GpuReadingsFlags) -> anyhow::Result<ExitCode> {
     let answer = match &flags.url {
         Some(url) => {
             install_tls_provider();
-            let scraper = Scraper::new(LIMITS, flags.prefer, clock)?;
+            let url = checked_url(url)?;
+            // Not the service asks, but who runs this command, as himself.
+            let scraper = Scraper::new(Outgoing::new(Destinations::everywhere())?, LIMITS, flags.prefer, clock);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(scraper.answer(url)).with_context(|| format!("cannot read {url}"))?
+            runtime.block_on(scraper.answer(url.as_str())).with_context(|| format!("cannot read {url}"))?
         }
         None => {
             let mut answer = Vec::new();

@@ -306,9 +306,18 @@ pub enum ScrapeError {
     /// It could not be reached, or the connection broke.
     #[error("{0}")]
     Unreachable(String),
+    /// The settings do not let requests go there; the text says which.
+    #[error("{0}")]
+    Refused(String),
     /// It answered, but not with its metrics.
     #[error("it answered with status {0}")]
     Status(u16),
+    /// It answered that its metrics are elsewhere.
+    #[error(
+        "it answered with a redirect (status {0}), and redirects are not followed: set gpu.path or gpu.urls to where it \
+         leads"
+    )]
+    Redirected(u16),
     /// Its answer is longer than anything an exporter has to say.
     #[error("its answer is longer than {} KiB (gpu.max_answer_kib)", .0 / 1024)]
     TooLong(usize),

@@ -23,12 +23,16 @@ mod gpu;
 mod hostile_file;
 mod http;
 mod keeping;
+mod outgoing;
+mod refusal;
 mod surroundings;
 
 pub use self::auth::{Auth, Authentication};
 pub use self::gpu::Gpu;
 pub use self::http::Http;
 pub use self::keeping::{Events, LeaderElection, Store};
+pub use self::outgoing::Outgoing;
+pub use self::refusal::Refusal;
 pub use self::surroundings::{ClientEnvironment, Surroundings};
 
 const DEFAULTS: &str = include_str!("../config/default.toml");
@@ -82,6 +86,8 @@ pub struct Settings {
     pub metrics: Metrics,
     /// The GPUs.
     pub gpu: Gpu,
+    /// Where requests may go.
+    pub outgoing: Outgoing,
     /// What Prometheus is shown.
     pub prometheus: Prometheus,
     /// Whether anything is scaled.
@@ -300,7 +306,7 @@ pub struct Log {
 pub enum SettingsError {
     /// A file cannot be read, or a value has the wrong type or an unknown name.
     #[error("invalid settings")]
-    Invalid(#[from] config::ConfigError),
+    Invalid(#[from] Refusal),
     /// The log's filter is none.
     #[error("invalid settings: log.filter (or RUST_LOG)")]
     LogFilter(#[from] env_filter::ParseError),
@@ -326,6 +332,12 @@ pub enum SettingsError {
     /// A number is out of its range.
     #[error("invalid settings: {0}")]
     Range(&'static str),
+}
+
+impl From<config::ConfigError> for SettingsError {
+    fn from(error: config::ConfigError) -> Self {
+        Self::Invalid(error.into())
+    }
 }
 
 impl Settings {
@@ -369,6 +381,8 @@ impl Settings {
             ("ORCHESTRATOR__AUTH__AUDIENCES", "auth.audiences"),
             ("ORCHESTRATOR__GPU__SELECTORS", "gpu.selectors"),
             ("ORCHESTRATOR__GPU__URLS", "gpu.urls"),
+            ("ORCHESTRATOR__OUTGOING__ALLOW", "outgoing.allow"),
+            ("ORCHESTRATOR__OUTGOING__DENY", "outgoing.deny"),
         ] {
             builder = builder.set_override_option(key, variables.get(variable).map(|text| list(text)))?;
         }

@@ -111,12 +111,27 @@ fn only_the_kubernetes_adapter_and_the_simulated_cluster_name_kube() {
 
 #[test]
 fn only_the_composition_root_knows_the_adapters_and_the_simulation() {
-    assert_free("", &["crate::adapters"], &["adapters", "app.rs", "gpu_readings.rs", "cli/export.rs", "cli/import"]);
+    assert_free(
+        "",
+        &["crate::adapters"],
+        &["adapters", "app.rs", "gpu_readings.rs", "cli/export.rs", "cli/import", "settings/outgoing/tests.rs"],
+    );
     assert_free("", &["crate::simulation"], &["simulation", "app.rs", "settings.rs"]);
     assert_free(
         "simulation",
         &["crate::domain", "crate::actors", "crate::adapters", "crate::http", "crate::ports"],
         &[],
+    );
+}
+
+#[test]
+fn requests_of_the_service_go_where_the_settings_let_them() {
+    // The command line asks as its user, and the API server is kube's.
+    let clients = ["reqwest::Client", "reqwest::get", "ClientBuilder", "TcpStream", "hyper", "hyper_util"];
+    assert_free(
+        "",
+        &clients,
+        &["adapters/outgoing.rs", "adapters/outgoing/", "adapters/dcgm/scraper/tests.rs", "cli/api.rs"],
     );
 }
 

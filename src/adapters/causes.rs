@@ -3,7 +3,7 @@
 use std::error::Error;
 
 /// An error and what caused it, in one line. Some errors repeat their cause in their own text; it is shown once.
-pub(super) fn with_sources(error: &(dyn Error + 'static)) -> String {
+pub fn with_sources(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -21,7 +21,13 @@ const LIMIT: Duration = Duration::from_secs(30);
 #[derive(Args, Clone, Debug)]
 pub struct Connection {
     /// The service's URL
-    #[arg(long, value_name = "URL", env = "ORCHESTRATOR_SERVER", default_value = "http://127.0.0.1:8080")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "ORCHESTRATOR_SERVER",
+        hide_env_values = true,
+        default_value = "http://127.0.0.1:8080"
+    )]
     pub server: String,
     /// A file with the service's token; else the environment variable ORCHESTRATOR_TOKEN
     #[arg(long, value_name = "FILE", env = "ORCHESTRATOR_TOKEN_FILE")]
@@ -53,11 +59,16 @@ pub struct Api {
 impl Api {
     /// A client; the service is not asked yet. `token` is that of the environment.
     pub fn new(connection: &Connection, token: Option<SecretString>) -> Result<Self, Failure> {
-        let wrong = |why: String| Failure::Usage(format!("--server {}: {why}", plain(&connection.server)));
+        // What is before an @ may be a password.
+        let shown = if connection.server.contains('@') { "URL".into() } else { plain(&connection.server) };
+        let wrong = |why: String| Failure::Usage(format!("--server {shown}: {why}"));
         let mut base = Url::parse(&connection.server)
             .map_err(|error| wrong(format!("{error}; it must be a URL as http://127.0.0.1:8080")))?;
         if !matches!(base.scheme(), "http" | "https") {
             return Err(wrong("it must begin with http:// or https://".to_owned()));
+        }
+        if !base.username().is_empty() || base.password().is_some() {
+            return Err(wrong("it must have no user name or password; the service takes a token".to_owned()));
         }
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));

@@ -157,7 +157,13 @@ impl Doorway {
             .wrap(from_fn(counted::count))
             .wrap(Compress::default())
             .wrap(NormalizePath::trim())
-            .wrap(Logger::new("%a \"%r\" %s %b %Dms").log_target("http").log_level(log::Level::Debug))
+            // Without the query, in which somebody may have put a token.
+            .wrap(
+                Logger::new("%a \"%{method}xi %U\" %s %b %Dms")
+                    .custom_request_replace("method", |request| request.method().to_string())
+                    .log_target("http")
+                    .log_level(log::Level::Debug),
+            )
             .configure(routes::configure)
             .default_service(web::to(routes::no_such_path))
     }

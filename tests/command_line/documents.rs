@@ -125,11 +125,25 @@ fn an_exporter_can_be_asked() {
         (&connection).write_all(GPU).unwrap();
         request
     });
-    let asked = gpu_readings(b"", &["--url", &url]);
-    assert!(exporter.join().unwrap().is_some());
+    // Nothing listens there: a proxy is not asked.
+    let mut command = subcommand("gpu-readings");
+    command
+        .args(["--url", &url])
+        .envs(["http_proxy", "HTTP_PROXY", "ALL_PROXY"].map(|name| (name, "http://127.0.0.1:1")));
+    let asked = finish(&mut command, b"");
     assert_eq!(asked, gpu_readings(GPU, &[]));
+    assert!(exporter.join().unwrap().is_some());
     // Nobody listens there any more.
     let (code, output, errors) = gpu_readings(b"", &["--url", &url]);
     assert_eq!((code, &*output), (1, ""));
     assert!(errors.starts_with("ai-storage-orchestrator: cannot read http://"), "{errors}");
+}
+
+#[test]
+fn a_url_with_credentials_is_refused_and_not_repeated() {
+    for url in ["http://me:hunter2@127.0.0.1:9/metrics", "http://me:hunter2@127.0.0.1:999999/", "ftp://me:hunter2@h/"] {
+        let (code, output, errors) = gpu_readings(b"", &["--url", url]);
+        assert_eq!((code, &*output), (1, ""));
+        assert!(errors.contains("URL") && !errors.contains("hunter2"), "{errors}");
+    }
 }

@@ -5,5 +5,6 @@ mod custom_resource;
 mod documents;
 mod import;
 mod people;
+mod secrets;
 mod service;
 mod watching;

@@ -13,6 +13,8 @@ test('each fault that the service words has its own advice', () => {
     ['exporter', 'its answer breaks off in the middle of a line', /ends in the middle/],
     ['exporter', 'it answered with status 404', /not with metrics/],
     ['exporter', 'its answer is longer than 8192 KiB (gpu.max_answer_kib)', /longer/],
+    ['exporter', 'nothing is sent to 169.254.0.9, because outgoing.deny has 169.254.0.0/16; if', /settings do not let/],
+    ['exporter', 'it answered with a redirect (status 302), and redirects are not followed: set', /sends requests elsewhere/],
     ['exporter', 'its answer shows no GPU: <html>', /nothing of a DCGM exporter/],
     ['exporter', 'error sending request: no route to host', /cannot be reached/],
     [

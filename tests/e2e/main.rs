@@ -24,6 +24,7 @@ mod objects;
 mod permissions;
 mod proxy;
 mod scaling;
+mod secrets;
 #[allow(dead_code, reason = "the reliability tests need more of it")]
 mod service;
 mod steady_state;

@@ -57,6 +57,16 @@ const EXPORTERS = [
 
 const EXPORTER = [
   [
+    /nothing is sent to/,
+    'The settings do not let requests go there.',
+    'If an exporter is really at this address, change outgoing.deny or outgoing.allow. If not, look at who made its pod.',
+  ],
+  [
+    /answered with a redirect/,
+    'It sends requests elsewhere, where the service does not follow.',
+    'Set gpu.path or gpu.urls to where its metrics are.',
+  ],
+  [
     /refused/i,
     'Nothing listens on this address.',
     "Look at the exporter's log, and whether it listens on this port (9400 by default).",

@@ -11,8 +11,8 @@ use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Service, ServiceExt};
 
 use super::{Skipped, read_devices};
-use crate::adapters::AGENT;
 use crate::adapters::causes::with_sources;
+use crate::adapters::outgoing::{Outgoing, SendError};
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 use crate::domain::gpu::Preference;
@@ -33,17 +33,6 @@ pub struct ScrapeLimits {
     pub max_answer: usize,
 }
 
-/// Why exporters cannot be asked at all.
-#[derive(Debug, thiserror::Error)]
-pub enum SetupError {
-    /// The process has no TLS provider.
-    #[error("cannot set up connections to GPU exporters: no TLS provider is installed")]
-    NoTlsProvider,
-    /// The client cannot be made.
-    #[error("cannot set up connections to GPU exporters: {}", with_sources(.0))]
-    Client(reqwest::Error),
-}
-
 /// Where requests are answered: by exporters on the network, or by something that plays them.
 type Exchange = BoxCloneSyncService<http::Request<Bytes>, reqwest::Response, BoxError>;
 
@@ -57,15 +46,13 @@ pub struct Scraper {
 }
 
 impl Scraper {
-    /// Asks exporters over the network. The process's TLS provider must be installed.
-    pub fn new(limits: ScrapeLimits, preference: Preference, clock: Clock) -> Result<Self, SetupError> {
-        let client = client()?;
+    /// Asks exporters over the network.
+    pub fn new(outgoing: Outgoing, limits: ScrapeLimits, preference: Preference, clock: Clock) -> Self {
         let network = tower::service_fn(move |request: http::Request<Bytes>| {
-            let client = client.clone();
-            // Whoever reads the error knows the URL.
-            async move { client.execute(request.try_into()?).await.map_err(reqwest::Error::without_url) }
+            let outgoing = outgoing.clone();
+            async move { outgoing.send(request).await }
         });
-        Ok(Self { exchange: BoxCloneSyncService::new(network.map_err(BoxError::from)), limits, preference, clock })
+        Self { exchange: BoxCloneSyncService::new(network.map_err(BoxError::from)), limits, preference, clock }
     }
 
     /// Asks `service` in place of the network.
@@ -102,25 +89,14 @@ impl GpuMetrics for Scraper {
     }
 }
 
-/// The client for exporters on the network. It keeps a connection to each for the next time.
-fn client() -> Result<reqwest::Client, SetupError> {
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        return Err(SetupError::NoTlsProvider);
-    }
-    // Exporters are asked at their pods' addresses, which no proxy of the environment is for; and one that sends its
-    // readers elsewhere is none.
-    let builder =
-        || reqwest::Client::builder().user_agent(AGENT).no_proxy().redirect(reqwest::redirect::Policy::none());
-    // Only exporters with https need the system's certificate authorities; a system may have none.
-    builder().build().or_else(|_| builder().tls_certs_only([]).build()).map_err(SetupError::Client)
-}
-
 /// An exporter's whole answer, unpacked.
 async fn fetch(exchange: Exchange, url: &str, max_answer: usize) -> Result<Vec<u8>, ScrapeError> {
     let request = http::Request::get(url).body(Bytes::new()).map_err(|error| unreachable(&error))?;
-    let mut response = exchange.oneshot(request).await.map_err(|error| unreachable(&*error))?;
-    if response.status() != StatusCode::OK {
-        return Err(ScrapeError::Status(response.status().as_u16()));
+    let mut response = exchange.oneshot(request).await.map_err(|error| unanswered(&*error))?;
+    match response.status() {
+        StatusCode::OK => {}
+        status if status.is_redirection() => return Err(ScrapeError::Redirected(status.as_u16())),
+        status => return Err(ScrapeError::Status(status.as_u16())),
     }
     let tells_its_end = [CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| response.headers().contains_key(name));
     let mut answer = Vec::new();
@@ -171,6 +147,14 @@ fn excerpt(text: &[u8]) -> String {
     match words.join(" ").chars().take(SHOWN_OF_ANSWER).collect::<String>() {
         shown if shown.is_empty() => "(nothing)".to_owned(),
         shown => shown,
+    }
+}
+
+/// Why the request had no answer.
+fn unanswered(error: &(dyn Error + 'static)) -> ScrapeError {
+    match error.downcast_ref::<SendError>() {
+        Some(SendError::Refused(refused)) => ScrapeError::Refused(refused.to_string()),
+        _ => unreachable(error),
     }
 }
 

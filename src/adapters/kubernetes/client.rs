@@ -7,9 +7,10 @@ use http::HeaderValue;
 use http::header::USER_AGENT;
 use kube::config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
+use secrecy::ExposeSecret;
 
+use super::discretion::told;
 use crate::adapters::AGENT;
-use crate::adapters::causes::with_sources;
 
 /// The time to establish a connection, and to send a request.
 const CONNECT_AND_WRITE: Duration = Duration::from_secs(5);
@@ -36,26 +37,32 @@ pub enum ClusterAccess {
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
     /// The process does not run in a pod with a service account.
-    #[error("cannot use the service account of this pod: {}", with_sources(.0))]
+    #[error("cannot use the service account of this pod: {}", told(.0))]
     InCluster(InClusterError),
     /// The kubeconfig cannot be used.
-    #[error("cannot use the kubeconfig {}: {}", .path.display(), with_sources(.error))]
+    #[error("cannot use the kubeconfig {}: {}", .path.display(), told(.error))]
     Kubeconfig {
         /// The file, as it was given.
         path: PathBuf,
         /// What is wrong with it.
         error: KubeconfigError,
     },
+    /// The API server's URL contains credentials, which would be shown with it wherever it is named.
+    #[error("the kubeconfig's server has a user name or password in its URL; put them into a user of the kubeconfig")]
+    Credentials,
+    /// The token can be none. It is not shown.
+    #[error("the kubeconfig's token has characters that no header can carry, such as a line feed")]
+    Token,
     /// The configuration cannot be made into a client.
-    #[error("cannot set up the connection to the API server: {}", with_sources(&**.0))]
+    #[error("cannot set up the connection to the API server: {}", told(&**.0))]
     Setup(Box<kube::Error>),
 }
 
 impl ClusterAccess {
     /// Reads the configuration. The API server is not asked yet.
     pub async fn config(&self) -> Result<Config, AccessError> {
-        match self {
-            Self::InCluster => Config::incluster().map_err(AccessError::InCluster),
+        let config = match self {
+            Self::InCluster => Config::incluster().map_err(AccessError::InCluster)?,
             Self::Kubeconfig { path, context } => {
                 let wrong = |error| AccessError::Kubeconfig { path: path.clone(), error };
                 let mut merged = Kubeconfig::default();
@@ -63,9 +70,18 @@ impl ClusterAccess {
                     merged = Kubeconfig::read_from(file).and_then(|next| merged.merge(next)).map_err(wrong)?;
                 }
                 let options = KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
-                Config::from_custom_kubeconfig(merged, &options).await.map_err(wrong)
+                Config::from_custom_kubeconfig(merged, &options).await.map_err(wrong)?
             }
+        };
+        if config.cluster_url.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            return Err(AccessError::Credentials);
         }
+        // kube panics at such a token.
+        let token = config.auth_info.token.as_ref();
+        if token.is_some_and(|token| HeaderValue::from_str(token.expose_secret()).is_err()) {
+            return Err(AccessError::Token);
+        }
+        Ok(config)
     }
 }
 

@@ -6,6 +6,7 @@ use kube::core::Status;
 use kube::core::response::reason;
 use kube::runtime::watcher;
 
+use super::discretion::told;
 use crate::adapters::causes::with_sources;
 use crate::plain_text::shortened;
 use crate::ports::ClusterError;
@@ -24,15 +25,15 @@ pub(super) fn cluster_error(error: kube::Error) -> ClusterError {
             ClusterError::Unavailable(shortened(format!("the API server's answer makes no sense: {error}"), LONGEST))
         }
         kube::Error::Auth(error) => {
-            ClusterError::Unavailable(format!("cannot log in to the API server: {}", with_sources(&error)))
+            ClusterError::Unavailable(format!("cannot log in to the API server: {}", told(&error)))
         }
         kube::Error::Service(error) => match error.downcast() {
             // A time limit of our own, which has passed through `kube`.
             Ok(error) => *error,
-            Err(error) => unreachable(with_sources(&*error)),
+            Err(error) => unreachable(told(&*error)),
         },
-        kube::Error::HyperError(error) => unreachable(with_sources(&error)),
-        error => unreachable(with_sources(&error)),
+        kube::Error::HyperError(error) => unreachable(told(&error)),
+        error => unreachable(told(&error)),
     }
 }
 

@@ -9,6 +9,7 @@ pub mod client;
 mod container;
 mod counted;
 pub mod custom_resource;
+mod discretion;
 mod duration;
 mod error;
 mod events;

@@ -99,3 +99,19 @@ async fn simulated_utilization_acts_where_the_operator_wants_that() {
     stage.namespace.wait_for_ready("Deployment", "train", 3, LIMIT).await;
     stage.api.delete(&id).await;
 }
+
+#[tokio::test]
+async fn an_exporter_where_requests_may_not_go_is_not_asked_and_the_setting_is_named() {
+    // All addresses of the test bed's pods.
+    let denying = [("ORCHESTRATOR__OUTGOING__DENY", "127.0.0.0/8")];
+    let stage = Stage::with("gpu-denied", &[Devices::Whole(1)], &denying).await;
+    stage.workload("Deployment", "train", 1, stage.nodes.pod(WHOLE_GPU, 1), &[60.0]).await;
+    let id = stage.api.created(&stage.request("Deployment", "train", ("target_gpu_percent", 20), 1, 3)).await;
+    let refused = |exporters: &[Value]| {
+        exporters[0]["error"].as_str().is_some_and(|why| why.contains("because outgoing.deny has 127.0.0.0/8"))
+    };
+    stage.wait_for_sources("it is refused", refused).await;
+    stage.evaluations(&id, 3).await;
+    assert_eq!(stage.exporters.all().next().unwrap().requests(), 0);
+    stage.api.delete(&id).await;
+}

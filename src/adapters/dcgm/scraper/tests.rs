@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::*;
+use crate::adapters::destinations::Destinations;
 
 /// What an exporter on a node with one busy GPU says.
 const BUSY: &str = "\
@@ -28,7 +29,7 @@ const MAX_ANSWER: usize = 64 * 1024;
 /// For what is to be answered; nothing waits so long.
 const PATIENT: ScrapeLimits = ScrapeLimits { timeout: Duration::from_secs(60), max_answer: MAX_ANSWER };
 
-/// For what is never answered.
+/// For what is never answered, or not to its end.
 const IMPATIENT: ScrapeLimits = ScrapeLimits { timeout: Duration::from_millis(300), max_answer: MAX_ANSWER };
 
 /// What a scripted exporter does after its answer.
@@ -40,6 +41,8 @@ enum Then {
     Close,
     /// It goes on with the same bytes until nobody reads them any more.
     Repeat(&'static [u8]),
+    /// The same, but a little at a time, so that there is always something to wait for.
+    Drip(&'static [u8]),
 }
 
 /// An exporter on this machine that gives each request the same bytes.
@@ -83,6 +86,12 @@ async fn serve(mut connection: TcpStream, answer: Vec<u8>, then: Then, seen: Arc
             Then::Listen => {}
             Then::Close => return,
             Then::Repeat(bytes) => while connection.write_all(bytes).await.is_ok() {},
+            Then::Drip(bytes) => {
+                let mut beat = tokio::time::interval(Duration::from_millis(10));
+                while connection.write_all(bytes).await.is_ok() {
+                    beat.tick().await;
+                }
+            }
         }
     }
 }
@@ -97,8 +106,12 @@ async fn request(connection: &mut TcpStream) -> Option<String> {
 }
 
 fn network(limits: ScrapeLimits) -> Scraper {
+    over_network(Destinations::everywhere(), limits)
+}
+
+fn over_network(destinations: Destinations, limits: ScrapeLimits) -> Scraper {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Scraper::new(limits, Preference::GpuUtil, Clock::wall()).unwrap()
+    Scraper::new(Outgoing::new(destinations).unwrap(), limits, Preference::GpuUtil, Clock::wall())
 }
 
 fn exporter(url: &str) -> Exporter {
@@ -189,7 +202,6 @@ async fn what_is_no_dcgm_text_is_refused_and_shown(#[case] body: &[u8], #[case] 
 
 #[rstest]
 #[case::not_found("404 Not Found\r\ncontent-length: 0", 404)]
-#[case::elsewhere("302 Found\r\nlocation: /\r\ncontent-length: 0", 302)]
 #[case::down("503 Service Unavailable\r\ncontent-length: 0", 503)]
 #[case::nothing("204 No Content", 204)]
 #[tokio::test]
@@ -232,6 +244,61 @@ fn comment(length: usize) -> Vec<u8> {
 async fn an_exporter_that_hangs_is_given_up(#[case] answer: Vec<u8>) {
     let refused = Scripted::start(answer, Then::Listen).await.scrape(IMPATIENT).await;
     assert_eq!(refused, Err(ScrapeError::Timeout(IMPATIENT.timeout)));
+}
+
+#[rstest]
+#[case::the_status(b"HTTP/1.1 200 ".to_vec(), b"O")]
+#[case::the_head(b"HTTP/1.1 200 OK\r\n".to_vec(), b"a: b\r\n")]
+#[case::one_field(b"HTTP/1.1 200 OK\r\na: ".to_vec(), b"b")]
+#[case::other_answers_before(Vec::new(), b"HTTP/1.1 100 Continue\r\n\r\n")]
+#[case::the_text(answer("200 OK\r\ncontent-length: 5000000", b""), b"#")]
+#[case::the_text_to_the_end_of_the_connection(answer("200 OK", b""), b"#")]
+#[case::the_chunks(answer("200 OK\r\ntransfer-encoding: chunked", b""), b"1\r\n#\r\n")]
+#[case::a_chunks_head(answer("200 OK\r\ntransfer-encoding: chunked", b"1;"), b"x")]
+#[case::the_trailer(answer("200 OK\r\ntransfer-encoding: chunked", b"0\r\n"), b"a: b\r\n")]
+#[tokio::test]
+async fn what_never_ends_does_not_hold_it(
+    #[case] answer: Vec<u8>,
+    #[case] repeated: &'static [u8],
+    #[values(true, false)] slowly: bool,
+) {
+    let then = if slowly { Then::Drip(repeated) } else { Then::Repeat(repeated) };
+    let refused = Scripted::start(answer, then).await.scrape(IMPATIENT).await;
+    let is_given_up = match &refused {
+        Err(ScrapeError::Timeout(_)) => true,
+        // By the limits of the HTTP library, or ours.
+        Err(ScrapeError::Unreachable(_) | ScrapeError::TooLong(_)) => !slowly,
+        _ => false,
+    };
+    assert!(is_given_up, "{refused:?}");
+}
+
+#[rstest]
+#[case("301 Moved Permanently", 301)]
+#[case("302 Found", 302)]
+#[case("307 Temporary Redirect", 307)]
+#[case("308 Permanent Redirect", 308)]
+#[tokio::test]
+async fn a_redirect_is_an_error_that_says_so(#[case] head: &str, #[case] status: u16) {
+    let head = format!("{head}\r\nlocation: /elsewhere\r\ncontent-length: 0");
+    let scripted = Scripted::start(answer(&head, b""), Then::Listen).await;
+    let refused = scripted.scrape(PATIENT).await.unwrap_err();
+    assert_eq!(refused, ScrapeError::Redirected(status));
+    assert_eq!(scripted.requests.lock().unwrap().len(), 1, "it is not followed");
+    assert!(refused.to_string().starts_with("it answered with a redirect"), "{refused}");
+}
+
+#[rstest]
+#[case::by_its_address("127.0.0.1")]
+#[case::by_its_name("localhost")]
+#[tokio::test]
+async fn an_exporter_where_requests_may_not_go_is_refused_by_the_setting(#[case] host: &str) {
+    let scripted = Scripted::start(with_length(BUSY.as_bytes()), Then::Close).await;
+    let destinations = Destinations::new(["127.0.0.0/8", "::1/128"].map(|network| network.parse().unwrap()), []);
+    let scraper = over_network(destinations, PATIENT);
+    let refused = scraper.scrape(&exporter(&scripted.url.replace("127.0.0.1", host))).await;
+    assert!(matches!(&refused, Err(ScrapeError::Refused(why)) if why.contains("outgoing.deny")), "{refused:?}");
+    assert_eq!(scripted.connections.load(Ordering::Relaxed), 0);
 }
 
 #[rstest]
