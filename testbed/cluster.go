@@ -98,6 +98,7 @@ type cluster struct {
 	pki        *pki
 	ports      *ports
 	podNetwork podNetwork
+	issuer     *http.Server
 	clients    kubernetes.Interface
 	dynamic    dynamic.Interface
 	mutex      sync.Mutex // guards the processes, which --restart changes while the cluster runs
@@ -280,6 +281,9 @@ func (c *cluster) start(ctx, running context.Context) error {
 		}
 		say("metrics.k8s.io is available")
 	}
+	if err := c.waitFor(ctx, "kube-apiserver to trust the OIDC issuer", c.issuerIsTrusted); err != nil {
+		return err
+	}
 	if c.allControllers() {
 		return c.waitFor(ctx, "the default ServiceAccount", func(ctx context.Context) error {
 			_, err := c.clients.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{})
@@ -323,9 +327,13 @@ func (c *cluster) prepare() error {
 	if err := writeFile(c.path("config/kwok.yaml"), kwok); err != nil {
 		return err
 	}
+	if err := c.startIssuer(); err != nil {
+		return err
+	}
 	for name, values := range map[string]any{
-		"audit-policy.yaml": nil,
-		"scheduler.yaml":    map[string]string{"Kubeconfig": c.path("components/" + nameScheduler + ".kubeconfig")},
+		"audit-policy.yaml":   nil,
+		"authentication.yaml": map[string]string{"URL": c.issuerURL(), "Audience": issuerAudience, "CA": string(c.pki.caPEM)},
+		"scheduler.yaml":      map[string]string{"Kubeconfig": c.path("components/" + nameScheduler + ".kubeconfig")},
 	} {
 		content, err := render(name, values)
 		if err != nil {
@@ -448,6 +456,9 @@ func (c *cluster) stop() {
 		c.ports.release()
 	}
 	c.podNetwork.release()
+	if c.issuer != nil {
+		c.issuer.Close()
+	}
 	os.RemoveAll(c.path("etcd")) // tens of megabytes; the logs stay
 	os.Remove(c.path("supervisor.pid"))
 }

@@ -140,7 +140,7 @@ func (c *cluster) componentArgs(name string) []string {
 			"--client-ca-file=" + c.path("pki/ca.crt"),
 			"--token-auth-file=" + c.path("pki/tokens.csv"),
 			"--authorization-mode=RBAC",
-			"--anonymous-auth=true", // RBAC lets them see no more than the health and the version
+			"--authentication-config=" + c.path("config/authentication.yaml"),
 			"--service-account-issuer=https://kubernetes.default.svc",
 			"--service-account-key-file=" + c.path("pki/service-account.key"),
 			"--service-account-signing-key-file=" + c.path("pki/service-account.key"),

@@ -17,6 +17,7 @@ const usage = `usage: testbed COMMAND [flags]
 
   cluster RUN_DIR [flags]   run a cluster in the foreground until SIGTERM or SIGINT (cluster --help)
   kubectl ...               the kubectl of the same Kubernetes version
+  token RUN_DIR [flags]     print a token of the cluster's OpenID Connect issuer (token --help)
   hpa                       lets the HorizontalPodAutoscaler decide on JSON documents, one per line of stdin
 
 Single components, with their own flags (cluster starts them):
@@ -35,6 +36,7 @@ var commands = map[string]func() int{
 	nameMetricsServer:     metricsServerMain,
 	"kubectl":             kubectlMain,
 	"hpa":                 hpaMain,
+	"token":               tokenMain,
 	"help":                func() int { return printUsage(os.Stdout, 0) },
 	"--help":              func() int { return printUsage(os.Stdout, 0) },
 }

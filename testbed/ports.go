@@ -24,6 +24,7 @@ const (
 	portAPIServer     portKind = "kube-apiserver"
 	portKubelet       portKind = "kubelet"
 	portMetricsServer portKind = "metrics-server"
+	portIssuer        portKind = "oidc-issuer"
 )
 
 // ports are a cluster's ports. Each is held open until just before its component
@@ -36,7 +37,7 @@ type ports struct {
 // pickPorts finds random free ports of 127.0.0.1 and holds them.
 func pickPorts() (*ports, error) {
 	p := &ports{numbers: map[portKind]int{}, held: map[portKind]net.Listener{}}
-	for _, kind := range []portKind{portEtcd, portEtcdPeer, portAPIServer, portKubelet, portMetricsServer} {
+	for _, kind := range []portKind{portEtcd, portEtcdPeer, portAPIServer, portKubelet, portMetricsServer, portIssuer} {
 		var last error
 		for range 1000 {
 			number := firstPort + rand.IntN(lastPort-firstPort+1)
@@ -70,6 +71,13 @@ func (p *ports) release(kinds ...portKind) {
 			delete(p.held, kind)
 		}
 	}
+}
+
+// take gives away the listener that holds a port.
+func (p *ports) take(kind portKind) net.Listener {
+	listener := p.held[kind]
+	delete(p.held, kind)
+	return listener
 }
 
 func (p *ports) number(kind portKind) string { return strconv.Itoa(p.numbers[kind]) }

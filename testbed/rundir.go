@@ -77,6 +77,7 @@ func cleanRunDir(dir string) error {
 type readyFile struct {
 	Kubeconfig     string            `json:"kubeconfig"`
 	Server         string            `json:"server"`
+	Issuer         string            `json:"issuer"`
 	Binary         string            `json:"binary"`
 	AuditLog       string            `json:"audit_log"`
 	SupervisorPID  int               `json:"supervisor_pid"`
@@ -98,6 +99,7 @@ func (c *cluster) writeReady(seconds float64) error {
 	ready := readyFile{
 		Kubeconfig:     c.path("kubeconfig"),
 		Server:         c.server(),
+		Issuer:         c.issuerURL(),
 		Binary:         self,
 		AuditLog:       c.path("audit.log"),
 		SupervisorPID:  os.Getpid(),

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -158,5 +159,19 @@ func TestManifestsRender(t *testing.T) {
 	}
 	if _, err := render("node.yaml", map[string]any{"Name": "node-1"}); err == nil {
 		t.Error("a missing value is no error")
+	}
+}
+
+func TestPortsCanBeTaken(t *testing.T) {
+	p, err := pickPorts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.release()
+	listener := p.take(portIssuer)
+	defer listener.Close()
+	p.release(portIssuer)
+	if _, err := net.Dial("tcp4", p.address(portIssuer)); err != nil {
+		t.Errorf("nobody listens on a port that was taken and not released: %v", err)
 	}
 }

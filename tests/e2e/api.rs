@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
@@ -18,6 +19,15 @@ impl Api {
     pub fn new(address: &str) -> Self {
         let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
         Self { base: format!("http://{address}"), http }
+    }
+
+    /// The same for a caller who sends this token.
+    pub fn with_token(address: &str, token: &str) -> Self {
+        let mut authorization = HeaderValue::from_str(&format!("Bearer {token}")).unwrap();
+        authorization.set_sensitive(true);
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, authorization)]);
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).default_headers(headers);
+        Self { base: format!("http://{address}"), http: http.build().unwrap() }
     }
 
     pub async fn get(&self, path: &str) -> (StatusCode, Value) {

@@ -18,9 +18,22 @@ pub struct Request {
     pub request_received_timestamp: chrono::DateTime<chrono::Utc>,
     #[serde(default)]
     pub response_status: Status,
-    /// What was sent; there for changes of scales only.
+    /// What it is about; absent where it is no object.
+    pub object_ref: Option<ObjectRef>,
+    /// What was sent; there for changes of scales and for SubjectAccessReviews only.
     #[serde(default)]
     pub request_object: serde_json::Value,
+}
+
+/// What a request is about. Where a field is not there, the request does not say it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ObjectRef {
+    pub api_group: String,
+    pub resource: String,
+    pub subresource: String,
+    pub namespace: String,
+    pub name: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

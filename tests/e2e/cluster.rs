@@ -5,8 +5,12 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Once, OnceLock};
 use std::time::{Duration, Instant};
 
-use kube::Client;
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::api::PostParams;
+use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client};
+use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -127,6 +131,41 @@ impl Cluster {
         let kubeconfig = Kubeconfig::read_from(&self.kubeconfig).unwrap();
         let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
         Client::try_from(config).unwrap()
+    }
+
+    /// A client for whoever has this token, on the runtime of the calling test.
+    pub async fn client_of(&self, token: &str) -> Client {
+        let kubeconfig = Kubeconfig::read_from(&self.kubeconfig).unwrap();
+        let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+        config.auth_info = AuthInfo { token: Some(token.into()), ..AuthInfo::default() };
+        Client::try_from(config).unwrap()
+    }
+
+    /// The administrator's token.
+    pub fn administrators_token(&self) -> String {
+        let kubeconfig = Kubeconfig::read_from(&self.kubeconfig).unwrap();
+        let user = kubeconfig.auth_infos.into_iter().find_map(|user| user.auth_info).unwrap();
+        user.token.unwrap().expose_secret().to_owned()
+    }
+
+    /// A token of a service account, for the API server or for somebody else.
+    pub async fn account_token(&self, namespace: &str, account: &str, audience: Option<&str>) -> String {
+        let accounts = Api::<ServiceAccount>::namespaced(self.client().await, namespace);
+        let audiences = audience.into_iter().map(str::to_owned).collect();
+        let spec = TokenRequestSpec { audiences, expiration_seconds: Some(3 * 3600), ..TokenRequestSpec::default() };
+        let request = TokenRequest { spec, ..TokenRequest::default() };
+        let answer = accounts.create_token_request(account, &PostParams::default(), &request).await.unwrap();
+        answer.status.unwrap().token
+    }
+
+    /// A token of a person, whom the API server knows as `oidc:NAME` in the groups `oidc:GROUP`; with negative seconds it
+    /// has expired.
+    pub fn persons_token(&self, name: &str, groups: &[&str], seconds: i32) -> String {
+        let mut command = Command::new(&self.binary);
+        command.arg("token").arg(&self.run).args(["--user", name, "--groups", &groups.join(",")]);
+        let output = command.arg(format!("--seconds={seconds}")).output().unwrap();
+        assert!(output.status.success(), "testbed token failed: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
     /// Writes a kubeconfig for a service account, which reaches the API server at `server`.

@@ -5,6 +5,8 @@
 //! plane's binary in the variable `TESTBED`; without it the tests build it themselves, which takes a while once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
+mod access;
+mod accounts;
 mod api;
 #[allow(dead_code, reason = "the reliability tests need more of it")]
 mod audit;
@@ -23,6 +25,7 @@ mod manifests;
 mod objects;
 mod permissions;
 mod proxy;
+mod role;
 mod scaling;
 mod secrets;
 #[allow(dead_code, reason = "the reliability tests need more of it")]

@@ -17,9 +17,9 @@ pub struct Service {
     log: Arc<Mutex<Vec<String>>>,
 }
 
-/// Namespaces whose objects a test writes itself.
+/// Namespaces whose objects a test writes itself, or a service of its own looks after.
 const NOT_ITS_OWN: &str = "kube-system,objects-kept,objects-same-name,objects-changed,objects-owned,objects-refused,\
-                           definitions-change,definitions-columns";
+                           definitions-change,definitions-columns,role-walk,access-shop,access-bank";
 
 /// The service that most tests share. It runs under the account and the role of `deploy/`, and under no other.
 pub fn shared_service() -> &'static Service {
@@ -77,6 +77,11 @@ impl Service {
     /// A client of its API, on the runtime of the calling test.
     pub fn api(&self) -> Api {
         Api::new(&self.address)
+    }
+
+    /// The same for a caller who sends this token.
+    pub fn api_of(&self, token: &str) -> Api {
+        Api::with_token(&self.address, token)
     }
 
     /// Where it listens.

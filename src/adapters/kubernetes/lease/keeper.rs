@@ -23,8 +23,9 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 pub(super) struct Keeper {
     candidate: Candidate,
     lasts: Duration,
-    /// The Lease as it was answered last, if it is this process's; `None` when it has to be read first.
-    known: Option<Lease>,
+    /// The Lease as it was answered last, if it is this process's, and how often this process had switched the mode when
+    /// it was asked for; `None` when it has to be read first.
+    known: Option<(Lease, u64)>,
     outage: Outage,
 }
 
@@ -63,8 +64,9 @@ impl Keeper {
 
     async fn try_turn(&mut self, shared: &Shared) -> Result<(), ClusterError> {
         let switches = shared.local().switches;
-        let lease = match self.known.take() {
-            Some(lease) => Some(lease),
+        // One from before a switch has the mode from before it, which would pass for somebody else's will.
+        let lease = match self.known.take().filter(|(_, at)| *at == switches) {
+            Some((lease, _)) => Some(lease),
             None => shared.read().await?,
         };
         let record = lease.as_ref().map(Record::of).transpose()?;
@@ -105,7 +107,7 @@ impl Keeper {
         let now = shared.clock.steady();
         self.candidate.accepted(Record::of(&written)?, sent, now);
         shared.publish(Some(&written), switches, self.candidate.ours_until(now));
-        self.known = Some(written);
+        self.known = Some((written, switches));
         Ok(())
     }
 
@@ -127,7 +129,7 @@ impl Keeper {
     async fn try_release(&mut self, shared: &Shared) -> Result<(), ClusterError> {
         let switches = shared.local().switches;
         let lease = match self.known.take() {
-            Some(lease) => Some(lease),
+            Some((lease, _)) => Some(lease),
             None => shared.read().await?,
         };
         let Some(mut lease) = lease else { return Ok(()) };

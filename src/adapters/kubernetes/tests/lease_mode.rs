@@ -75,6 +75,18 @@ async fn a_follower_switches_the_leader_within_its_next_renewal() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_leader_that_is_switched_to_and_fro_does_not_take_its_own_old_mode_for_somebody_elses_will() {
+    let leases = Leases::default();
+    let leader = Replica::started(&leases, "a").await;
+    let _app = app(&leader, QUICK);
+    leader.network(Network::Slow(Duration::from_millis(20)));
+    for mode in [Mode::Observe, Mode::Active, Mode::Observe, Mode::Active] {
+        assert_eq!(switched(&leader, mode).await.0, Ok(()));
+        assert_eq!(leader.claim().mode, Some(mode));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_mode_that_the_leader_does_not_confirm_is_an_error_but_set() {
     let leases = Leases::default();
     let leader = Replica::started(&leases, "a").await;
