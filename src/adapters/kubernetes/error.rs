@@ -7,7 +7,6 @@ use kube::core::response::reason;
 use kube::runtime::watcher;
 
 use super::discretion::told;
-use crate::adapters::causes::with_sources;
 use crate::plain_text::shortened;
 use crate::ports::ClusterError;
 
