@@ -36,12 +36,12 @@ mod tests {
     use super::*;
 
     fn logged(message: &str) -> String {
-        line(Timestamp::UNIX_EPOCH, Level::Warn, "kube::client", message)
+        line(Timestamp::UNIX_EPOCH, Level::Warn, "actix_server::worker", message)
     }
 
     #[test]
     fn a_record_says_when_how_bad_and_where_it_comes_from() {
-        assert_eq!(logged("größer"), "1970-01-01T00:00:00.000Z WARN  kube::client: größer");
+        assert_eq!(logged("größer"), "1970-01-01T00:00:00.000Z WARN  actix_server::worker: größer");
     }
 
     #[test]
@@ -49,7 +49,10 @@ mod tests {
         let forged =
             "no such path /x\n2026-01-01T00:00:00.000Z INFO  app: all is well\r\x1b[1A\x1b[2K\u{9b}K\u{2028}\u{202e}";
         let line = logged(forged);
-        assert!(line.starts_with("1970-01-01T00:00:00.000Z WARN  kube::client: no such path /x\\u{a}2026"), "{line}");
+        assert!(
+            line.starts_with("1970-01-01T00:00:00.000Z WARN  actix_server::worker: no such path /x\\u{a}2026"),
+            "{line}"
+        );
         assert!(!line.chars().any(crate::plain_text::is_obeyed), "{line:?}");
     }
 
