@@ -11,7 +11,7 @@ COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target \
     touch src/lib.rs src/main.rs \
- && cargo build --release --locked --bin ai-storage-orchestrator \
+ && scripts/build-release \
  && scripts/collect-image-root target/release/ai-storage-orchestrator /image-root
 
 FROM scratch

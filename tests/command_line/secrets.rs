@@ -134,6 +134,17 @@ fn a_token_file_that_makes_no_sense_is_not_quoted() {
     assert!(ended.errors.contains("characters that no header can carry"), "{ended:?}");
 }
 
+#[rstest]
+#[case::three_words("me SECRET more")]
+#[case::a_character_that_no_header_has("me SECRET\u{e9}")]
+#[case::twice("me SECRET\nyou SECRET")]
+#[case::a_name_twice("SECRET another\nSECRET other")]
+fn a_file_of_tokens_that_makes_no_sense_is_not_quoted(#[case] lines: &str) {
+    let file = written(lines);
+    let ended = refused(&["--simulated", "--port", "0"], &[("ORCHESTRATOR__AUTH__TOKEN_FILE", path(file.path()))]);
+    assert!(ended.errors.contains("of the token file"), "{ended:?}");
+}
+
 #[test]
 fn the_help_does_not_show_the_environment() {
     let help = ended(binary().args(["get", "--help"]).env("ORCHESTRATOR_SERVER", format!("http://me:{SECRET}@a")), "");
@@ -145,6 +156,7 @@ struct Talkative {
     process: std::process::Child,
     log: tempfile::NamedTempFile,
     url: String,
+    _tokens: tempfile::NamedTempFile,
 }
 
 impl Drop for Talkative {
@@ -158,9 +170,11 @@ impl Talkative {
     fn start(token: &str) -> Self {
         let log = tempfile::NamedTempFile::new().unwrap();
         let mut command = binary();
-        command.args(["--simulated", "--port", "0"]).env("RUST_LOG", "trace").env("ORCHESTRATOR__HTTP__TOKEN", token);
+        let tokens = written(&format!("somebody {token}\n"));
+        command.args(["--simulated", "--port", "0"]).env("RUST_LOG", "trace");
+        command.env("ORCHESTRATOR__AUTH__TOKEN_FILE", tokens.path());
         let process = command.stderr(File::options().append(true).open(log.path()).unwrap()).spawn().unwrap();
-        let mut service = Self { process, log, url: String::new() };
+        let mut service = Self { process, log, url: String::new(), _tokens: tokens };
         let begun = Instant::now();
         while service.url.is_empty() {
             assert!(begun.elapsed() < SOON, "it does not listen:\n{}", service.said());

@@ -1,4 +1,4 @@
-//! The token that the service asks the API server with is in nothing that it says.
+//! Tokens, the service's own and those of its callers, are in nothing that it says.
 
 use std::time::Duration;
 
@@ -57,4 +57,23 @@ async fn the_services_token_is_in_no_log_however_much_is_logged_and_in_no_answer
         assert!(!service.logged(part).is_empty(), "{part} logs nothing");
     }
     assert_eq!(service.logged(signature), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_tokens_of_callers_are_in_no_log_however_much_is_logged_and_in_no_answer() {
+    let kubeconfig = cluster().kubeconfig_for(SERVICE_ACCOUNT, "kube-system", &cluster().server);
+    let service =
+        Service::start_with(&kubeconfig, &[("RUST_LOG", "trace"), ("ORCHESTRATOR__AUTH__MODE", "kubernetes")]);
+    service.api().wait_until_readyz(StatusCode::OK, LIMIT).await;
+    let known = cluster().kubectl(&["create", "token", "default", "--namespace", "default"]).trim().to_owned();
+    let (unsigned, signature) = known.rsplit_once('.').unwrap();
+    let forged = format!("{unsigned}.{}", signature.chars().rev().collect::<String>());
+    let http = reqwest::Client::new();
+    for (token, expected) in [(&known, StatusCode::OK), (&forged, StatusCode::UNAUTHORIZED)] {
+        let answer = http.get(format!("{}/api/v1/whoami", service.url())).bearer_auth(token).send().await.unwrap();
+        assert_eq!(answer.status(), expected);
+        assert!(!answer.text().await.unwrap().contains(unsigned));
+    }
+    assert!(!service.logged("/apis/authentication.k8s.io/v1/tokenreviews").is_empty(), "the cluster was not asked");
+    assert_eq!(service.logged(unsigned), Vec::<String>::new());
 }
