@@ -33,4 +33,13 @@ async fn where_the_service_has_an_audience_only_its_tokens_count() {
     ] {
         assert_eq!(asked(token).await.status, StatusCode::UNAUTHORIZED);
     }
+
+    // People are known for the API server's audience, so that has to be one of the service's to let them in.
+    let both = format!("{OURS},https://kubernetes.default.svc");
+    let service = another_service(&cluster().server, 60, &[("ORCHESTRATOR__AUTH__AUDIENCES", &both)]);
+    let asked = async |token: &str| Client::new(&service.url(), Some(token)).get("/api/v1/whoami").await;
+    for token in [stage.token(Caller::Alice), stage.token(Caller::Scraper), stage.token(Caller::Editor), &ours] {
+        assert_eq!(asked(token).await.status, StatusCode::OK);
+    }
+    assert_eq!(asked(&elsewhere).await.status, StatusCode::UNAUTHORIZED);
 }
