@@ -31,7 +31,7 @@ use crate::domain::namespaces::{NamespaceRules, NamespaceScope};
 use crate::domain::saved::urgency;
 use crate::instruments::Instruments;
 use crate::ports::ResolvedWorkload;
-use crate::ports::store::{ObjectKey, StoredAutoscaler};
+use crate::ports::store::{ObjectKey, ObjectRef, StoredAutoscaler};
 
 mod changing;
 mod following;
@@ -59,6 +59,8 @@ pub struct Registry {
     gone: VecDeque<Arc<str>>,
     /// Workloads that were looked up for objects that are being made.
     creating: HashMap<ObjectKey, ResolvedWorkload>,
+    /// Who wants the objects deleted whose deletion is on its way: the store may tell of it before it answers.
+    deleting: HashMap<ObjectRef, CallerName>,
     /// Whether all autoscalers are known.
     synced: Arc<AtomicBool>,
     /// Whether this replica was leading when that was looked at last.
@@ -93,6 +95,7 @@ impl Registry {
             unlabelled: HashSet::new(),
             gone: VecDeque::new(),
             creating: HashMap::new(),
+            deleting: HashMap::new(),
             synced,
             leads: false,
             next_generation: 0,

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use ai_storage_orchestrator::clock::Clock;
 use ai_storage_orchestrator::domain::access::CallerName;
@@ -37,6 +38,8 @@ pub enum Fault {
     Unreachable,
     /// It is done, but nobody says so.
     AnswerLost,
+    /// It is done, and answered after all have been told of it.
+    AnswerLate,
     /// Nothing.
     None,
 }
@@ -133,6 +136,15 @@ impl Objects {
         let lost = || StoreError::Cluster(ClusterError::Unavailable("the connection broke".into()));
         let done = match kept.faults.pop_front() {
             Some(Fault::Unreachable) => Err(lost()),
+            Some(Fault::AnswerLate) => {
+                let done = write(&mut kept);
+                let clock = self.0.clock;
+                return async move {
+                    clock.sleep(Duration::from_millis(500)).await;
+                    done
+                }
+                .boxed();
+            }
             Some(Fault::AnswerLost) => write(&mut kept).and_then(|_| Err(lost())),
             Some(Fault::None) | None => write(&mut kept),
         };

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ai_storage_orchestrator::actors::events::EventKind;
 use ai_storage_orchestrator::actors::messages::Created;
 use ai_storage_orchestrator::actors::snapshot::Status;
 use ai_storage_orchestrator::domain::autoscaler::{RatePolicy, RateUnit};
@@ -46,6 +47,24 @@ fn only_the_leader_acts_and_the_standby_shows_the_same() {
             assert_eq!(up.decision.as_ref().unwrap().desired, 4, "each knows why");
         }
         assert_eq!(objects.one().saved.unwrap().memory.holder, "leader");
+    });
+}
+
+#[test]
+fn who_ended_an_autoscaler_is_known_however_fast_the_store_tells_of_it() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 70);
+        let (leader, _standby) = two(stage, &objects).await;
+        for fault in [Fault::None, Fault::AnswerLate] {
+            assert!(matches!(leader.create(rules(1, 10)).await, Ok(Created::New(_))));
+            let id = leader.one().await.id.clone();
+            objects.next(fault);
+            assert_eq!(leader.registry.delete(&id, Some("dora".into())).await.unwrap(), Ok(true));
+            let told = leader.journal.since(0).unwrap();
+            let ended = told.iter().find(|(_, event)| event.autoscaler == id && event.kind == EventKind::Deleted);
+            assert_eq!(ended.unwrap().1.by.as_deref(), Some("dora"));
+        }
     });
 }
 

@@ -66,6 +66,7 @@ pub struct Stage {
 /// Another replica of the service on the same cluster, with autoscalers that are objects.
 pub struct Replica {
     pub registry: Arc<RegistryHandle>,
+    pub journal: Arc<Journal>,
     claims: watch::Sender<Claim>,
     clock: Clock,
     name: &'static str,
@@ -203,10 +204,11 @@ impl Stage {
             journal: Arc::new(Journal::new(100)),
             ..self.shared.clone()
         };
+        let journal = shared.journal.clone();
         let registry = Arc::new(RegistryHandle::start(Registry::new(shared, namespaces(), Vec::new()), TIME_LIMIT));
         let (following, events) = (registry.clone(), objects.follow());
         let following = spawn_local(async move { following.follow(events).await });
-        Replica { registry, claims, clock: self.clock, name, following }
+        Replica { registry, journal, claims, clock: self.clock, name, following }
     }
 
     /// What Prometheus would see, when so many autoscalers may have series of their own.

@@ -221,8 +221,11 @@ impl Registry {
         }))
     }
 
-    fn delete(&self, entry: &Entry, by: Option<CallerName>) -> Answer<Result<bool, StoreError>> {
-        let (record, object) = (entry.record.clone(), entry.record.object.clone());
+    fn delete(&mut self, record: Arc<AutoscalerRecord>, by: Option<CallerName>) -> Answer<Result<bool, StoreError>> {
+        let object = record.object.clone();
+        if let Some(by) = &by {
+            self.deleting.insert(object.clone(), by.clone());
+        }
         let deleting = Self::of_store(self.shared.store.delete(&object));
         Box::pin(deleting.into_actor(self).then(move |deleted, registry: &mut Self, _| {
             let existed = match deleted {
@@ -236,7 +239,8 @@ impl Registry {
             if existed == Ok(true) {
                 registry.shared.credit(&record, EventKind::Deleted, by.as_ref());
             }
-            let stopped = existed.as_ref().ok().and_then(|_| registry.forget(&object, by));
+            let stopped = existed.as_ref().ok().and_then(|_| registry.forget(&object));
+            registry.deleting.remove(&object);
             async move {
                 if let Some(stopped) = stopped {
                     stopped.await;
@@ -332,7 +336,7 @@ impl Handler<Delete> for Registry {
     fn handle(&mut self, Delete { id, object, by }: Delete, _: &mut Self::Context) -> Self::Result {
         let Some(entry) = self.entry_of(&id, &object) else { return Box::pin(fut::ok(false)) };
         if self.shared.leadership.is_ours() {
-            return self.delete(entry, by);
+            return self.delete(entry.record.clone(), by);
         }
         // What does not exist any more cannot be confirmed by a leader elsewhere, so it is paused first.
         let was_paused = entry.record.is_paused();
@@ -345,8 +349,8 @@ impl Handler<Delete> for Registry {
             match (paused, registry.autoscalers.by_id(&id)) {
                 (Err(StoreError::Gone), _) | (_, None) => Box::pin(fut::ok(false)),
                 (Err(error), _) => Box::pin(fut::err(error)),
-                (Ok(_), Some(entry)) if was_paused => registry.delete(entry, by),
-                (Ok(_), Some(entry)) => registry.delete_paused(entry, id, by),
+                (Ok(_), Some(entry)) if was_paused => registry.delete(entry.record.clone(), by),
+                (Ok(_), Some(entry)) => registry.delete_paused(entry.record.clone(), by),
             }
         }))
     }
@@ -354,20 +358,27 @@ impl Handler<Delete> for Registry {
 
 impl Registry {
     /// Deletes an autoscaler that was paused for that. If that fails, it is as it was before.
-    fn delete_paused(&self, entry: &Entry, id: String, by: Option<CallerName>) -> Answer<Result<bool, StoreError>> {
-        Box::pin(self.delete(entry, by.clone()).then(move |deleted, registry, _| -> Answer<Result<bool, StoreError>> {
-            match (deleted, registry.autoscalers.by_id(&id)) {
-                (Err(error), Some(entry)) => {
-                    let resuming = registry.change(entry, Change { paused: Some(false), by, ..Change::default() });
-                    Box::pin(resuming.map(move |resumed, _, _| {
-                        if let Err(error) = resumed {
-                            log::warn!("{id}: was paused to be deleted, could not be, and stays paused: {error}");
-                        }
-                        Err(error)
-                    }))
+    fn delete_paused(
+        &mut self,
+        record: Arc<AutoscalerRecord>,
+        by: Option<CallerName>,
+    ) -> Answer<Result<bool, StoreError>> {
+        let id = record.id.clone();
+        Box::pin(self.delete(record, by.clone()).then(
+            move |deleted, registry, _| -> Answer<Result<bool, StoreError>> {
+                match (deleted, registry.autoscalers.by_id(&id)) {
+                    (Err(error), Some(entry)) => {
+                        let resuming = registry.change(entry, Change { paused: Some(false), by, ..Change::default() });
+                        Box::pin(resuming.map(move |resumed, _, _| {
+                            if let Err(error) = resumed {
+                                log::warn!("{id}: was paused to be deleted, could not be, and stays paused: {error}");
+                            }
+                            Err(error)
+                        }))
+                    }
+                    (deleted, _) => Box::pin(fut::ready(deleted)),
                 }
-                (deleted, _) => Box::pin(fut::ready(deleted)),
-            }
-        }))
+            },
+        ))
     }
 }

@@ -14,7 +14,6 @@ use super::super::saving::{has_forgotten_rivals, restored, unusable_status};
 use super::super::snapshot::{AutoscalerRecord, Intent, Snapshot};
 use super::naming::{id_of_object, is_id};
 use super::{Entry, Registry};
-use crate::domain::access::CallerName;
 use crate::domain::autoscaler::{Direction, WorkloadRef};
 use crate::domain::saved::SavedStatus;
 use crate::ports::store::{Change, ObjectRef, StoreEvent, StoredAutoscaler, Wanted};
@@ -215,13 +214,9 @@ impl Registry {
         entries.for_each(|entry| shadow(entry, Some(&oldest.record.id)));
     }
 
-    /// Ends an autoscaler whose object does not exist any more, by somebody's will if that is known. Completes when it does nothing more; `None` when there is
-    /// no such autoscaler.
-    pub(super) fn forget(
-        &mut self,
-        object: &ObjectRef,
-        by: Option<CallerName>,
-    ) -> Option<impl Future<Output = ()> + use<>> {
+    /// Ends an autoscaler whose object does not exist any more. Completes when it does nothing more; `None` when there is no
+    /// such autoscaler.
+    pub(super) fn forget(&mut self, object: &ObjectRef) -> Option<impl Future<Output = ()> + use<>> {
         self.unusable.remove(&object.key);
         self.unlabelled.remove(&object.key);
         let known = self.autoscalers.by_key(&object.key)?;
@@ -230,6 +225,7 @@ impl Registry {
         }
         let entry = self.autoscalers.remove(&object.key)?;
         let stopped = entry.abandon();
+        let by = self.deleting.get(object).cloned();
         self.tell(&entry.record, EventKind::Deleted, by, "is not under autoscaling any more");
         self.shadow_all_but_the_oldest(&entry.record.workload);
         Some(stopped)
@@ -248,7 +244,7 @@ impl Registry {
 
     /// The same when nobody waits for it.
     fn end(&mut self, object: &ObjectRef) {
-        if let Some(stopped) = self.forget(object, None) {
+        if let Some(stopped) = self.forget(object) {
             actix::spawn(stopped);
         }
     }

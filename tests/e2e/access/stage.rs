@@ -26,6 +26,13 @@ pub const BANK: &str = "access-bank";
 /// The workload of each that is under autoscaling all the time. No test changes its autoscaler's bounds.
 pub const WEB: &str = "web";
 
+/// Tests that run side by side are one caller.
+const UNHURRIED: (&str, &str) = ("ORCHESTRATOR__HTTP__REQUESTS_PER_SECOND", "0");
+
+/// Deployments of tests that put them under autoscaling themselves; nobody does that with `spare`.
+pub const DEPLOYMENTS: [&str; 9] =
+    ["spare", "authored", "streamed", "renamed", "forged", "taken", "mine", "theirs", "collected"];
+
 /// What the tests share.
 pub struct Stage {
     pub service: Service,
@@ -64,6 +71,7 @@ async fn set_up() -> Stage {
         ("ORCHESTRATOR__LEADER_ELECTION__NAMESPACE", HOME),
         ("ORCHESTRATOR__NAMESPACES__ALLOW", "access-shop,access-bank"),
         ("ORCHESTRATOR__AUTH__MODE", "kubernetes"),
+        UNHURRIED,
     ];
     let service = Service::start_with(&service_kubeconfig(&cluster().server), &settings);
     let administrator = Client::new(&service.url(), Some(&tokens[&Caller::Administrator]));
@@ -97,7 +105,8 @@ fn workloads(namespace: &str) -> Vec<Value> {
             },
         })
     };
-    let mut workloads = vec![workload("Deployment", WEB), workload("Deployment", "spare")];
+    let mut workloads = vec![workload("Deployment", WEB)];
+    workloads.extend(DEPLOYMENTS.iter().map(|name| workload("Deployment", name)));
     for caller in Caller::ALL {
         let name = caller.name();
         for kind in ["Deployment", "StatefulSet", "ReplicaSet"] {
@@ -192,6 +201,7 @@ pub fn another_service(server: &str, cache_seconds: u32, settings: &[(&str, &str
         ("ORCHESTRATOR__AUTH__MODE", "kubernetes"),
         ("ORCHESTRATOR__AUTH__CACHE_SECONDS", seconds.as_str()),
         ("ORCHESTRATOR__NAMESPACES__ALLOW", "access-shop,access-bank"),
+        UNHURRIED,
     ];
     all.extend(settings);
     let service = Service::start_with(&service_kubeconfig(server), &all);
