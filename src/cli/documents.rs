@@ -108,10 +108,8 @@ mod tests {
             let fault = parse(&text).unwrap_err();
             assert!(fault.chars().count() < 2_000, "{}", fault.len());
         }
-        for number in ["1e999", "-1e999", "9223372036854775808", &"9".repeat(100)] {
-            let documents = parse(&format!("min_replicas: {number}")).unwrap();
-            let body = documents.into_iter().next().unwrap();
-            assert!(crate::http::requested_autoscaler(body).is_err(), "{number}");
+        for number in ["1e999", "-1e999", ".inf", ".nan"] {
+            assert!(parse(&format!("min_replicas: {number}")).is_err(), "{number}");
         }
     }
 }
