@@ -18,9 +18,11 @@ fuzz_target!(|answer: &[u8]| {
         Ok(table) => table,
         Err(error) => return assert_short(&error.to_string(), 1_000),
     };
-    let said: Value = serde_json::from_slice(answer).expect("what was read is JSON");
-    let items = said["items"].as_array().map_or(0, Vec::len);
-    assert!(table.pods.values().map(|pods| pods.len()).sum::<usize>() <= items);
+    // What is passed over may be less than JSON, such as half of a surrogate.
+    if let Ok(said) = serde_json::from_slice::<Value>(answer) {
+        let items = said["items"].as_array().map_or(0, Vec::len);
+        assert!(table.pods.values().map(|pods| pods.len()).sum::<usize>() <= items);
+    }
     for usage in table.pods.values().flat_map(|pods| pods.values()) {
         for amount in usage.containers.iter().flat_map(|container| [container.cpu, container.memory]).flatten() {
             assert!(amount.thousandths().is_none_or(|thousandths| thousandths <= i64::MAX as u64));

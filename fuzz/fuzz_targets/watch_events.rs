@@ -114,7 +114,7 @@ fn objects(list: &[u8], watch: &[u8]) -> Vec<Value> {
     let listed: Value = serde_json::from_slice(list).unwrap_or_default();
     let events = watch.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
     let listed = listed["items"].as_array().cloned().unwrap_or_default();
-    listed.into_iter().chain(events.map(|mut event| event["object"].take())).filter(Value::is_object).collect()
+    listed.into_iter().chain(events.map(|event| event["object"].clone())).filter(Value::is_object).collect()
 }
 
 /// A watch that deletes them.

@@ -13,9 +13,16 @@ use serde_json::Value;
 use super::failure::Failure;
 use super::progress::patiently;
 use super::terminal::plain;
+use crate::plain_text::shortened;
 
 /// How long an answer may take. The service itself gives up earlier.
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// The largest answer that is read, in bytes: many times that of ten thousand autoscalers.
+const LARGEST: usize = 64 << 20;
+
+/// How much of a refusal is shown, in characters. The service's own are shorter.
+const LONGEST: usize = 2_000;
 
 /// Where the service is, and what it wants.
 #[derive(Args, Clone, Debug)]
@@ -160,11 +167,27 @@ impl Api {
             if !status.is_success() {
                 return Err(self.refusal(response).await);
             }
-            let text = response.bytes().await.map_err(|error| self.unreachable(&error))?;
-            let value = serde_json::from_slice(&text).map_err(|_| self.stranger(status))?;
-            Ok((status, value))
+            let text = self.body(response).await?;
+            let value = serde_json::from_slice(&text).ok().filter(Value::is_object);
+            Ok((status, value.ok_or_else(|| self.stranger(status))?))
         };
         patiently(&format!("waiting for {}", self.server()), answering).await
+    }
+
+    /// The whole answer, provided that it is one that a service can give.
+    async fn body(&self, mut response: Response) -> Result<Vec<u8>, Failure> {
+        let mut body = Vec::new();
+        while let Some(piece) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
+            if body.len() + piece.len() > LARGEST {
+                return Err(Failure::Failed(format!(
+                    "the answer of the service at {} is larger than {} MiB",
+                    self.server(),
+                    LARGEST >> 20
+                )));
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok(body)
     }
 
     fn stranger(&self, status: StatusCode) -> Failure {
@@ -193,8 +216,8 @@ impl Api {
     /// Says why the service does not do it.
     async fn refusal(&self, response: Response) -> Failure {
         let status = response.status();
-        let body: Option<Value> = response.bytes().await.ok().and_then(|text| serde_json::from_slice(&text).ok());
-        let text = |field: &str| body.as_ref().and_then(|body| body[field].as_str()).map(plain);
+        let body: Option<Value> = self.body(response).await.ok().and_then(|text| serde_json::from_slice(&text).ok());
+        let text = |field: &str| body.as_ref()?[field].as_str().map(|text| plain(&shortened(text.to_owned(), LONGEST)));
         match (status, text("error"), text("details")) {
             (StatusCode::UNAUTHORIZED, ..) if self.authorization.is_some() => Failure::Failed(format!(
                 "the service at {} does not accept the token; it must be that of its setting http.token",
@@ -209,5 +232,56 @@ impl Api {
             (_, Some(error), Some(details)) => Failure::Failed(format!("{error}: {details}")),
             _ => self.stranger(status),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// What is made of such an answer, which whoever is in the service's place gives.
+    async fn answered(status: &str, body: Vec<u8>) -> Result<Value, Failure> {
+        // Fails when another test has installed it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = format!("http://{}", listener.local_addr().unwrap());
+        let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+        let answering = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            assert!(stream.read(&mut request).await.unwrap() > 0);
+            stream.write_all(head.as_bytes()).await.unwrap();
+            // Whoever does not want the rest hangs up.
+            let _ = stream.write_all(&body).await;
+        };
+        let api = Api::new(&Connection { server, token_file: None }, None).unwrap();
+        tokio::join!(api.get(&["autoscaling"], &[]), answering).0
+    }
+
+    #[tokio::test]
+    async fn what_is_no_object_is_no_answer_of_the_service() {
+        for body in ["[]", "7", "\"autoscalers\"", "null", "<html>"] {
+            let failure = answered("200 OK", body.into()).await.unwrap_err();
+            assert!(failure.to_string().contains("is not this service"), "{body}: {failure}");
+        }
+        assert_eq!(answered("200 OK", b"{}".to_vec()).await.unwrap(), serde_json::json!({}));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_never_ends_is_not_read_to_the_end() {
+        let failure = answered("200 OK", vec![b' '; LARGEST + 1]).await.unwrap_err();
+        assert!(failure.to_string().ends_with("is larger than 64 MiB"), "{failure}");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_shown_in_few_words_that_nothing_obeys() {
+        let details = "\u{1b}[2J".repeat(1 << 16);
+        let body = serde_json::json!({"error": "no\u{202e}", "details": details}).to_string();
+        let failure = answered("409 Conflict", body.into()).await.unwrap_err().to_string();
+        assert!(failure.starts_with("no\\u{202e}: \\u{1b}[2J") && failure.len() < 8 * LONGEST, "{failure}");
+        assert!(!failure.chars().any(crate::plain_text::is_obeyed));
     }
 }

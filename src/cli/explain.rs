@@ -107,8 +107,11 @@ async fn older(session: &Session, id: &str, at: DateTime<Utc>) -> Result<Option<
 /// The point of a history that holds at a time.
 pub(super) fn point(history: &Value, at: DateTime<Utc>) -> Option<Value> {
     let step = history["step_seconds"].as_i64().filter(|step| *step > 0)?;
+    let span = TimeDelta::try_seconds(step)?;
     let from = time(&history["from"])?;
     let upto = usize::try_from((at - from).num_seconds().div_euclid(step)).ok()?;
+    // Whoever answers in the service's place may say that it begins in the year 0.
+    let upto = upto.min(history["current_replicas"].as_array()?.len());
     let known = |field: &str, index: usize| history[field].get(index).filter(|value| !value.is_null());
     // The last one that is known by then.
     let index = (0..=upto).rev().find(|index| known("current_replicas", *index).is_some())?;
@@ -121,10 +124,10 @@ pub(super) fn point(history: &Value, at: DateTime<Utc>) -> Option<Value> {
         })
     });
     let metrics: Vec<_> = metrics.collect();
-    let at = from + TimeDelta::seconds(step.saturating_mul(i64::try_from(index).ok()?));
+    let at = from.checked_add_signed(span.checked_mul(i32::try_from(index).ok()?)?)?;
     Some(json!({
         "from": shown(at),
-        "to": shown(at + TimeDelta::seconds(step)),
+        "to": shown(at.checked_add_signed(span)?),
         "current_replicas": of("current_replicas"),
         "recommended_replicas": of("recommended_replicas"),
         "min_replicas": of("min_replicas"),

@@ -3,6 +3,7 @@
 
 mod custom_resource;
 mod documents;
+mod hostile;
 mod import;
 mod people;
 mod secrets;

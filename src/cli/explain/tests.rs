@@ -113,3 +113,14 @@ fn an_older_time_is_told_from_the_history() {
     let nothing = json!({"from": "2026-11-27T14:02:00Z", "step_seconds": 60, "current_replicas": [null, null]});
     assert_eq!(point(&nothing, utc("2026-11-27T14:03:00Z")), None);
 }
+
+#[test]
+fn a_history_that_cannot_be_is_none() {
+    let at = utc("2026-11-27T14:03:00Z");
+    let history = |from: &str, step: i64| json!({"from": from, "step_seconds": step, "current_replicas": [4, 4]});
+    let found = point(&history("0000-01-01T00:00:00Z", 1), at).unwrap();
+    assert_eq!(found["from"], "0000-01-01T00:00:01Z");
+    for step in [i64::MAX, i64::MAX / 1_000, i64::MIN, 0, -1] {
+        assert_eq!(point(&history("2026-11-27T14:00:00Z", step), at), None, "{step}");
+    }
+}

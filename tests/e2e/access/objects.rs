@@ -91,7 +91,7 @@ pub const MATRIX: &[(Deed, [Outcome; 10])] = &[
     (Change(Shop),                [__R, __R, YES, __P, __R, YES, YES, __R, YES, YES]),
     (Change(Bank),                [__R, __R, __R, __R, __R, __R, YES, __R, __R, YES]),
     (ResumedAt(Shop),             [__R, __R, YES, __P, __R, YES, YES, __R, YES, YES]),
-    (Id(Shop),                    [__R, __R, YES, __P, __R, YES, YES, __R, YES, YES]),
+    (Id(Shop),                    [__R, __R, __P, __P, __R, __P, __P, __R, __P, YES]),
     (Label(Shop),                 [__R, __R, YES, YES, __R, YES, YES, __R, YES, YES]),
     (CreateInTheNameOf(Shop),     [__R, __R, __P, __P, __R, __P, __R, __R, __P, YES]),
     (ChangeInTheNameOf(Shop),     [__R, __R, __P, __P, __R, __P, __P, __R, __P, YES]),
