@@ -144,6 +144,10 @@ async fn the_id_of_somebody_elses_autoscaler_cannot_be_taken() {
     let mut forged = object("forged", "Deployment", "forged");
     forged.metadata.labels = Some([("ai-storage.io/autoscaling-id".to_owned(), stage.bank.id.clone())].into());
     let own = objects(stage.kubernetes(Caller::Editor).await, SHOP);
+    let refused = own.create(&PostParams::default(), &forged).await.unwrap_err().to_string();
+    assert!(refused.contains("only the service and administrators set and change the label"), "{refused}");
+    // Where it is there all the same, for instance because it is older than the policy, it is not taken for an id.
+    let own = objects(stage.kubernetes(Caller::Administrator).await, SHOP);
     own.create(&PostParams::default(), &forged).await.unwrap();
     eventually("it is an autoscaler with an id of its own", async || {
         let fleet = ok(administrator.get("/api/v1/fleet?text=forged").await);
