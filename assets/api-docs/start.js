@@ -1,4 +1,4 @@
-// Shows the service's own description; the token that Authorize asks for stays in the page.
+// Shows the service's own description; the token that Authorize asks for stays in the memory of the page.
 SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#api",
@@ -8,6 +8,7 @@ SwaggerUIBundle({
   displayRequestDuration: true,
   filter: true,
   tryItOutEnabled: true,
+  persistAuthorization: false,
   // No description is sent to a validator elsewhere.
   validatorUrl: null,
 });

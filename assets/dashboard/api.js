@@ -1,71 +1,42 @@
 // The service's API.
 
+import { retryAfter, wait } from './retry_after.js';
+
 /** What the service answered, or why it could not be asked (`status` 0). */
 export class ApiError extends Error {
-  constructor(status, error, details) {
+  /** `retryAfter` is how many milliseconds the service asks to wait; null where it does not say. */
+  constructor(status, error, details, retryAfter = null) {
     super(details ? `${error}: ${details}` : error);
     this.name = 'ApiError';
     this.status = status;
     this.error = error;
     this.details = details ?? '';
+    this.retryAfter = retryAfter;
   }
 }
 
-const TOKEN = 'token';
+const TOO_MANY_REQUESTS = 429;
+/** Those that wait do not all come at the same moment. */
+const JITTER_MS = 500;
 
-/** Keeps the token as long as the tab lives, and never in an address. */
-export class TokenStore {
-  #token = '';
-  #storage;
-
-  constructor(storage) {
-    this.#storage = storage;
-    try {
-      this.#token = storage?.getItem(TOKEN) ?? '';
-    } catch {
-      // Storage may be forbidden; the token then lives as long as the page.
-    }
-  }
-
-  get token() {
-    return this.#token;
-  }
-
-  set token(token) {
-    this.#token = token;
-    try {
-      this.#storage?.setItem(TOKEN, token);
-    } catch {
-      // As above.
-    }
-  }
-
-  /** The header that carries the token, if there is one. */
-  headers() {
-    return this.#token === '' ? {} : { authorization: `Bearer ${this.#token}` };
-  }
-}
-
-/**
- * Requests to the API. `base` is the address of `/`; `askForToken(rejected)` is called on 401 and resolves to
- * whether there is another token now, `rejected` being the one that was refused.
- */
+/** Requests to the API, as the one of the `session`. `base` is the address of `/`. */
 export class Api {
   #base;
-  #tokens;
-  #askForToken;
+  #session;
   #fetch;
+  #random;
+  #heldUntil = 0;
 
-  constructor({ base, tokens, askForToken, fetch = (...request) => globalThis.fetch(...request) }) {
+  constructor({ base, session, fetch = (...request) => globalThis.fetch(...request), random = Math.random }) {
     this.#base = base;
-    this.#tokens = tokens;
-    this.#askForToken = askForToken;
+    this.#session = session;
     this.#fetch = fetch;
+    this.#random = random;
   }
 
   /** Whether requests carry a token. */
   get hasToken() {
-    return this.#tokens.token !== '';
+    return this.#session.isSignedIn;
   }
 
   /** The address of a path under `/api/v1`. Parameters that are null or empty are left out. */
@@ -82,10 +53,24 @@ export class Api {
     return this.request('GET', this.url(path, query), { signal });
   }
 
-  /** Of what is not under `/api/v1`, such as `readyz`: answers of 503 are answers too, as `{status, body}`. */
+  /**
+   * Of what is not under `/api/v1` and open to everybody, such as `readyz`: answers of 503 are answers too, as
+   * `{status, body}`. The token is sent because some are told more than others.
+   */
   async probe(path, { signal } = {}) {
-    const response = await this.#send('GET', new URL(path, this.#base), undefined, signal);
+    const response = await this.#send('GET', new URL(path, this.#base), {
+      signal,
+      headers: this.#session.credentials().headers,
+    });
     return { status: response.status, body: await parsed(response) };
+  }
+
+  /** Who has this token, which need not be the session's. Throws an ApiError when the service does not say. */
+  async whoHas(token) {
+    const response = await this.#send('GET', this.url('/whoami'), { headers: { authorization: `Bearer ${token}` } });
+    const answer = await parsed(response);
+    if (!response.ok) throw refusal(response, answer);
+    return answer;
   }
 
   post(path, body, { signal } = {}) {
@@ -107,17 +92,36 @@ export class Api {
   /** The parsed answer. Throws an ApiError for any other than 2xx, and an AbortError when `signal` says so. */
   async request(method, url, { body, signal } = {}) {
     for (;;) {
-      const sent = this.#tokens.token;
-      const response = await this.#send(method, url, body, signal);
+      if (method === 'GET') await this.#held(signal);
+      const credentials = this.#session.credentials();
+      const response = await this.#send(method, url, { body, signal, headers: credentials.headers });
       const answer = await parsed(response);
       if (response.ok) return answer;
-      if (response.status === 401 && (await this.#askForToken(sent))) continue;
-      throw new ApiError(response.status, answer?.error ?? `The service answered ${response.status}`, answer?.details);
+      if (response.status === 401) {
+        await this.#session.renew(credentials);
+        continue;
+      }
+      const error = refusal(response, answer);
+      if (error.status === TOO_MANY_REQUESTS) this.#hold(error.retryAfter ?? 1_000);
+      throw error;
     }
   }
 
-  async #send(method, url, body, signal) {
-    const headers = { accept: 'application/json', ...this.#tokens.headers() };
+  /** Whoever asked too much asks nothing more for a while; what somebody wants to have done is tried all the same. */
+  #hold(milliseconds) {
+    this.#heldUntil = Math.max(this.#heldUntil, performance.now() + milliseconds);
+  }
+
+  async #held(signal) {
+    for (;;) {
+      const left = this.#heldUntil - performance.now();
+      if (left <= 0) return;
+      await wait(left + this.#random() * JITTER_MS, signal);
+    }
+  }
+
+  async #send(method, url, { body, signal, headers: more = {} }) {
+    const headers = { accept: 'application/json', ...more };
     if (body !== undefined) headers['content-type'] = 'application/json';
     const sent = body === undefined ? undefined : JSON.stringify(body);
     try {
@@ -131,6 +135,11 @@ export class Api {
       );
     }
   }
+}
+
+function refusal(response, answer) {
+  const error = answer?.error ?? `The service answered ${response.status}`;
+  return new ApiError(response.status, error, answer?.details, retryAfter(response.headers.get('retry-after')));
 }
 
 async function parsed(response) {

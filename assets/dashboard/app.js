@@ -1,12 +1,15 @@
 // Starts the dashboard and shows the page that the address names.
 
-import { Api, TokenStore } from './api.js';
+import { Api } from './api.js';
+import { dismissDialogs } from './dialog.js';
 import { element, replaceChildren } from './element.js';
 import { EventStream } from './events.js';
 import { buildHeader } from './header.js';
 import { startKeys } from './keys.js';
 import { askForToken } from './login.js';
+import { clearNotices } from './notices.js';
 import { route } from './router.js';
+import { Session } from './session.js';
 import { startTooltips } from './tooltip.js';
 
 const TITLES = {
@@ -22,17 +25,9 @@ const TITLES = {
  */
 const HIDDEN_MS = 10_000;
 
-const tokens = new TokenStore(storage());
-const api = new Api({
-  base: document.baseURI.split('#')[0],
-  tokens,
-  askForToken: (rejected) => askForToken(tokens, rejected),
-});
-const events = new EventStream({
-  url: (query) => api.url('/events', query),
-  headers: () => tokens.headers(),
-  unauthorized: () => askForToken(tokens, tokens.token),
-});
+const session = new Session(({ again }) => askForToken({ again, whoHas: (token) => api.whoHas(token) }));
+const api = new Api({ base: document.baseURI.split('#')[0], session });
+const events = new EventStream({ url: (query) => api.url('/events', query), session });
 
 const root = document.getElementById('page');
 const markPage = buildHeader({
@@ -40,6 +35,8 @@ const markPage = buildHeader({
   banner: document.getElementById('banner'),
   api,
   events,
+  session,
+  signOut,
 });
 let shown = { key: null, mounted: null };
 
@@ -74,7 +71,7 @@ async function show() {
     const module = page === 'missing' ? { mount: mountMissing } : await import(`./pages/${page}.js`);
     if (shown !== entry) return;
     window.scrollTo(0, 0);
-    const mounted = module.mount(root, { id, query, api, events, navigate });
+    const mounted = module.mount(root, { id, query, api, events, session, navigate });
     entry.mounted = typeof mounted === 'function' ? { unmount: mounted } : mounted;
   } catch (error) {
     if (shown === entry) replaceChildren(root, failure(error));
@@ -114,12 +111,43 @@ function failure(error) {
   );
 }
 
-function storage() {
+/** The service says who this is, and asks for a token first where it wants one. */
+async function identify() {
   try {
-    return window.sessionStorage;
+    session.learn(await api.get('/whoami'));
   } catch {
-    return null;
+    // It cannot be asked. The page says so, and the stream when it is back.
   }
+}
+
+/** Nothing is asked for before it is known who asks. */
+async function begin() {
+  await identify();
+  window.addEventListener('hashchange', show);
+  followVisibility();
+  events.start();
+  show();
+}
+
+/** Nothing stays of what somebody else was shown. */
+function showAnew() {
+  dismissDialogs();
+  clearNotices();
+  events.restart();
+  unmount();
+  shown = { key: null, mounted: null };
+  show();
+}
+
+/** Ends everything and begins anew, which leaves nothing in the page's memory. */
+function signOut() {
+  session.forget();
+  events.pause();
+  unmount();
+  document.title = 'AI Storage Orchestrator';
+  document.body.replaceChildren();
+  history.replaceState(null, '', '#/');
+  location.reload();
 }
 
 /** `focus` moves into the new page, as it would with a new document; the skip link's address is no page. */
@@ -141,9 +169,8 @@ function followVisibility() {
 }
 
 document.querySelector('.skip-link').addEventListener('click', skipToPage);
-window.addEventListener('hashchange', show);
 startTooltips();
 startKeys(navigate);
-followVisibility();
-events.start();
-show();
+session.on(({ isAnother }) => isAnother && showAnew());
+events.on('state', (connection) => connection === 'live' && session.identity === null && identify());
+begin();

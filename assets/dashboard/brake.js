@@ -2,10 +2,10 @@
 
 import { confirmed } from './dialog.js';
 import { element, replaceChildren, setAttribute, setText } from './element.js';
-import { notify, notifyFailure } from './notices.js';
+import { notify } from './notices.js';
 
 /** The switch for the header. It keeps `banner` as well, and follows what the events say. */
-export function brakeSwitch({ api, events, banner }) {
+export function brakeSwitch({ api, events, session, banner }) {
   let mode = null;
   const word = element('span', { class: 'brake-word' }, '…');
   const button = element(
@@ -16,11 +16,13 @@ export function brakeSwitch({ api, events, banner }) {
   );
 
   events.on('fleet', ({ totals }) => show(totals?.mode ?? 'active'));
-  api.get('/mode').then(
-    (answer) => show(answer.mode),
-    () => {
-      // The events tell it as soon as the service can be reached.
-    },
+  session.on(() =>
+    api.get('/mode').then(
+      (answer) => show(answer.mode),
+      () => {
+        // The events tell it as soon as the service can be reached.
+      },
+    ),
   );
   return button;
 
@@ -58,8 +60,8 @@ export function brakeSwitch({ api, events, banner }) {
 
   async function toggle() {
     const wanted = mode === 'observe' ? 'active' : 'observe';
-    const sure = await confirmed(
-      wanted === 'observe'
+    const isDone = await confirmed({
+      ...(wanted === 'observe'
         ? {
             title: 'Put the emergency brake on?',
             text: [
@@ -73,21 +75,15 @@ export function brakeSwitch({ api, events, banner }) {
             title: 'Release the emergency brake?',
             text: 'Every autoscaler may scale its workload again, at its next evaluation.',
             confirm: 'Let them scale',
-          },
+          }),
+      forbidden: 'You may not switch the brake',
+      perform: async () => show((await api.put('/mode', { mode: wanted })).mode),
+    });
+    if (!isDone) return;
+    notify(
+      wanted === 'observe'
+        ? 'The emergency brake is on; nothing is scaled from now on.'
+        : 'The emergency brake is released.',
     );
-    if (!sure) return;
-    button.disabled = true;
-    try {
-      show((await api.put('/mode', { mode: wanted })).mode);
-      notify(
-        wanted === 'observe'
-          ? 'The emergency brake is on; nothing is scaled from now on.'
-          : 'The emergency brake is released.',
-      );
-    } catch (error) {
-      notifyFailure('The brake could not be switched', error);
-    } finally {
-      button.disabled = false;
-    }
   }
 }

@@ -8,6 +8,7 @@ const WORDS = {
   live: 'live',
   reconnecting: 'reconnecting',
   offline: 'offline',
+  refused: 'no access',
   paused: 'paused',
 };
 const TIPS = {
@@ -16,6 +17,7 @@ const TIPS = {
   reconnecting: 'The stream of events was cut; it is opened again by itself, and what was missed is fetched',
   offline:
     'The service cannot be reached. What is shown is as old as it says. Tried again by itself at least every 30 s',
+  refused: 'The service does not let you follow what happens. What is shown is as old as it says. Tried again every 30 s',
   paused: 'Nothing is fetched while the tab is hidden',
 };
 

@@ -2,10 +2,12 @@
 // EventSource cannot send a token. It reconnects by itself and asks for what was missed.
 
 import { EventParser } from './event_parser.js';
+import { retryAfter } from './retry_after.js';
 
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 30_000;
 const FAILURES_UNTIL_OFFLINE = 3;
+const FAILURES_UNTIL_LONGEST_DELAY = 7;
 /** One page goes and another comes: their wishes are put together. */
 const REOPEN_MS = 100;
 /**
@@ -23,12 +25,11 @@ export function retryDelay(failures, random = Math.random) {
 
 /**
  * Handlers get `fleet`, `row`, `action` and `reset` with the event's data, and `state` whenever `connection` changed:
- * `connecting`, `live`, `reconnecting`, `offline` or `paused`.
+ * `connecting`, `live`, `reconnecting`, `offline`, `refused` or `paused`.
  */
 export class EventStream {
   #url;
-  #headers;
-  #unauthorized;
+  #session;
   #fetch;
   #random;
   #handlers = new Map();
@@ -42,21 +43,12 @@ export class EventStream {
   #silence = null;
   #running = false;
   #lastHeard = null;
+  #refusal = null; // how the service refused the last attempt: `{status, wait}`
 
-  /**
-   * `url(query)` makes the address, `headers()` those with the token, `unauthorized()` resolves to whether there is
-   * another token.
-   */
-  constructor({
-    url,
-    headers,
-    unauthorized,
-    fetch = (...request) => globalThis.fetch(...request),
-    random = Math.random,
-  }) {
+  /** `url(query)` makes the address; what is followed is followed as the one of the `session`. */
+  constructor({ url, session, fetch = (...request) => globalThis.fetch(...request), random = Math.random }) {
     this.#url = url;
-    this.#headers = headers;
-    this.#unauthorized = unauthorized;
+    this.#session = session;
     this.#fetch = fetch;
     this.#random = random;
   }
@@ -108,7 +100,14 @@ export class EventStream {
     this.#enter('paused');
   }
 
-  /** Tries at once instead of waiting: the network or a token is back. */
+  /** Begins anew, with nothing of what was before: somebody else looks now. */
+  restart() {
+    this.#lastId = undefined;
+    this.#failures = 0;
+    if (this.#running) this.#open();
+  }
+
+  /** Tries at once instead of waiting: the network is back. */
   retryNow() {
     if (this.#running && this.#connection !== 'live') this.#open();
   }
@@ -134,17 +133,22 @@ export class EventStream {
   }
 
   async #read(attempt) {
-    const headers = { accept: 'text/event-stream', ...this.#headers() };
+    const credentials = this.#session.credentials();
+    const headers = { accept: 'text/event-stream', ...credentials.headers };
     if (this.#lastId !== undefined) headers['last-event-id'] = this.#lastId;
     this.#expectSound(attempt);
     const url = this.#url({ ids: this.#watched.join(',') });
     const response = await this.#fetch(url, { headers, signal: attempt.signal, cache: 'no-store' });
     if (attempt.signal.aborted) return;
     if (response.status === 401) {
-      if (await this.#unauthorized()) this.#failures = 0;
+      await this.#session.renew(credentials);
+      this.#failures = 0;
       return;
     }
-    if (!response.ok || !response.body) return;
+    if (!response.ok || !response.body) {
+      this.#refusal = { status: response.status, wait: retryAfter(response.headers.get('retry-after')) ?? 0 };
+      return;
+    }
     const parser = new EventParser();
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     for (;;) {
@@ -181,8 +185,14 @@ export class EventStream {
     this.#current = null;
     clearTimeout(this.#silence);
     this.#failures += 1;
-    this.#enter(this.#failures >= FAILURES_UNTIL_OFFLINE ? 'offline' : 'reconnecting');
-    this.#timer = setTimeout(() => this.#open(), retryDelay(this.#failures, this.#random));
+    const refusal = this.#refusal;
+    this.#refusal = null;
+    // Rights do not come back within a moment.
+    if (refusal?.status === 403) this.#failures = Math.max(this.#failures, FAILURES_UNTIL_LONGEST_DELAY);
+    const away = this.#failures >= FAILURES_UNTIL_OFFLINE ? 'offline' : 'reconnecting';
+    this.#enter(refusal?.status === 403 ? 'refused' : away);
+    const delay = Math.max(retryDelay(this.#failures, this.#random), refusal?.wait ?? 0);
+    this.#timer = setTimeout(() => this.#open(), delay);
   }
 
   #enter(connection) {

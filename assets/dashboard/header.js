@@ -3,6 +3,7 @@
 import { brakeSwitch } from './brake.js';
 import { connectionState } from './connection.js';
 import { element, replaceChildren, setAttribute, svgElement } from './element.js';
+import { identityButton } from './identity.js';
 import { showKeys } from './keys.js';
 import { themeSwitch } from './theme_switch.js';
 
@@ -12,7 +13,7 @@ const PAGES = [
 ];
 
 /** Fills `bar`; returns the function that marks the current page. */
-export function buildHeader({ bar, banner, api, events }) {
+export function buildHeader({ bar, banner, api, events, session, signOut }) {
   const links = PAGES.map(({ page, href, label }) => element('a', { href, 'data-page': page }, label));
   const keys = element(
     'button',
@@ -38,9 +39,10 @@ export function buildHeader({ bar, banner, api, events }) {
       'div',
       { class: 'bar-end' },
       connectionState(events),
-      brakeSwitch({ api, events, banner }),
+      brakeSwitch({ api, events, session, banner }),
       themeSwitch(),
       keys,
+      identityButton({ session, signOut }),
     ),
   );
   return (page) => {

@@ -16,8 +16,7 @@ export function notify(text, kind = 'done') {
   if (kind !== 'failed') setTimeout(() => notice.remove(), SHOWN_MS);
 }
 
-/** Shows why something failed: an ApiError, or whatever was thrown. */
-export function notifyFailure(what, error) {
-  if (error.name === 'AbortError') return;
-  notify(`${what}: ${error.details || error.error || error.message}`, 'failed');
+/** Takes all messages away. */
+export function clearNotices() {
+  document.getElementById('notices').replaceChildren();
 }

@@ -1,19 +1,19 @@
 //! A client of the service's API.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
 use http::StatusCode;
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Method, RequestBuilder, Response, Url};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde_json::Value;
 
+use super::connection::{Connection, Token};
 use super::failure::Failure;
 use super::progress::patiently;
+use super::refusal::{Refusal, retry_after, stranger};
 use super::terminal::plain;
-use crate::plain_text::shortened;
+use crate::clock::Clock;
 
 /// How long an answer may take. The service itself gives up earlier.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -21,78 +21,24 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// The largest answer that is read, in bytes: many times that of ten thousand autoscalers.
 const LARGEST: usize = 64 << 20;
 
-/// How much of a refusal is shown, in characters. The service's own are shorter.
-const LONGEST: usize = 2_000;
-
-/// Where the service is, and what it wants.
-#[derive(Args, Clone, Debug)]
-pub struct Connection {
-    /// The service's URL
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "ORCHESTRATOR_SERVER",
-        hide_env_values = true,
-        default_value = "http://127.0.0.1:8080"
-    )]
-    pub server: String,
-    /// A file with the service's token; else the environment variable ORCHESTRATOR_TOKEN
-    #[arg(long, value_name = "FILE", env = "ORCHESTRATOR_TOKEN_FILE")]
-    pub token_file: Option<PathBuf>,
-}
-
-impl Connection {
-    /// The token, if there is one; `variable` is that of the environment.
-    fn token(&self, variable: Option<SecretString>) -> Result<Option<SecretString>, Failure> {
-        let Some(path) = &self.token_file else { return Ok(variable) };
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Failure::Usage(format!("cannot read the token file {}: {error}", path.display())))?;
-        // A file often ends with a newline, which no header can carry.
-        let token = text.trim();
-        if token.is_empty() {
-            return Err(Failure::Usage(format!("the token file {} is empty", path.display())));
-        }
-        Ok(Some(token.into()))
-    }
-}
+/// How often is tried what the service does not want to be asked yet, and how long it may want to be left alone.
+const TRIES: u32 = 5;
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// The way to one service.
 pub struct Api {
     base: Url,
-    authorization: Option<HeaderValue>,
+    token: Token,
     http: reqwest::Client,
 }
 
 impl Api {
     /// A client; the service is not asked yet. `token` is that of the environment.
     pub fn new(connection: &Connection, token: Option<SecretString>) -> Result<Self, Failure> {
-        // What is before an @ may be a password.
-        let shown = if connection.server.contains('@') { "URL".into() } else { plain(&connection.server) };
-        let wrong = |why: String| Failure::Usage(format!("--server {shown}: {why}"));
-        let mut base = Url::parse(&connection.server)
-            .map_err(|error| wrong(format!("{error}; it must be a URL as http://127.0.0.1:8080")))?;
-        if !matches!(base.scheme(), "http" | "https") {
-            return Err(wrong("it must begin with http:// or https://".to_owned()));
-        }
-        if !base.username().is_empty() || base.password().is_some() {
-            return Err(wrong("it must have no user name or password; the service takes a token".to_owned()));
-        }
-        if !base.path().ends_with('/') {
-            base.set_path(&format!("{}/", base.path()));
-        }
-        let authorization = connection.token(token)?.map(|token| {
-            let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
-                .map_err(|_| Failure::Usage("the token has characters that no header can carry".to_owned()))?;
-            value.set_sensitive(true);
-            Ok::<_, Failure>(value)
-        });
-        let http = reqwest::Client::builder()
-            .connect_timeout(Duration::from_secs(5))
-            // A token must not follow to another place.
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|error| Failure::Failed(format!("cannot set up HTTP: {error}")))?;
-        Ok(Self { base, authorization: authorization.transpose()?, http })
+        let base = connection.base()?;
+        let token = connection.token(&base, token)?;
+        let http = connection.client(&base)?;
+        Ok(Self { base, token, http })
     }
 
     /// The service's URL.
@@ -150,8 +96,8 @@ impl Api {
             url.query_pairs_mut().extend_pairs(query);
         }
         let request = self.http.request(method, url);
-        Ok(match &self.authorization {
-            Some(authorization) => request.header(http::header::AUTHORIZATION, authorization.clone()),
+        Ok(match self.token.header()? {
+            Some(header) => request.header(AUTHORIZATION, header),
             None => request,
         })
     }
@@ -162,16 +108,29 @@ impl Api {
 
     async fn answer(&self, request: RequestBuilder) -> Result<(StatusCode, Value), Failure> {
         let answering = async {
-            let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+            let response = self.patiently_sent(request).await?;
             let status = response.status();
             if !status.is_success() {
                 return Err(self.refusal(response).await);
             }
             let text = self.body(response).await?;
             let value = serde_json::from_slice(&text).ok().filter(Value::is_object);
-            Ok((status, value.ok_or_else(|| self.stranger(status))?))
+            Ok((status, value.ok_or_else(|| stranger(self.server(), status))?))
         };
         patiently(&format!("waiting for {}", self.server()), answering).await
+    }
+
+    /// Sends it, and again after a while when the service says that it was asked too much; it has done nothing then.
+    async fn patiently_sent(&self, request: RequestBuilder) -> Result<Response, Failure> {
+        for _ in 1..TRIES {
+            let Some(request) = request.try_clone() else { break };
+            let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+            match retry_after(response.headers()).filter(|wait| *wait <= LONGEST_WAIT) {
+                Some(wait) if response.status() == StatusCode::TOO_MANY_REQUESTS => Clock::wall().sleep(wait).await,
+                _ => return Ok(response),
+            }
+        }
+        request.send().await.map_err(|error| self.unreachable(&error))
     }
 
     /// The whole answer, provided that it is one that a service can give.
@@ -190,14 +149,6 @@ impl Api {
         Ok(body)
     }
 
-    fn stranger(&self, status: StatusCode) -> Failure {
-        Failure::Failed(format!(
-            "what answers at {} (HTTP {}) is not this service, or not of this version; name the service with --server URL",
-            self.server(),
-            status.as_u16()
-        ))
-    }
-
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
         let mut why = error as &dyn std::error::Error;
         // The innermost says it; the others only say where.
@@ -205,33 +156,27 @@ impl Api {
             why = source;
         }
         let why = if error.is_timeout() { "no answer in time".to_owned() } else { why.to_string() };
-        Failure::Unreachable(format!(
-            "cannot reach the service at {}: {}; start it with \"ai-storage-orchestrator serve\", or say where it is with \
-             --server URL (or ORCHESTRATOR_SERVER)",
-            self.server(),
-            plain(&why)
-        ))
+        let server = self.server();
+        let why = plain(&why);
+        Failure::Unreachable(if why.to_ascii_lowercase().contains("certificate") {
+            format!(
+                "cannot trust the service at {server}, or it does not trust this client: {why}; the certificate of a private \
+                 authority is named with --ca-file FILE, that of a client with --client-cert FILE and --client-key FILE"
+            )
+        } else {
+            format!(
+                "cannot reach the service at {server}: {why}; start it with \"ai-storage-orchestrator serve\", or say where \
+                 it is with --server URL (or ORCHESTRATOR_SERVER)"
+            )
+        })
     }
 
     /// Says why the service does not do it.
     async fn refusal(&self, response: Response) -> Failure {
-        let status = response.status();
-        let body: Option<Value> = self.body(response).await.ok().and_then(|text| serde_json::from_slice(&text).ok());
-        let text = |field: &str| body.as_ref()?[field].as_str().map(|text| plain(&shortened(text.to_owned(), LONGEST)));
-        match (status, text("error"), text("details")) {
-            (StatusCode::UNAUTHORIZED, ..) if self.authorization.is_some() => Failure::Failed(format!(
-                "the service at {} does not accept the token; it must be that of its setting http.token",
-                self.server()
-            )),
-            (StatusCode::UNAUTHORIZED, ..) => Failure::Failed(format!(
-                "the service at {} wants a token: put it into the environment variable ORCHESTRATOR_TOKEN, or name a \
-                 file that has it with --token-file FILE",
-                self.server()
-            )),
-            (StatusCode::NOT_FOUND, Some(_), Some(details)) => Failure::NotFound(details),
-            (_, Some(error), Some(details)) => Failure::Failed(format!("{error}: {details}")),
-            _ => self.stranger(status),
-        }
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = self.body(response).await.ok().and_then(|text| serde_json::from_slice(&text).ok());
+        let had_token = self.token.is_there();
+        Refusal { server: self.server(), had_token, status, headers: &headers, body }.failure()
     }
 }
 
@@ -257,7 +202,7 @@ mod tests {
             // Whoever does not want the rest hangs up.
             let _ = stream.write_all(&body).await;
         };
-        let api = Api::new(&Connection { server, token_file: None }, None).unwrap();
+        let api = Api::new(&Connection::to(&server), None).unwrap();
         tokio::join!(api.get(&["autoscaling"], &[]), answering).0
     }
 
@@ -281,7 +226,7 @@ mod tests {
         let details = "\u{1b}[2J".repeat(1 << 16);
         let body = serde_json::json!({"error": "no\u{202e}", "details": details}).to_string();
         let failure = answered("409 Conflict", body.into()).await.unwrap_err().to_string();
-        assert!(failure.starts_with("no\\u{202e}: \\u{1b}[2J") && failure.len() < 8 * LONGEST, "{failure}");
+        assert!(failure.starts_with("no\\u{202e}: \\u{1b}[2J") && failure.len() < 8 * super::super::refusal::LONGEST, "{failure}");
         assert!(!failure.chars().any(crate::plain_text::is_obeyed));
     }
 }

@@ -112,7 +112,8 @@ pub async fn run(session: &Session, wanted: &Create) -> Result<(), Failure> {
                 answers.push(answer);
             }
             Err(failure) if count == 1 => return Err(failure),
-            Err(failure @ Failure::Unreachable(_)) => return Err(failure),
+            // The others would fare no better.
+            Err(failure @ (Failure::Unreachable(_) | Failure::Unauthorized(_))) => return Err(failure),
             Err(failure) => failures.push(format!("document {}, {}: {failure}", number + 1, workload(request))),
         }
     }

@@ -72,6 +72,11 @@ impl Page<'_> {
         {
             self.field(title, &at(field).unwrap_or_else(|| "never".to_owned()));
         }
+        for (title, field) in [("Created by", "created_by"), ("Changed by", "changed_by")] {
+            if let Some(who) = details[field].as_str() {
+                self.field(title, who);
+            }
+        }
         self.spec(&details["spec"]);
         self.metrics(&details["metrics"]);
         self.conditions(&details["conditions"]);

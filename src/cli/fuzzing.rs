@@ -4,7 +4,7 @@
 use http::StatusCode;
 use serde_json::Value;
 
-use super::api::Connection;
+use super::connection::Connection;
 use super::import::compared;
 use super::import::convert::convert;
 use super::output::{Format, data, harmless_json};
@@ -12,7 +12,7 @@ use super::terminal::ColorChoice;
 use super::watch::Events;
 use super::{
     ClientEnvironment, Common, Failure, Session, change, create, describe, documents, explain, export, get, moment,
-    names, watch,
+    names, watch, whoami,
 };
 
 pub use super::terminal::is_obeyed;
@@ -34,7 +34,7 @@ impl CommandLine {
     /// One that never asks its service. The process needs a TLS provider.
     pub fn new() -> Result<Self, String> {
         let common = Common {
-            connection: Connection { server: "http://127.0.0.1:1".to_owned(), token_file: None },
+            connection: Connection::to("http://127.0.0.1:1"),
             output: Format::Wide,
             color: ColorChoice::Never,
         };
@@ -66,6 +66,7 @@ impl CommandLine {
         for (line, tone) in [watch::row(&answer["event"]), watch::action(&answer["event"])] {
             written.push(session.screen.paint(&line, tone));
         }
+        written.push(whoami::page(&session.screen, &answer["event"]));
         written.extend(names::one_of(autoscalers, "auto").map_err(|failure: Failure| failure.to_string()).err());
         written.push(harmless_json(&answer.to_string()));
         written.extend([Format::Json, Format::Yaml].map(|format| data(format, answer).unwrap_or_default()));

@@ -3,6 +3,7 @@
 
 mod api;
 mod change;
+mod connection;
 mod create;
 mod describe;
 mod documents;
@@ -18,16 +19,19 @@ mod moment;
 mod names;
 mod output;
 mod progress;
+mod refusal;
 mod terminal;
 mod watch;
+mod whoami;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use clap_complete::Shell;
 use serde_json::Value;
 
-use self::api::{Api, Connection};
+use self::api::Api;
 use self::change::{Delete, SetMode, Which};
+use self::connection::Connection;
 use self::create::Create;
 use self::describe::Describe;
 use self::explain::Explain;
@@ -38,6 +42,7 @@ use self::import::Import;
 use self::output::Format;
 use self::terminal::{ColorChoice, Screen, plain_lines};
 use self::watch::Watch;
+use self::whoami::Whoami;
 use crate::clock::Clock;
 use crate::settings::{ClientEnvironment, Surroundings};
 
@@ -83,6 +88,8 @@ pub enum Command {
     Watch(Client<Watch>),
     /// Say in five lines why a workload was scaled at a time, or was not
     Explain(Client<Explain>),
+    /// Say whom the service takes you for
+    Whoami(Client<Whoami>),
     /// Write the autoscalers as objects for "kubectl apply"
     Export(Client<Export>),
     /// Turn other autoscalers into those of this service
@@ -167,6 +174,7 @@ async fn serve(command: Command, environment: ClientEnvironment) -> Result<(), F
         Command::Delete(client) => change::delete(&Session::new(&client.common, environment)?, &client.command).await,
         Command::Watch(client) => watch::run(&Session::new(&client.common, environment)?, &client.command).await,
         Command::Explain(client) => explain::run(&Session::new(&client.common, environment)?, &client.command).await,
+        Command::Whoami(client) => whoami::run(&Session::new(&client.common, environment)?, &client.command).await,
         Command::Export(client) => export::run(&Session::new(&client.common, environment)?, &client.command).await,
         Command::Import { from: ImportFrom::Hpa(client) } => {
             import::run(&Session::new(&client.common, environment)?, &client.command).await

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use http::HeaderValue;
 use serde_json::Value;
 
 use super::failure::Failure;
@@ -49,7 +50,8 @@ pub async fn run(session: &Session, wanted: &Watch) -> Result<(), Failure> {
                 let mut events = Events::default();
                 while let Ok(Ok(Some(chunk))) = tokio::time::timeout(LONGEST_SILENCE, response.chunk()).await {
                     for event in events.take(&chunk) {
-                        if event.id.is_some() {
+                        // What no header can carry cannot be asked for.
+                        if event.id.as_deref().is_some_and(|id| HeaderValue::from_str(id).is_ok()) {
                             last_id.clone_from(&event.id);
                         }
                         view.show(&event)?;
@@ -59,6 +61,9 @@ pub async fn run(session: &Session, wanted: &Watch) -> Result<(), Failure> {
             }
             // Only what was there once is worth waiting for.
             Err(Failure::Unreachable(_)) if was_connected => {}
+            Err(Failure::NotNow { after, .. }) if was_connected => {
+                wait = wait.max(after.unwrap_or_default()).min(LONGEST_WAIT);
+            }
             Err(failure) => return Err(failure),
         }
         Clock::wall().sleep(wait).await;
@@ -115,7 +120,8 @@ pub(super) fn action(data: &Value) -> (String, Tone) {
     };
     let [at, workload_kind, namespace, name, message] =
         ["at", "workload_type", "workload_namespace", "workload_name", "message"].map(|field| text(&data[field]));
-    (format!("{at} {workload_kind} {namespace}/{name} {kind}: {message}"), tone)
+    let by = data["by"].as_str().map_or_else(String::new, |by| format!(" (by {by})"));
+    (format!("{at} {workload_kind} {namespace}/{name} {kind}: {message}{by}"), tone)
 }
 
 /// How an autoscaler stands, as a line.
@@ -255,5 +261,11 @@ mod tests {
         });
         let line = "2026-11-27T02:00:00Z Deployment shop/web scaled: 2 -> 4: cpu 123 % (target 70 %) proposes 4";
         assert_eq!(action(&data), (line.to_owned(), Tone::Good));
+        let data = json!({
+            "kind": "paused", "at": "2026-11-27T02:00:00Z", "workload_name": "web", "workload_namespace": "shop",
+            "workload_type": "Deployment", "message": "is paused from now on", "by": "alice",
+        });
+        let line = "2026-11-27T02:00:00Z Deployment shop/web paused: is paused from now on (by alice)";
+        assert_eq!(action(&data), (line.to_owned(), Tone::Plain));
     }
 }

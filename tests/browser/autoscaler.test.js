@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
-import { useStage } from './browser.js';
+import { clipboardText, useStage } from './browser.js';
 import { SCENE, createAutoscalers, DEFINITIONS } from './scene.js';
 import { eventually } from './service.js';
 
@@ -21,7 +21,6 @@ const state = (page) => page.getByRole('region', { name: 'State' });
 const decisions = (page) => page.getByRole('region', { name: 'Decisions' });
 const definition = (page) => page.getByRole('region', { name: 'Definition' });
 const details = async (name) => (await stage.api('GET', `/autoscaling/${ids[name]}`)).details;
-const clipboard = (page) => page.evaluate(() => navigator.clipboard.readText());
 
 stage.test('it says at once what it does and why', of('web'), async (page) => {
   await page.getByRole('heading', { name: 'web', level: 1 }).waitFor();
@@ -130,7 +129,7 @@ stage.test('the copied curl makes the same autoscaler again', of('boundless'), a
   await page.getByRole('button', { name: 'Copy as…', exact: true }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Copy', exact: true }).click();
   await page.getByText('Copied.').waitFor();
-  const command = await clipboard(page);
+  const command = await clipboardText(page);
   assert.match(command, /^curl /);
   const before = await details('boundless');
   await stage.api('DELETE', `/autoscaling/${ids.boundless}`);
@@ -146,12 +145,12 @@ stage.test('the copied YAML is the definition', of('search'), async (page) => {
   await dialog.getByRole('button', { name: 'YAML' }).click();
   await dialog.getByRole('button', { name: 'Copy', exact: true }).click();
   await page.getByText('Copied.').waitFor();
-  const yaml = await clipboard(page);
+  const yaml = await clipboardText(page);
   for (const [name, value] of Object.entries(DEFINITIONS.search)) assert.match(yaml, new RegExp(`^${name}: "?${value}"?$`, 'm'));
   await dialog.getByRole('button', { name: 'JSON' }).click();
   await dialog.getByRole('button', { name: 'Copy', exact: true }).click();
-  await eventually('the JSON is copied', async () => (await clipboard(page)).startsWith('{'));
-  assert.deepEqual(JSON.parse(await clipboard(page)), (await details('search')).spec);
+  await eventually('the JSON is copied', async () => (await clipboardText(page)).startsWith('{'));
+  assert.deepEqual(JSON.parse(await clipboardText(page)), (await details('search')).spec);
   await page.keyboard.press('Escape');
   await dialog.waitFor({ state: 'detached' });
 });

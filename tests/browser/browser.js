@@ -37,7 +37,7 @@ export function useStage(service = {}, prepare = async () => {}) {
       return stage.service.url;
     },
     /** Asks the service's API, as another client would. */
-    api: (method, path, body) => api(stage.url)(method, path, body),
+    api: (method, path, body) => api(stage.url, stage.service.token)(method, path, body),
     /** A test with a page of its own, which `body` gets; `options` are those of `openPage`. */
     test(name, options, body) {
       test(name, { timeout: options.timeout ?? LIMIT }, (t) => withPage(stage, options, (page, opened) => body(page, { ...opened, t })));
@@ -66,6 +66,7 @@ async function withPage(stage, options, body) {
     await show(opened, error);
     throw error;
   } finally {
+    await opened.page.unrouteAll({ behavior: 'ignoreErrors' });
     await opened.page.context().close();
   }
 }
@@ -91,6 +92,10 @@ export async function openPage(stage, options = {}) {
   const problems = [];
   guard(page, url, (problem) => {
     if (!allowed.some((pattern) => pattern.test(problem))) problems.push(problem);
+  });
+  await page.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI, sample }) =>
+      console.error(`violation of the Content-Security-Policy: ${violatedDirective} ${blockedURI} ${sample}`));
   });
   await beforeLoad(page);
   await page.goto(url + path);
@@ -139,4 +144,14 @@ async function show({ page, problems }, error) {
     await mkdir(folder, { recursive: true });
     await page.screenshot({ path: join(folder, `${Date.now()}.png`) }).catch(() => {});
   }
+}
+
+/** What is in the clipboard, which the service's own pages may write but not read. */
+export async function clipboardText(page) {
+  const reader = await page.context().newPage();
+  await reader.route('**/*', (route) => route.fulfill({ contentType: 'text/html', body: '' }));
+  await reader.goto(new URL('/clipboard', page.url()).href);
+  const text = await reader.evaluate(() => navigator.clipboard.readText());
+  await reader.close();
+  return text;
 }

@@ -11,21 +11,28 @@ const TARGET = process.env.CARGO_TARGET_DIR
 /** The binary to test: what scripts/test builds, unless another one is named. */
 const BINARY = process.env.ORCHESTRATOR_BINARY ?? join(TARGET, 'debug', 'ai-storage-orchestrator');
 
+/** What the token of a test is called. */
+export const TOKEN_NAME = 'of-this-test';
+
 /** How long the service may take until it listens, and until it knows its cluster, in milliseconds. */
 const START_LIMIT = 30_000;
 
 /**
  * Starts the service and waits until it listens and knows its cluster.
  *
- * `config` is TOML; the other options are flags. It stops with `stop()`, or when this process ends, however it ends.
+ * `config` is TOML; with a `token` it lets in only who has that one; the other options are flags. It stops with `stop()`, or when this process ends, however it ends.
  */
-export async function startService({ port = 0, speed = 1, config = '' } = {}) {
+export async function startService({ port = 0, speed = 1, config = '', token } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'aso-browser-'));
   const file = join(folder, 'config.toml');
   await writeFile(file, config);
   const flags = ['--simulated', '--port', String(port), '--speed', String(speed), '--config', file];
   // Nothing of the caller's surroundings may choose another cluster or other settings.
   const env = { PATH: process.env.PATH, HOME: folder, RUST_BACKTRACE: '1' };
+  if (token) {
+    env.ORCHESTRATOR__AUTH__TOKEN_FILE = join(folder, 'tokens');
+    await writeFile(env.ORCHESTRATOR__AUTH__TOKEN_FILE, `${TOKEN_NAME} ${token}\n`);
+  }
   const child = spawn(BINARY, flags, { env, stdio: ['ignore', 'ignore', 'pipe'] });
   const watcher = watch(child.pid);
   const log = [];
@@ -41,6 +48,7 @@ export async function startService({ port = 0, speed = 1, config = '' } = {}) {
   }
   return {
     url,
+    token,
     port: Number(new URL(url).port),
     log,
     /** Stops it as an operator would; it must end well. */

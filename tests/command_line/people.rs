@@ -1,10 +1,10 @@
 //! The commands for people against a real service on the simulated cluster.
 
-use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 
 use serde_json::Value;
 
+use super::answering::Answering;
 use super::service::{Service, binary, ended};
 
 /// The words of each line, for tables whose columns are as wide as they need to be.
@@ -133,26 +133,6 @@ fn it_is_explained_in_five_lines_why_a_workload_was_scaled_or_not() {
 }
 
 #[test]
-fn a_token_comes_from_the_environment_or_from_a_file() {
-    let service = Service::start(Some("sesame"));
-    let refused = service.run(&["get"]);
-    assert!(
-        refused.code == 1 && refused.errors.contains("ORCHESTRATOR_TOKEN") && refused.errors.contains("--token-file"),
-        "{refused:?}"
-    );
-    let wrong = ended(service.command(&["get"]).env("ORCHESTRATOR_TOKEN", "wrong"), "");
-    assert!(wrong.code == 1 && wrong.errors.contains("does not accept the token"), "{wrong:?}");
-    assert_eq!(ended(service.command(&["get"]).env("ORCHESTRATOR_TOKEN", "sesame\n"), "").code, 0);
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(b"sesame\n").unwrap();
-    let path = file.path().to_str().unwrap();
-    assert_eq!(service.run(&["get", "--token-file", path]).code, 0);
-    assert_eq!(service.run(&["get", "--token-file", "/no/such/file"]).code, 2);
-    // It is not to be given where all can see it.
-    assert_eq!(service.run(&["get", "--token", "sesame"]).code, 2);
-}
-
-#[test]
 fn a_service_that_is_not_there_is_said_how_to_start_or_name() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -167,23 +147,6 @@ fn a_service_that_is_not_there_is_said_how_to_start_or_name() {
     assert_eq!(ended(binary().args(["get", "--server", "127.0.0.1:80"]), "").code, 2);
 }
 
-/// A server that gives everybody this answer.
-fn answering(body: Value) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for connection in listener.incoming() {
-            let mut connection = connection.unwrap();
-            let head = BufReader::new(&connection).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
-            head.for_each(drop);
-            let body = body.to_string();
-            write!(connection, "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len())
-                .unwrap();
-        }
-    });
-    url
-}
-
 #[test]
 fn whatever_a_name_or_message_is_the_terminal_obeys_nothing_in_it() {
     let attack = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m\u{202e}\r\n";
@@ -191,15 +154,28 @@ fn whatever_a_name_or_message_is_the_terminal_obeys_nothing_in_it() {
         "autoscaling_id": attack, "status": attack, "message": attack,
         "details": {
             "workload_name": attack, "workload_namespace": attack, "workload_type": attack, "failure": attack,
+            "created_by": attack, "changed_by": attack, "mode": attack, "service_mode": attack, "scaled_by": attack,
+            "gpu": {"pods": [{"pod": attack, "error": attack, "devices": []}, {"pod": attack, "devices": [{"device": attack}]}]},
             "spec": {attack: attack}, "conditions": [{"type": attack, "status": attack, "reason": attack, "message": attack}],
             "metrics": [{"name": attack, "state": "unknown", "target_percent": 5, "error": attack}],
         },
     });
     let body = serde_json::json!({
+        "mode": attack, "name": attack, "groups": [attack, attack], "message": attack,
         "autoscalers": [autoscaler], "matching": 1, "count": 1, "autoscaling_id": attack, "status": attack, "details": autoscaler["details"],
         "decisions": [{"message": attack, "reason": attack, "outcome": "held", "first_at": "2026-01-01T00:00:00Z"}],
     });
-    let url = answering(body);
+    let well = Answering::start("200 OK", "", &body.to_string());
+    let refusal = serde_json::json!({"error": attack, "details": attack}).to_string();
+    let refusals = [
+        "400 Bad Request",
+        "401 Unauthorized",
+        "403 Forbidden",
+        "404 Not Found",
+        "409 Conflict",
+        "503 Service Unavailable",
+    ]
+    .map(|status| Answering::start(status, "", &refusal));
     let id = "autoscaler-00000000";
     for arguments in [
         &["get"][..],
@@ -211,11 +187,20 @@ fn whatever_a_name_or_message_is_the_terminal_obeys_nothing_in_it() {
         &["pause", id],
         &["get", "-n", attack],
         &["describe", attack],
+        &["export"],
+        &["whoami"],
+        &["whoami", "-o", "yaml"],
+        &["create", "web", "--min", "1", "--max", "2"],
+        &["delete", id, "--yes"],
     ] {
-        let shown = ended(binary().args(arguments).args(["--server", &url, "--color", "never"]), "");
-        let obeyed = |text: &str| text.replace('\n', "").chars().any(|c| c.is_control() || c == '\u{202e}');
-        assert!(!obeyed(&shown.output) && !obeyed(&shown.errors), "{arguments:?}: {shown:?}");
-        assert!(!shown.output.is_empty() || !shown.errors.is_empty(), "{arguments:?}");
+        for server in std::iter::once(&well).chain(&refusals) {
+            let mut command = binary();
+            command.args(arguments).args(["--server", &server.url, "--color", "never"]);
+            let shown = ended(command.env("ORCHESTRATOR_TOKEN", "sesame"), "");
+            let obeyed = |text: &str| text.replace('\n', "").chars().any(|c| c.is_control() || c == '\u{202e}');
+            assert!(!obeyed(&shown.output) && !obeyed(&shown.errors), "{arguments:?}: {shown:?}");
+            assert!(!shown.output.is_empty() || !shown.errors.is_empty(), "{arguments:?}");
+        }
     }
 }
 

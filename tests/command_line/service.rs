@@ -1,11 +1,13 @@
 //! A service on the simulated cluster, and commands that talk to it.
 
 use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 /// How many times as fast as real time the cluster runs.
 const SPEED: &str = "20";
@@ -17,6 +19,10 @@ pub const SOON: Duration = Duration::from_secs(40);
 pub struct Service {
     process: Child,
     pub url: String,
+    /// Variables of the commands that talk to it.
+    environment: Vec<(&'static str, PathBuf)>,
+    /// Its files, as long as it runs.
+    _folder: TempDir,
 }
 
 /// How a command ended.
@@ -36,12 +42,30 @@ pub fn binary() -> Command {
 impl Service {
     /// Starts a service, with a token if one is given.
     pub fn start(token: Option<&str>) -> Self {
+        let folder = TempDir::new().unwrap();
+        let Some(token) = token else { return Self::start_in(folder, "", &[]) };
+        let tokens = folder.path().join("tokens");
+        std::fs::write(&tokens, format!("of-this-test {token}\n")).unwrap();
+        let settings = format!("[auth]\ntoken_file = {tokens:?}\n");
+        // What asks whether it is there needs the token as well.
+        let mine = folder.path().join("token");
+        std::fs::write(&mine, token).unwrap();
+        let mut service = Self::start_in(folder, &settings, &[("ORCHESTRATOR_TOKEN_FILE", mine)]);
+        service.environment.clear();
+        service
+    }
+
+    /// Starts a service with these settings, whose commands have these variables.
+    pub fn start_configured(settings: &str, environment: &[(&'static str, PathBuf)]) -> Self {
+        Self::start_in(TempDir::new().unwrap(), settings, environment)
+    }
+
+    fn start_in(folder: TempDir, settings: &str, environment: &[(&'static str, PathBuf)]) -> Self {
         // Nothing is under autoscaling but what a test puts there.
-        let mut settings = tempfile::NamedTempFile::new().unwrap();
-        settings.write_all(b"[simulation]\nautoscalers = []\n").unwrap();
+        let file = folder.path().join("settings.toml");
+        std::fs::write(&file, format!("[simulation]\nautoscalers = []\n{settings}")).unwrap();
         let mut command = binary();
-        command.args(["--simulated", "--port", "0", "--speed", SPEED, "--config"]).arg(settings.path());
-        command.envs(token.map(|token| ("ORCHESTRATOR__HTTP__TOKEN", token)));
+        command.args(["--simulated", "--port", "0", "--speed", SPEED, "--config"]).arg(file);
         let mut process = command.spawn().unwrap();
         let lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let (listening, listens) = mpsc::channel();
@@ -54,18 +78,18 @@ impl Service {
             }
         });
         let url = listens.recv_timeout(SOON).unwrap();
-        let service = Self { process, url };
+        let service = Self { process, url, environment: environment.to_vec(), _folder: folder };
         service.until("it knows its cluster", || {
             let created =
                 service.run(&["create", "ai-inference", "-n", "ml", "--min", "1", "--max", "4", "--gpu", "75"]);
-            (created.code == 0 || token.is_some()).then_some(())
+            (created.code == 0).then_some(())
         });
         service
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = binary();
-        command.args(arguments).env("ORCHESTRATOR_SERVER", &self.url);
+        command.args(arguments).env("ORCHESTRATOR_SERVER", &self.url).envs(self.environment.iter().cloned());
         command
     }
 

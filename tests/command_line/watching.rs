@@ -87,3 +87,33 @@ fn after_a_cut_it_goes_on_where_it_was() {
     watching.process.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
     assert!(errors.contains("is cut; trying again"), "{errors}");
 }
+
+#[test]
+fn a_token_that_was_renewed_meanwhile_is_sent_after_a_cut() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(b"first-token-of-this-test\n").unwrap();
+    let path = file.path().to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let mut heads = Vec::new();
+        for number in 1..=2 {
+            let (mut connection, _) = listener.accept().unwrap();
+            let head = BufReader::new(&connection).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
+            heads.push(head.collect::<Vec<_>>().join("\n").to_ascii_lowercase());
+            std::fs::write(&path, "second-token-of-this-test\n").unwrap();
+            let event = format!("event: action\ndata: {{\"kind\": \"scaled\", \"message\": \"number {number}\"}}\n\n");
+            let size = event.len();
+            write!(connection, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{size:x}\r\n{event}\r\n").unwrap();
+        }
+        heads
+    });
+    let mut command = binary();
+    command.args(["watch", "--server", &url, "--token-file"]).arg(file.path());
+    let mut watching = Watching::start(command);
+    watching.next("number 2");
+    let heads = server.join().unwrap();
+    for (head, token) in heads.iter().zip(["first", "second"]) {
+        assert!(head.contains(&format!("\nauthorization: bearer {token}-token-of-this-test")), "{heads:?}");
+    }
+}

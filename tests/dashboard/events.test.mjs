@@ -4,6 +4,7 @@ import http from 'node:http';
 import { test } from 'node:test';
 
 import { EventStream, retryDelay } from '../../assets/dashboard/events.js';
+import { Session } from '../../assets/dashboard/session.js';
 
 /** What is awaited here comes at once, or never. */
 const SOON = { timeout: 10_000 };
@@ -36,8 +37,7 @@ async function service(t) {
 function stream(t, { url }, options = {}) {
   const events = new EventStream({
     url: (query) => `${url}?${new URLSearchParams(query)}`,
-    headers: () => ({}),
-    unauthorized: () => Promise.resolve(false),
+    session: new Session(() => Promise.reject(new Error('nobody was to be asked'))),
     random: () => 0,
     ...options,
   });
@@ -135,19 +135,67 @@ test('a service that refuses again and again is offline, until it answers', SOON
 
 test('a token that is asked for is used', SOON, async (t) => {
   const server = await service(t);
-  let token = 'old';
-  const events = stream(t, server, {
-    headers: () => ({ authorization: `Bearer ${token}` }),
-    unauthorized: () => {
-      token = 'new';
-      return Promise.resolve(true);
-    },
-  });
+  const tokens = ['old', 'new'];
+  const session = new Session(async () => ({ token: tokens.shift(), identity: { mode: 'token', name: 'it', groups: [] } }));
+  await session.renew(session.credentials());
+  const events = stream(t, server, { session });
   events.start();
   const first = await server.next();
+  assert.equal(first.request.headers.authorization, 'Bearer old');
   first.response.writeHead(401).end();
   const second = await server.next();
   assert.equal(second.request.headers.authorization, 'Bearer new');
+});
+
+test('a stream that ends because of a token that has expired goes on with another', SOON, async (t) => {
+  const server = await service(t);
+  const session = new Session(async () => ({ token: 'new', identity: { mode: 'token', name: 'it', groups: [] } }));
+  const events = stream(t, server, { session });
+  events.start();
+  const first = await server.next();
+  send(first.response, 'id: 3\nevent: action\ndata: {}\n\n');
+  await state(events, 'live');
+  first.response.end();
+  const second = await server.next();
+  second.response.writeHead(401).end();
+  const third = await server.next();
+  assert.deepEqual([third.request.headers.authorization, third.request.headers['last-event-id']], ['Bearer new', '3']);
+  send(third.response, ': keep-alive\n\n');
+  await state(events, 'live');
+});
+
+test('somebody else is told nothing of what was before', SOON, async (t) => {
+  const server = await service(t);
+  const events = stream(t, server);
+  events.start();
+  const first = await server.next();
+  send(first.response, 'id: 3\nevent: action\ndata: {}\n\n');
+  await state(events, 'live');
+  const closed = once(first.response, 'close');
+  events.restart();
+  await closed;
+  const second = await server.next();
+  assert.equal(second.request.headers['last-event-id'], undefined);
+});
+
+/** The waits that a stream begins, when it is answered with `status` and `headers` each time. */
+async function waitsAfter(t, status, headers) {
+  const waits = [];
+  t.mock.method(globalThis, 'setTimeout', (callback, milliseconds) => void waits.push(milliseconds));
+  const events = stream(t, { url: 'http://x/' }, { fetch: async () => new Response('{}', { status, headers }) });
+  const entered = new Promise((resolve) => events.on('state', resolve));
+  events.start();
+  return { state: await entered, wait: await new Promise((resolve) => setImmediate(() => resolve(waits.at(-1)))) };
+}
+
+test('a stream that is refused for want of rights is not asked for again at once', SOON, async (t) => {
+  assert.deepEqual(await waitsAfter(t, 403, {}), { state: 'refused', wait: 15_000 });
+});
+
+test('a service that says when to come again is believed', SOON, async (t) => {
+  assert.deepEqual(await waitsAfter(t, 503, { 'retry-after': '17' }), { state: 'reconnecting', wait: 17_000 });
+  t.mock.restoreAll();
+  assert.deepEqual(await waitsAfter(t, 429, { 'retry-after': '9' }), { state: 'reconnecting', wait: 9_000 });
 });
 
 test('a handler that fails does not keep the others from hearing', SOON, async (t) => {

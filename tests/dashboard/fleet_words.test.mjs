@@ -35,16 +35,18 @@ test('replicas and actions in words', () => {
     why: 'GPU 91 % of 75 %',
   });
   assert.equal(lastActionInWords(null, 0), null);
-  assert.deepEqual(actionInWords({ kind: 'scaled', from: 2, to: 4, message: 'x' }), { what: '2 → 4', why: 'x' });
+  assert.deepEqual(actionInWords({ kind: 'scaled', from: 2, to: 4, message: 'x' }), { what: '2 → 4', by: '', why: 'x' });
+  assert.equal(actionInWords({ kind: 'paused', message: '', by: 'alice' }).by, 'by alice');
   assert.equal(
     actionInWords({ kind: 'scaled', from: 2, to: 4, message: '2 -> 4: cpu 123 % (target 70 %) proposes 4' }).why,
     'cpu 123 % (target 70 %) proposes 4',
   );
   const conflict = { kind: 'conflict', from: 4, to: 2, message: 'kubectl changed the replicas from 4 to 2' };
-  assert.deepEqual(actionInWords(conflict), { what: '4 → 2 by somebody else', why: conflict.message });
+  assert.deepEqual(actionInWords(conflict), { what: '4 → 2 by somebody else', by: '', why: conflict.message });
   assert.equal(actionMark(conflict), 'other', 'it is no change of ours');
   assert.deepEqual(actionInWords({ kind: 'something new', from: null, to: null, message: null }), {
     what: 'something new',
+    by: '',
     why: '',
   });
   assert.deepEqual(

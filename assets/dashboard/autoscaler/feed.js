@@ -30,6 +30,8 @@ export class Feed {
   #timer = null;
   #whole = true;
   #lastRead = null;
+  #wasCut = false;
+  #notBefore = 0;
 
   constructor({ id, api, events, onData, onGone, onFailure }) {
     this.#id = id;
@@ -47,6 +49,11 @@ export class Feed {
       })),
       this.#events.on('action', mine(({ kind }) => (kind === 'deleted' ? this.#gone() : this.#soon()))),
       this.#events.on('reset', () => this.reload()),
+      // What may not be seen any more is not told of: whoever was cut off looks whether it is still there.
+      this.#events.on('state', (connection) => {
+        if (connection === 'live' && this.#wasCut) this.#soon();
+        this.#wasCut = connection !== 'live';
+      }),
     ];
     this.#events.watch([this.#id]);
     return this.reload();
@@ -83,10 +90,11 @@ export class Feed {
 
   #soon() {
     if (this.#timer !== null) return;
+    const earliest = Math.max(this.#notBefore, this.#lastRead === null ? 0 : this.#lastRead + BETWEEN_MS);
     this.#timer = setTimeout(() => {
       this.#timer = null;
       this.refresh();
-    }, this.#lastRead === null ? 0 : Math.max(0, this.#lastRead + BETWEEN_MS - performance.now()));
+    }, Math.max(0, earliest - performance.now()));
   }
 
   async #read() {
@@ -112,8 +120,18 @@ export class Feed {
       this.#whole ||= whole;
       if (error.name === 'AbortError') return;
       if (error.status === 404) this.#gone();
-      else this.#on.failure(error);
+      else {
+        this.#on.failure(error);
+        this.#wait(error.retryAfter);
+      }
     }
+  }
+
+  /** Reads again when the service wants to be asked again, and not before. */
+  #wait(milliseconds) {
+    if (milliseconds === null || this.#aborter.signal.aborted) return;
+    this.#notBefore = performance.now() + milliseconds;
+    this.#soon();
   }
 
   #get(path, query) {

@@ -30,6 +30,7 @@ export class Overview {
     nodes.mode = element('span', { class: 'badge badge-observe' }, 'observe');
     const button = (label, action, kind = '') => element('button', { type: 'button', class: `button ${kind}`, onclick: () => action() }, label);
     nodes.pause = button('Pause', () => (this.#details.status === 'inactive' ? actions.resume() : actions.pause()));
+    nodes.refusal = element('p', { class: 'message foreign', role: 'alert', hidden: true });
     nodes.messages = element('div', { class: 'overview-messages' });
     nodes.current = element('span', { class: 'stat-value' });
     nodes.recommended = element('span', { class: 'stat-value' });
@@ -45,6 +46,7 @@ export class Overview {
           element('div', { class: 'overview-line' }, nodes.title, nodes.status, nodes.mode)),
         element('div', { class: 'overview-actions' },
           nodes.pause, button('Edit', actions.edit), button('Copy as…', actions.copy), button('Delete…', actions.remove, 'button-quiet button-delete'))),
+      nodes.refusal,
       nodes.messages,
       element('section', { class: 'card stats', 'aria-label': 'State' },
         element('div', { class: 'stat stat-replicas' },
@@ -66,7 +68,7 @@ export class Overview {
     const paused = status === 'inactive';
     setText(nodes.title, details.workload_name);
     replaceChildren(nodes.crumb, element('a', { href: fleetAddress({ namespace: details.workload_namespace }) }, details.workload_namespace),
-      ` / ${details.workload_type} · `, element('span', { class: 'mono' }, autoscaler.autoscaling_id));
+      ` / ${details.workload_type} · `, element('span', { class: 'mono' }, autoscaler.autoscaling_id), by('created by', details.created_by), by('changed by', details.changed_by));
     const [word, tone] = STATUS[status] ?? [status, 'inactive'];
     setText(nodes.status, word);
     setAttribute(nodes.status, 'class', `badge badge-${tone}`);
@@ -86,6 +88,12 @@ export class Overview {
     this.#showLast(action);
     this.#action = action;
     this.#interval = details.spec.interval_seconds;
+  }
+
+  /** Says why something was not done; '' takes it away. */
+  refused(why) {
+    setText(this.#nodes.refusal, why);
+    this.#nodes.refusal.hidden = why === '';
   }
 
   /** Refreshes what depends on the time of day. */
@@ -146,6 +154,11 @@ export class Overview {
       this.#metrics.get(name).update(metrics.find((metric) => metric.name === name), spec[`target_${name}_percent`]);
     }
   }
+}
+
+/** Who did something, where that is known. */
+function by(what, who) {
+  return who ? [` · ${what} `, element('span', { class: 'foreign' }, who)] : null;
 }
 
 function stat(label, value) {

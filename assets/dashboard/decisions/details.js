@@ -12,6 +12,7 @@ export function decisionDetails(decision) {
   const countdown = earliest(decision);
   const root = element('div', { class: 'details' },
     countdown?.root,
+    decision.rules_by && element('p', { class: 'faint foreign' }, `By the definition of ${decision.rules_by}.`),
     steps(decision), metrics(decision), onItsWay(decision), pods(decision), conditions(decision),
     section('In the service\u2019s words', element('p', { class: 'details-sentence' }, decision.message)));
   return { root, tick: (now) => countdown?.tick(now) };

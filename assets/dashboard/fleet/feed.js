@@ -69,6 +69,14 @@ export class Feed {
     this.#draw();
   }
 
+  /** Forgets all, of which some may not be seen any more. */
+  clear() {
+    this.#actions = [];
+    this.#unspoken = [];
+    replaceChildren(this.spoken);
+    this.#draw();
+  }
+
   unmount() {
     clearInterval(this.timer);
   }
@@ -95,16 +103,16 @@ export class Feed {
 
   #speak() {
     const newest = this.#unspoken.at(-1);
-    const { what, why } = actionInWords(newest);
+    const { what, by, why } = actionInWords(newest);
     const others = this.#unspoken.length - 1;
-    setText(this.spoken, `${newest.workload_name}: ${what}. ${why}${others > 0 ? `. And ${others} more` : ''}`);
+    setText(this.spoken, `${newest.workload_name}: ${[what, by].filter(Boolean).join(' ')}. ${why}${others > 0 ? `. And ${others} more` : ''}`);
     this.#unspoken = [];
     this.#spokenAt = performance.now();
   }
 }
 
 function entry(action) {
-  const { what, why } = actionInWords(action);
+  const { what, by, why } = actionInWords(action);
   const place = `${action.workload_namespace}/${action.workload_name}`;
   const name =
     action.kind === 'deleted'
@@ -120,6 +128,7 @@ function entry(action) {
     element('time', { datetime: action.at, 'data-tip': timeOfDay(action.at) }),
     name,
     element('span', { class: 'feed-what' }, what),
+    by !== '' && element('span', { class: 'feed-by', 'data-tip': by }, by),
     why !== '' && element('span', { class: 'feed-why', 'data-tip': why }, why),
   );
 }

@@ -51,12 +51,12 @@ const HAPPENED = {
   recovered: 'recovered',
 };
 
-/** What happened as `{what, why}`: `{what: "2 → 4", why: "GPU 91 % of 75 %"}`. */
-export function actionInWords({ kind, from, to, message }) {
-  if (kind === 'conflict') return { what: `${change(from, to)} by somebody else`, why: message ?? '' };
+/** What happened as `{what, by, why}`: `{what: "2 → 4", by: "", why: "GPU 91 % of 75 %"}`. */
+export function actionInWords({ kind, from, to, message, by }) {
+  if (kind === 'conflict') return { what: `${change(from, to)} by somebody else`, by: '', why: message ?? '' };
   const what = kind === 'scaled' ? change(from, to) : (HAPPENED[kind] ?? String(kind));
   // A message of the log begins with the change, which is said already.
-  return { what, why: (message ?? '').replace(/^\d+ -> \d+: /, '') };
+  return { what, by: by ? `by ${by}` : '', why: (message ?? '').replace(/^\d+ -> \d+: /, '') };
 }
 
 /** `up` or `down` of a change of replicas, `bad`, `good`, or `other`: which mark it gets. */

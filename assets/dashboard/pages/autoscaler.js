@@ -10,15 +10,16 @@ import { holdBetweenEvaluations } from '../chart/history.js';
 import { Timeline } from '../decisions/timeline.js';
 import { element, replaceChildren } from '../element.js';
 import { milliseconds, timeOfDay } from '../format.js';
-import { notify, notifyFailure } from '../notices.js';
+import { notify } from '../notices.js';
+import { isForbidden, refusalLine, refusalOf } from '../refusal.js';
 import { autoscalerAddress } from '../router.js';
 import { serverNow } from '../server_clock.js';
 import { openCopy } from '../spec/copy.js';
 import { SpecEditor } from '../spec/editor.js';
 
 /** Shows the autoscaler `id` in `root`; returns what ends it and what follows a changed address. */
-export function mount(root, { id, query, api, events, navigate }) {
-  const page = new Page({ root, id, at: milliseconds(query.at), api, events, navigate });
+export function mount(root, { id, query, api, events, session, navigate }) {
+  const page = new Page({ root, id, at: milliseconds(query.at), api, events, session, navigate });
   return { unmount: () => page.end(), changed: (next) => page.choose(milliseconds(next.at)) };
 }
 
@@ -27,6 +28,7 @@ const [SHORT, USUAL] = RANGES;
 class Page {
   #id;
   #api;
+  #session;
   #navigate;
   #root;
   #at;
@@ -34,9 +36,10 @@ class Page {
   #latest = null;
   #ended = false;
 
-  constructor({ root, id, at, api, events, navigate }) {
+  constructor({ root, id, at, api, events, session, navigate }) {
     this.#id = id;
     this.#api = api;
+    this.#session = session;
     this.#navigate = navigate;
     this.#root = root;
     this.#at = at;
@@ -148,12 +151,15 @@ class Page {
   }
 
   async #post(verb) {
+    this.overview.refused('');
     try {
       await this.#api.post(`/autoscaling/${encodeURIComponent(this.#id)}/${verb}`);
       notify(verb === 'pause' ? 'Paused: nothing is scaled until it is resumed.' : 'Resumed.');
       await this.feed.refresh();
     } catch (error) {
-      notifyFailure(verb === 'pause' ? 'Pausing failed' : 'Resuming failed', error);
+      if (error.name === 'AbortError') return;
+      const failed = verb === 'pause' ? 'Pausing failed' : 'Resuming failed';
+      this.overview.refused(isForbidden(error) ? refusalLine(error, `You may not ${verb} this`) : `${failed}. ${refusalLine(error)}`);
     }
   }
 
@@ -167,26 +173,26 @@ class Page {
 
   async #remove() {
     const { details } = this.#latest.autoscaler;
-    if (!(await confirmRemoval(details))) return;
-    try {
-      await this.#api.delete(`/autoscaling/${encodeURIComponent(this.#id)}`);
-      notify(`The autoscaler of ${details.workload_name} was deleted. The workload keeps its ${details.current_replicas} replicas.`);
-      if (!this.#ended) this.#navigate('#/');
-    } catch (error) {
-      notifyFailure('Deleting failed', error);
-    }
+    const remove = () => this.#api.delete(`/autoscaling/${encodeURIComponent(this.#id)}`);
+    if (!(await confirmRemoval(details, remove))) return;
+    notify(`The autoscaler of ${details.workload_name} was deleted. The workload keeps its ${details.current_replicas} replicas.`);
+    if (!this.#ended) this.#navigate('#/');
   }
 
   #gone() {
     if (this.#ended) return;
+    // The service does not tell what is not there from what may not be seen.
+    const unseen = this.#session.identity?.mode === 'kubernetes' ? ' Or you may not see it.' : '';
     replaceChildren(this.#root, element('div', { class: 'empty' }, element('h1', {}, 'This autoscaler does not exist'),
-      element('p', {}, 'It was deleted, or the service kept it in its memory only and was restarted. '), element('p', {}, element('a', { href: '#/' }, 'To the fleet'), ' · ', element('a', { href: '#/new' }, 'New autoscaler'))));
+      element('p', {}, `It was deleted, or the service kept it in its memory only and was restarted.${unseen}`), element('p', {}, element('a', { href: '#/' }, 'To the fleet'), ' · ', element('a', { href: '#/new' }, 'New autoscaler'))));
   }
 
   #failed(error) {
-    if (this.#latest) return; // The header says that the data is old.
-    replaceChildren(this.#root, element('div', { class: 'message message-failed', role: 'alert' },
-      element('strong', {}, error.error ?? error.message), element('span', {}, error.details ?? ''),
+    const forbidden = isForbidden(error);
+    if (this.#latest && !forbidden) return; // The header says that the data is old.
+    const { title, text } = refusalOf(error, 'You may not see this autoscaler');
+    replaceChildren(this.#root, element('div', { class: `message ${forbidden ? '' : 'message-failed'}`, role: 'alert' },
+      element('strong', {}, title), element('span', { class: 'foreign' }, text),
       element('span', {}, element('button', { type: 'button', class: 'button', onclick: () => this.feed.reload() }, 'Try again'))));
   }
 }

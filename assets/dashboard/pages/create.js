@@ -2,6 +2,7 @@
 
 import { element, replaceChildren } from '../element.js';
 import { notify } from '../notices.js';
+import { refusalOf } from '../refusal.js';
 import { autoscalerAddress } from '../router.js';
 import { openCopy } from '../spec/copy.js';
 import { definitionOf, emptyForm, sortFaults } from '../spec/definition.js';
@@ -55,7 +56,8 @@ export function mount(root, { query, api, navigate }) {
     refused = fields;
     check();
     const id = /autoscaler-[0-9a-f]+/.exec(failure.details)?.[0];
-    replaceChildren(error, element('strong', {}, failure.error ?? failure.message), element('span', {}, failure.details ?? ''),
+    const { title, text } = refusalOf(failure, 'You may not create this');
+    replaceChildren(error, element('strong', {}, title), element('span', { class: 'foreign' }, text),
       failure.status === 409 && id && element('a', { href: autoscalerAddress(id) }, 'To the autoscaler that exists'));
     error.hidden = false;
     if (fields.size > 0) form.focusFault();

@@ -9,6 +9,7 @@ import { RowPages } from '../fleet/row_pages.js';
 import { FleetTable } from '../fleet/table.js';
 import { Totals } from '../fleet/totals.js';
 import { isShortcut } from '../keys.js';
+import { isForbidden, refusalOf } from '../refusal.js';
 import { autoscalerAddress, fleetAddress } from '../router.js';
 import { sighted } from '../server_clock.js';
 
@@ -23,7 +24,7 @@ const WATCHED_BEYOND = 40;
 let left = { address: null };
 
 /** Shows the fleet in `root`; returns how to tell it of another query, and how to end it. */
-export function mount(root, { query, api, events, navigate }) {
+export function mount(root, { query, api, events, session, navigate }) {
   let filters = filtersOf(query);
   let fleet = null;
   let onScreen = { first: 0, end: 0 };
@@ -32,6 +33,7 @@ export function mount(root, { query, api, events, navigate }) {
   let settle = null;
   let seeded = false;
   let hasFailed = false;
+  let retry = null;
   let wasCut = events.connection === 'offline';
 
   const pages = new RowPages({
@@ -99,6 +101,7 @@ export function mount(root, { query, api, events, navigate }) {
       ends.forEach((end) => end());
       clearInterval(ordering);
       clearTimeout(settle);
+      clearTimeout(retry);
       document.removeEventListener('keydown', pressed);
       pages.clear();
       for (const part of [table, bar, feed]) part.unmount();
@@ -116,6 +119,7 @@ export function mount(root, { query, api, events, navigate }) {
 
   function start() {
     hasFailed = false;
+    clearTimeout(retry);
     pages.clear();
     table.toTop();
     isOrderOld = false;
@@ -160,7 +164,7 @@ export function mount(root, { query, api, events, navigate }) {
     replaceChildren(
       instead,
       total === 0
-        ? beginning(location.origin)
+        ? beginning(location.origin, { hasToken: api.hasToken, seesAll: session.identity?.mode !== 'kubernetes' })
         : element(
             'div',
             { class: 'empty' },
@@ -175,8 +179,17 @@ export function mount(root, { query, api, events, navigate }) {
   }
 
   function showFailure(error) {
-    if (fleet !== null) return; // What is shown stays; the header says how old it is.
-    hasFailed = true;
+    // What is shown stays, and the header says how old it is; but not what may not be seen any more.
+    if (fleet !== null && !isForbidden(error)) return;
+    fleet = null;
+    pages.clear();
+    if (isForbidden(error)) feed.clear();
+    events.watch([]);
+    setText(summary, '');
+    refreshButton.hidden = true;
+    hasFailed = !isForbidden(error) && error.retryAfter === null;
+    if (error.retryAfter !== null) retry = setTimeout(start, error.retryAfter);
+    const { title, text } = refusalOf(error, 'You may not see these autoscalers');
     root.classList.remove('fleet-is-loading');
     table.root.hidden = true;
     instead.hidden = false;
@@ -185,8 +198,8 @@ export function mount(root, { query, api, events, navigate }) {
       element(
         'div',
         { class: 'empty' },
-        element('h2', {}, error.error ?? 'The fleet cannot be shown'),
-        element('p', {}, error.details || error.message),
+        element('h2', {}, title),
+        element('p', { class: 'foreign' }, text),
         element('button', { type: 'button', class: 'button', onclick: () => start() }, 'Try again'),
       ),
     );
@@ -236,7 +249,7 @@ export function mount(root, { query, api, events, navigate }) {
 
   /** Nothing jumps under the pointer or away from the focus: who is in the table is asked instead. */
   function refreshWhenIdle() {
-    if (!isOrderOld) return;
+    if (!isOrderOld || fleet === null) return;
     const every = fleet.total <= SMALL_FLEET ? REFRESH_MS.small : REFRESH_MS.great;
     if (performance.now() - refreshedAt < every) return;
     if (table.hasAttention && fleet.matching > 0) refreshButton.hidden = false;

@@ -2,6 +2,7 @@
 
 import { element, replaceChildren, setAttribute, setText } from '../element.js';
 import { ago, counted } from '../format.js';
+import { isForbidden, refusalOf } from '../refusal.js';
 import { fleetAddress } from '../router.js';
 import { exporterList } from '../sources/exporter_list.js';
 import { replicaInWords } from '../sources/replica.js';
@@ -19,6 +20,7 @@ export function mount(root, { api, events }) {
   let timer = null;
   let shown = '';
   let readAt = null;
+  let mayRead = true;
 
   const age = element('span', { class: 'label' });
   const again = element('button', { type: 'button', class: 'button', onclick: () => read() }, 'Read again');
@@ -58,12 +60,13 @@ export function mount(root, { api, events }) {
 
   function followVisibility() {
     clearTimeout(timer);
-    if (document.visibilityState === 'visible') read();
+    if (document.visibilityState === 'visible' && mayRead) read();
   }
 
   async function read() {
     clearTimeout(timer);
     again.disabled = true;
+    let pause = EVERY_MS;
     try {
       const [sources, ready] = await Promise.all([
         api.get('/sources', { signal: request.signal }),
@@ -74,10 +77,13 @@ export function mount(root, { api, events }) {
     } catch (error) {
       if (error.name === 'AbortError') return;
       showFailure(error);
+      // Rights do not come back by themselves: whoever has got some reads again.
+      pause = isForbidden(error) ? null : Math.max(EVERY_MS, error.retryAfter ?? 0);
     } finally {
       again.disabled = false;
     }
-    if (!request.signal.aborted && document.visibilityState === 'visible') timer = setTimeout(read, EVERY_MS);
+    mayRead = pause !== null;
+    if (mayRead && !request.signal.aborted && document.visibilityState === 'visible') timer = setTimeout(read, pause);
   }
 
   function show(sources, ready) {
@@ -169,9 +175,27 @@ export function mount(root, { api, events }) {
 
   function showFailure(error) {
     shown = '';
-    setAttribute(verdict, 'data-state', 'failing');
-    setText(verdict, `${error.error ?? error.message}. ${error.details ?? ''}`);
-    if (readAt === null) replaceChildren(body);
+    const { title, text } = refusalOf(error, 'You may not see the sources');
+    setAttribute(verdict, 'data-state', isForbidden(error) ? 'forbidden' : 'failing');
+    setText(verdict, `${title}. ${text}`);
+    if (isForbidden(error)) {
+      // They name pods and nodes of all namespaces.
+      readAt = null;
+      setText(age, '');
+      replica.hidden = true;
+      replaceChildren(
+        body,
+        element(
+          'p',
+          { class: 'sources-rights' },
+          'The sources name pods and nodes of the whole cluster. To see them one needs the rights to ',
+          element('code', {}, 'list pods'),
+          ' in all namespaces and to ',
+          element('code', {}, 'list nodes'),
+          '.',
+        ),
+      );
+    } else if (readAt === null) replaceChildren(body);
   }
 }
 

@@ -2,12 +2,14 @@
 
 import { element, replaceChildren, setAttribute, setText } from '../element.js';
 import { notify } from '../notices.js';
+import { refusalLine } from '../refusal.js';
 import { openCopy } from './copy.js';
 import { definitionOf, formOf, patchOf, rebase, sortFaults } from './definition.js';
 import { SpecForm } from './form.js';
 import { previewOf } from './preview.js';
 import { definition } from './shown.js';
 
+const FORBIDDEN = 'You may not change this';
 const EDITABLE = ['bounds', 'targets', 'up', 'down', 'rest'];
 
 export class SpecEditor {
@@ -104,10 +106,10 @@ export class SpecEditor {
   }
 
   #refuse(error) {
-    const { fields, rest } = sortFaults(error.details);
+    const { fields, rest } = error.status === 400 ? sortFaults(error.details) : { fields: new Map(), rest: [] };
     this.#refused = fields;
     // In the service's own words; what belongs to a field stands there as well.
-    setText(this.#nodes.error, error.status === 400 && rest.length === 0 ? '' : `${error.error}: ${error.details}`);
+    setText(this.#nodes.error, error.status === 400 && rest.length === 0 ? '' : refusalLine(error, FORBIDDEN));
     if (fields.size > 0) this.#changed();
   }
 
@@ -128,8 +130,9 @@ export class SpecEditor {
       notify('The change was applied; it is evaluated at once.');
       this.#onApplied(answer);
     } catch (error) {
+      if (error.name === 'AbortError') return;
       this.#refuse(error);
-      setText(place, `${error.error ?? error.message}${error.details ? `: ${error.details}` : ''}`);
+      setText(place, refusalLine(error, FORBIDDEN));
       this.#form?.focusFault();
     } finally {
       apply.disabled = false;

@@ -2,6 +2,7 @@
 
 import { element, replaceChildren } from '../element.js';
 import { number, timeOfDay } from '../format.js';
+import { refusalLine } from '../refusal.js';
 
 const DEBOUNCE_MS = 350;
 
@@ -35,7 +36,7 @@ export function previewOf({ api, id, onRefused, onAccepted }) {
         onAccepted();
       } catch (error) {
         if (error.name === 'AbortError' || asked !== current) return;
-        say(element('p', { class: 'field-error' }, `${error.error}${error.details ? `: ${error.details}` : ''}`));
+        say(element('p', { class: 'field-error' }, refusalLine(error, 'You may not see what it would do')));
         onRefused(error);
       } finally {
         if (asked === current) root.classList.remove('preview-stale');

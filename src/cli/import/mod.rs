@@ -173,7 +173,9 @@ async fn compare_all(session: &Session, candidates: &[Candidate], failures: &mut
         match compare::compare(session, candidate).await {
             Ok(comparison) if session.format.is_data() => answers.push(comparison.data()),
             Ok(comparison) => say(&comparison.shown(&session.screen))?,
-            Err(failure @ (Failure::Unreachable(_) | Failure::Output(_))) => return Err(failure),
+            Err(failure @ (Failure::Unreachable(_) | Failure::Unauthorized(_) | Failure::Output(_))) => {
+                return Err(failure);
+            }
             Err(failure) => failures.push(format!("{}: {failure}", candidate.name)),
         }
     }
