@@ -19,9 +19,8 @@ static COMMAND_LINE: LazyLock<CommandLine> = LazyLock::new(|| {
     CommandLine::new().expect("a command line")
 });
 
-static ANSWERS: LazyLock<Value> = LazyLock::new(|| {
-    serde_json::from_slice(include_bytes!("../corpus/cli_output/answers.json")).expect("answers")
-});
+static ANSWERS: LazyLock<Value> =
+    LazyLock::new(|| serde_json::from_slice(include_bytes!("../corpus/cli_output/answers.json")).expect("answers"));
 
 /// Longer ones are only slower.
 const LONGEST_TEXT: usize = 300;

@@ -40,9 +40,11 @@ fuzz_target!(|answer: &[u8]| {
             assert_eq!(read(&with_returns, preference).0, devices);
         }
         let (mut output, mut complaints) = (Vec::new(), Vec::new());
-        write_readings(answer, Timestamp::UNIX_EPOCH, preference, &mut output, &mut complaints).expect("memory can be written");
+        write_readings(answer, Timestamp::UNIX_EPOCH, preference, &mut output, &mut complaints)
+            .expect("memory can be written");
         let output = String::from_utf8(output).expect("JSON is UTF-8");
-        let shown: Vec<Value> = output.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
+        let shown: Vec<Value> =
+            output.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
         assert_eq!(shown.len(), devices.len());
         assert_plain(&String::from_utf8(complaints).expect("complaints are UTF-8"));
     }

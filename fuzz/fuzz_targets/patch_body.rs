@@ -13,9 +13,12 @@ use libfuzzer_sys::fuzz_target;
 
 /// Definitions that are patched: one in which nothing has its default, and one in which everything has.
 static DEFINITIONS: LazyLock<[(WorkloadRef, ScalingRules); 2]> = LazyLock::new(|| {
-    [include_bytes!("../corpus/create_body/everything.json").as_slice(), include_bytes!("../corpus/create_body/least.json")]
-        .map(|body| create(body).expect("a valid definition"))
-        .map(|requested| (workload(&requested), requested.rules))
+    [
+        include_bytes!("../corpus/create_body/everything.json").as_slice(),
+        include_bytes!("../corpus/create_body/least.json"),
+    ]
+    .map(|body| create(body).expect("a valid definition"))
+    .map(|requested| (workload(&requested), requested.rules))
 });
 
 fuzz_target!(|body: &[u8]| {

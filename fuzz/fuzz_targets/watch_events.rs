@@ -19,15 +19,8 @@ use futures_util::StreamExt;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 
-const RESOURCES: [&str; 7] = [
-    "pods",
-    "deployments",
-    "replicasets",
-    "statefulsets",
-    "nodes",
-    "horizontalpodautoscalers",
-    "workloadautoscalers",
-];
+const RESOURCES: [&str; 7] =
+    ["pods", "deployments", "replicasets", "statefulsets", "nodes", "horizontalpodautoscalers", "workloadautoscalers"];
 
 fuzz_target!(|input: &[u8]| {
     let mut lines = input.splitn(3, |byte| *byte == b'\n');
@@ -100,7 +93,12 @@ fn look(index: &dyn WorkloadIndex, objects: &[Value]) {
 async fn keeps(store: &dyn AutoscalerStore, stored: StoredAutoscaler) {
     let Ok(wanted) = &stored.wanted else { return };
     assert_valid(&wanted.rules);
-    let new = NewAutoscaler { key: stored.object.key.clone(), id: "autoscaler-00000000".to_owned(), wanted: wanted.clone() };
+    let new = NewAutoscaler {
+        key: stored.object.key.clone(),
+        id: "autoscaler-00000000".to_owned(),
+        wanted: wanted.clone(),
+        by: None,
+    };
     let again = store.create(new).await.expect("what was read can be kept");
     assert_eq!(again.wanted.as_ref(), Ok(wanted));
     if let Some(saved) = &stored.saved {
@@ -126,7 +124,8 @@ fn deletions(objects: &[Value]) -> Vec<u8> {
 fn workloads(objects: &[Value]) -> Vec<WorkloadRef> {
     let mut names = BTreeSet::new();
     for object in objects {
-        let [namespace, name] = ["namespace", "name"].map(|field| object["metadata"][field].as_str().unwrap_or_default());
+        let [namespace, name] =
+            ["namespace", "name"].map(|field| object["metadata"][field].as_str().unwrap_or_default());
         names.insert((namespace, name));
     }
     let all = names.into_iter().take(16).flat_map(|(namespace, name)| {
