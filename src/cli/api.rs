@@ -226,7 +226,10 @@ mod tests {
         let details = "\u{1b}[2J".repeat(1 << 16);
         let body = serde_json::json!({"error": "no\u{202e}", "details": details}).to_string();
         let failure = answered("409 Conflict", body.into()).await.unwrap_err().to_string();
-        assert!(failure.starts_with("no\\u{202e}: \\u{1b}[2J") && failure.len() < 8 * super::super::refusal::LONGEST, "{failure}");
+        assert!(
+            failure.starts_with("no\\u{202e}: \\u{1b}[2J") && failure.len() < 8 * super::super::refusal::LONGEST,
+            "{failure}"
+        );
         assert!(!failure.chars().any(crate::plain_text::is_obeyed));
     }
 }

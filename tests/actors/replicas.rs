@@ -58,11 +58,12 @@ fn who_ended_an_autoscaler_is_known_however_fast_the_store_tells_of_it() {
         let (leader, _standby) = two(stage, &objects).await;
         for fault in [Fault::None, Fault::AnswerLate] {
             assert!(matches!(leader.create(rules(1, 10)).await, Ok(Created::New(_))));
-            let id = leader.one().await.id.clone();
+            let record = leader.one().await;
             objects.next(fault);
-            assert_eq!(leader.registry.delete(&id, Some("dora".into())).await.unwrap(), Ok(true));
+            assert_eq!(leader.registry.delete(&record, Some("dora".into())).await.unwrap(), Ok(true));
             let told = leader.journal.since(0).unwrap();
-            let ended = told.iter().find(|(_, event)| event.autoscaler == id && event.kind == EventKind::Deleted);
+            let ended =
+                told.iter().find(|(_, event)| event.autoscaler == record.id && event.kind == EventKind::Deleted);
             assert_eq!(ended.unwrap().1.by.as_deref(), Some("dora"));
         }
     });
