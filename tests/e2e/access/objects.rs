@@ -24,9 +24,12 @@ pub enum Deed {
     Id(Place),
     /// Of a label that means nothing to the service.
     Label(Place),
-    /// Of who made it.
+    /// With an id of one's own choice.
+    CreateWithId(Place),
+    /// Of who made it, and who changed it.
     CreateInTheNameOf(Place),
     ChangeInTheNameOf(Place),
+    RulesInTheNameOf(Place),
     Status(Place),
     Delete(Place),
 }
@@ -63,8 +66,10 @@ impl fmt::Display for Deed {
             ResumedAt(place) => write!(f, "set `resumed-at`, {place}"),
             Id(place) => write!(f, "set `autoscaling-id`, {place}"),
             Label(place) => write!(f, "set another label, {place}"),
+            CreateWithId(place) => write!(f, "create with `autoscaling-id`, {place}"),
             CreateInTheNameOf(place) => write!(f, "create with `created-by`, {place}"),
             ChangeInTheNameOf(place) => write!(f, "set `changed-by`, {place}"),
+            RulesInTheNameOf(place) => write!(f, "set `rules-by`, {place}"),
             Status(place) => write!(f, "change `status`, {place}"),
             Delete(place) => write!(f, "delete, {place}"),
         }
@@ -93,8 +98,10 @@ pub const MATRIX: &[(Deed, [Outcome; 10])] = &[
     (ResumedAt(Shop),             [__R, __R, YES, __P, __R, YES, YES, __R, YES, YES]),
     (Id(Shop),                    [__R, __R, __P, __P, __R, __P, __P, __R, __P, YES]),
     (Label(Shop),                 [__R, __R, YES, YES, __R, YES, YES, __R, YES, YES]),
+    (CreateWithId(Shop),          [__R, __R, __P, __P, __R, __P, __R, __R, __P, YES]),
     (CreateInTheNameOf(Shop),     [__R, __R, __P, __P, __R, __P, __R, __R, __P, YES]),
     (ChangeInTheNameOf(Shop),     [__R, __R, __P, __P, __R, __P, __P, __R, __P, YES]),
+    (RulesInTheNameOf(Shop),      [__R, __R, __P, __P, __R, __P, __P, __R, __P, YES]),
     (Status(Shop),                [__R, __R, __R, __R, __R, __R, __R, __R, __R, YES]),
     (Delete(Shop),                [__R, __R, YES, YES, __R, YES, __R, __R, YES, YES]),
     (Delete(Bank),                [__R, __R, __R, __R, __R, __R, __R, __R, __R, YES]),
@@ -104,7 +111,8 @@ impl Deed {
     fn place(self) -> Place {
         match self {
             Create(place, _) | Change(place) | ResumedAt(place) | Id(place) | Label(place) => place,
-            CreateInTheNameOf(place) | ChangeInTheNameOf(place) | Status(place) | Delete(place) => place,
+            CreateWithId(place) | CreateInTheNameOf(place) | ChangeInTheNameOf(place) => place,
+            RulesInTheNameOf(place) | Status(place) | Delete(place) => place,
         }
     }
 
@@ -124,6 +132,12 @@ impl Deed {
                 patched(json!({"metadata": {"labels": labels}})).await
             }
             Label(_) => patched(json!({"metadata": {"labels": {"team": "a"}, "annotations": {"note": "b"}}})).await,
+            CreateWithId(_) => {
+                let mut new = object("tried", "Deployment", "spare");
+                let labels = [("ai-storage.io/autoscaling-id".to_owned(), "autoscaler-00000000".to_owned())];
+                new.metadata.labels = Some(labels.into());
+                objects.create(&trying, &new).await.map(|_| ())
+            }
             CreateInTheNameOf(_) => {
                 let mut new = object("tried", "Deployment", "spare");
                 let annotations = [("ai-storage.io/created-by".to_owned(), "somebody".to_owned())];
@@ -131,6 +145,7 @@ impl Deed {
                 objects.create(&trying, &new).await.map(|_| ())
             }
             ChangeInTheNameOf(_) => patched(annotated("changed-by", "1 somebody")).await,
+            RulesInTheNameOf(_) => patched(annotated("rules-by", "1 somebody")).await,
             Status(_) => {
                 let patch = Patch::Merge(json!({"status": {"currentReplicas": 3}}));
                 objects.patch_status(name, &patching, &patch).await.map(|_| ())
