@@ -169,7 +169,7 @@ refusals! {
     }
     /// As many follow the events as can.
     TooManyFollowers {
-        "429": unavailable(
+        "429": later(
             "The caller follows as often as one can, or asks faster than it may",
             &["Too many followers", "Too many requests"]
         ),
