@@ -271,3 +271,6 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
         self.taken(cx, taken)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,3 +69,44 @@ fn end(certificate: &CertificateDer<'_>, provider: &CryptoProvider) -> Option<Da
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+
+    use super::*;
+
+    fn expiry(year: i32) -> Expiry {
+        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(year, 6, 15);
+        let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+        Expiry::of(Some(certificate.der()), &rustls::crypto::ring::default_provider())
+    }
+
+    #[test]
+    fn it_is_read_from_certificates_that_have_ended_and_from_those_that_have_not() {
+        for year in [2021, 2049, 2051, 9999] {
+            assert_eq!(expiry(year).to_string(), format!("valid until {year}-06-15T00:00:00Z"));
+        }
+        let none = Expiry::of(Some(&CertificateDer::from(vec![1, 2, 3])), &rustls::crypto::ring::default_provider());
+        assert_eq!(none, Expiry(None));
+    }
+
+    #[test]
+    fn it_is_said_once_a_day_in_the_last_days_and_after_the_end() {
+        let expiry = expiry(2030);
+        let end = expiry.0.unwrap();
+        let mut said = None;
+        let mut says = |now: DateTime<Utc>| {
+            let before = said;
+            expiry.warn(now, &mut said);
+            said != before
+        };
+        assert!(!says(end - TimeDelta::days(8)));
+        assert!(says(end - TimeDelta::days(6)));
+        assert!(!says(end - TimeDelta::days(6) + TimeDelta::hours(23)));
+        assert!(says(end - TimeDelta::days(5)));
+        assert!(says(end + TimeDelta::days(1)));
+    }
+}
