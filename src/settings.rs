@@ -495,7 +495,21 @@ mod tests {
         for speed in ["0", "-1", "nan", "inf", "1e7"] {
             assert!(refusal("ORCHESTRATOR__SIMULATION__SPEED", speed).contains("simulation.speed"), "{speed}");
         }
-        assert!(refusal("ORCHESTRATOR__HTTP__WORKERS", "600").contains("http.workers"));
+        for (key, value, named) in [
+            ("WORKERS", "600", "http.workers"),
+            ("MAX_CONNECTIONS", "0", "http.max_connections"),
+            ("MAX_CONNECTIONS", "100001", "http.max_connections"),
+            ("BURST", "0", "http.burst"),
+            ("REQUESTS_PER_SECOND", "1000001", "http.requests_per_second"),
+            ("ALLOWED_HOSTS", "good.example,https://evil.example", "\"https://evil.example\" is no name of a host"),
+            ("ALLOWED_HOSTS", "*.example", "\"*.example\" is no name of a host"),
+            ("TLS__CERT_FILE", "/tls.crt", "set http.tls.key_file"),
+            ("TLS__KEY_FILE", "/tls.key", "set http.tls.cert_file"),
+            ("TLS__CLIENT_CA_FILE", "/ca.crt", "http.tls.client_ca_file needs TLS"),
+        ] {
+            let refusal = refusal(&format!("ORCHESTRATOR__HTTP__{key}"), value);
+            assert!(refusal.contains(named), "{key} {value}: {refusal}");
+        }
         for (key, value) in [
             ("NAMESPACE", "Monitoring"),
             ("SELECTORS", ""),

@@ -172,8 +172,8 @@ impl MessageBody for LastPart {
     }
 }
 
-/// The stream of a connection, which ends when the client takes too long, or when the service stops and nothing is under
-/// way.
+/// The stream of a connection, which ends when the client takes too long, and in HTTP/1 when the service stops and nothing is
+/// under way.
 pub struct Guarded<T> {
     stream: T,
     connection: Rc<Connection>,
@@ -210,8 +210,10 @@ impl<T> Guarded<T> {
         self.timer.as_mut().poll(cx).map(|()| io::ErrorKind::TimedOut.into())
     }
 
+    /// Completes when nothing is to be waited for any more because the service stops. HTTP/2 has words for that.
     fn poll_stopped(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.connection.under_way() > 0 { Poll::Pending } else { self.stopping.as_mut().poll(cx) }
+        let has_words = self.connection.protocol == Protocol::Http2;
+        if has_words || self.connection.under_way() > 0 { Poll::Pending } else { self.stopping.as_mut().poll(cx) }
     }
 
     /// Notes whether the client takes what it is given.

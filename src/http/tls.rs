@@ -260,8 +260,8 @@ impl Tls {
             used = seen.clone();
             match contents.and_then(|contents| self.files.config(&contents, self.provider.clone())) {
                 Ok((config, expiry)) => {
-                    log::info!("new TLS files are used from now on: {expiry}");
                     self.current.store(Arc::new(Usable { config: Arc::new(config), expiry }));
+                    log::info!("new TLS files are used from now on: {expiry}");
                     warned = None;
                 }
                 Err(error) => log::error!(

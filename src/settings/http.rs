@@ -93,3 +93,36 @@ impl Http {
         self.allowed_hosts().map(drop)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Flags, Settings};
+
+    fn http(text: &str) -> Http {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, text).unwrap();
+        Settings::load(&Flags { config: Some(file.path().to_owned()), ..Flags::default() }).unwrap().http
+    }
+
+    #[test]
+    fn without_files_there_is_no_tls_and_with_two_there_is() {
+        assert_eq!(http("").tls(), None);
+        let tls = http("[http.tls]\ncert_file = \"/tls.crt\"\nkey_file = \"/tls.key\"\n").tls().unwrap();
+        assert_eq!((tls.certificate, tls.key, tls.client_ca), ("/tls.crt".into(), "/tls.key".into(), None));
+    }
+
+    #[test]
+    fn no_rate_is_no_limit() {
+        assert_eq!(http("[http]\nrequests_per_second = 0\nburst = 0\n").rate(), None);
+        let rate = http("[http]\nrequests_per_second = 2\nburst = 3\n").rate().unwrap();
+        assert_eq!((rate.per_second.get(), rate.burst.get()), (2, 3));
+        assert!(http("").rate().is_some());
+    }
+
+    #[test]
+    fn allowed_hosts_are_names_with_or_without_a_port() {
+        let hosts = http("[http]\nallowed_hosts = [\"a.test\", \"b.test:8443\"]\n").allowed_hosts().unwrap();
+        assert_eq!(hosts, ["a.test".parse().unwrap(), "b.test:8443".parse().unwrap()]);
+    }
+}

@@ -2,7 +2,6 @@ use std::io::ErrorKind;
 
 use futures_util::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-use tokio::time::Instant;
 
 use super::*;
 
@@ -25,7 +24,7 @@ impl Pair {
 
     /// How long the server waits for the next byte until it gives up. (Time passes at once when all wait.)
     async fn gives_up_after(&mut self) -> u64 {
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         assert_eq!(self.server.read_u8().await.unwrap_err().kind(), ErrorKind::TimedOut);
         begun.elapsed().as_secs()
     }
@@ -62,9 +61,9 @@ async fn what_comes_between_requests_of_http2_is_no_request() {
 async fn while_a_request_is_under_way_it_is_not_waited_for_another() {
     let mut pair = Pair::new(Protocol::Http1);
     let request = pair.connection.begin();
-    let begun = Instant::now();
+    let begun = Stopwatch::start();
     let ends = async {
-        tokio::time::sleep_until(begun + Duration::from_secs(3600)).await;
+        tokio::time::sleep_until(begun.after(Duration::from_secs(3600))).await;
         drop(request);
     };
     let (waited, ()) = tokio::join!(pair.gives_up_after(), ends);
@@ -75,7 +74,7 @@ async fn while_a_request_is_under_way_it_is_not_waited_for_another() {
 async fn a_client_that_does_not_take_its_answer_is_given_up() {
     let mut pair = Pair::new(Protocol::Http1);
     let _request = pair.connection.begin();
-    let begun = Instant::now();
+    let begun = Stopwatch::start();
     assert_eq!(pair.server.write_all(&[0; 17]).await.unwrap_err().kind(), ErrorKind::TimedOut);
     assert_eq!(begun.elapsed().as_secs(), STALLED.as_secs());
 }
@@ -85,9 +84,9 @@ async fn a_client_that_takes_its_answer_slowly_but_takes_it_gets_it() {
     let mut pair = Pair::new(Protocol::Http1);
     let _request = pair.connection.begin();
     let takes = async {
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         for part in 1..=10 {
-            tokio::time::sleep_until(begun + STALLED / 2 * part).await;
+            tokio::time::sleep_until(begun.after(STALLED / 2 * part)).await;
             pair.client.read_exact(&mut [0; 16]).await.unwrap();
         }
     };
