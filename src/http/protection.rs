@@ -13,7 +13,7 @@ const PAGES: &str = "default-src 'none'; script-src 'self'; style-src 'self'; im
 
 /// What a page of the service may use of the machine: the clipboard, to copy a text, and nothing else of what browsers give
 /// unless they are told not to.
-const MACHINE: &str = "accelerometer=(), autoplay=(), bluetooth=(), camera=(), clipboard-read=(), clipboard-write=(self), \
+const MACHINE: &str = "accelerometer=(), autoplay=(), camera=(), clipboard-read=(), clipboard-write=(self), \
                        display-capture=(), encrypted-media=(), fullscreen=(), gamepad=(), geolocation=(), gyroscope=(), \
                        hid=(), identity-credentials-get=(), idle-detection=(), local-fonts=(), magnetometer=(), \
                        microphone=(), midi=(), payment=(), picture-in-picture=(), publickey-credentials-create=(), \
