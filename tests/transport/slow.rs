@@ -69,8 +69,9 @@ async fn who_does_not_read_an_answer_keeps_no_place() {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let mut idle = Wire::over(socket.connect(address(&app).parse().unwrap()).await.unwrap());
+    // The one place is taken now, until the service sees that nobody reads.
+    assert_eq!(idle.ask("/healthz").await.status, 200);
     idle.send(get(LONG).repeat(10)).await;
-    // The one place is taken, until the service sees that nobody reads.
     app.eventually("the place is free", async || Wire::to(&app).await.answer_to(&get("/healthz")).await).await;
     let read = idle.end().await.len();
     assert!(read < 10_000_000, "the rest was never sent: {read}");
