@@ -175,7 +175,7 @@ mod tests {
             if self.is_silent.load(Ordering::Relaxed) {
                 let limit = Duration::from_secs(5);
                 return async move {
-                    tokio::time::sleep(limit).await;
+                    Clock::scaled(Timestamp::UNIX_EPOCH, 1.0).sleep(limit).await;
                     Err(ClusterError::Timeout(limit))
                 }
                 .boxed();

@@ -169,7 +169,7 @@ mod tests {
     async fn an_answer_holds_from_the_question_on_and_not_from_when_it_came() {
         let scene = Scene::new(9);
         let slow = async {
-            tokio::time::sleep(Duration::from_secs(14)).await;
+            Clock::scaled(Timestamp::UNIX_EPOCH, 1.0).sleep(Duration::from_secs(14)).await;
             Ok(7)
         };
         assert_eq!(scene.remembered.answer("a", |_| slow.boxed()).await, Ok(7));

@@ -294,7 +294,7 @@ mod tests {
         let following = tokio::spawn(scene.file.clone().follow());
         std::fs::write(scene.path(), format!("new {OTHER}")).unwrap();
         while scene.holder(OTHER).is_err() {
-            tokio::time::sleep(LOOK).await;
+            scene.file.clock.sleep(LOOK).await;
         }
         assert_eq!(scene.holder(ONE), Err(Stranger::Unknown));
         following.abort();

@@ -282,7 +282,7 @@ impl Stage {
     }
 
     pub async fn delete(&self, record: &AutoscalerRecord) -> bool {
-        self.registry.delete(&record, None).await.unwrap().unwrap()
+        self.registry.delete(record, None).await.unwrap().unwrap()
     }
 
     /// Starts to delete, and lets the test go on.
@@ -297,7 +297,7 @@ impl Stage {
     }
 
     pub async fn set_paused(&self, record: &AutoscalerRecord, paused: bool) {
-        assert!(self.registry.set_paused(&record, paused, None).await.unwrap().unwrap().is_some());
+        assert!(self.registry.set_paused(record, paused, None).await.unwrap().unwrap().is_some());
     }
 
     /// Starts to drain, and lets the test go on.
