@@ -13,6 +13,7 @@ mod leaks;
 mod matrix;
 mod objects;
 mod outage;
+mod people;
 mod questions;
 mod revocation;
 mod stage;
