@@ -209,3 +209,6 @@ fn sent_head(head: &ResponseHead, size: BodySize) -> http::Response<()> {
     }
     sent
 }
+
+#[cfg(test)]
+mod tests;
