@@ -107,6 +107,21 @@ async fn what_can_be_read_in_one_way_only_is_read_in_that(#[case] body: &str) {
     app.stop().await;
 }
 
+/// RFC 9112 lets a lone LF end a line of a head (2.2), and so it does here, everywhere in a head and for whatever comes after
+/// it: no header can hide behind one.
+#[actix_web::test]
+async fn a_lone_lf_ends_a_line_of_a_head_and_what_follows_is_a_header() {
+    let app = TestApp::start().await;
+    let mut wire = Wire::to(&app).await;
+    wire.send("GET /healthz HTTP/1.1\nhost: localhost\n\n").await;
+    assert_eq!(wire.answer().await.unwrap().status, 200);
+    assert_eq!(wire.ask("/healthz").await.status, 200);
+    app.stop().await;
+    assert_refused(&posted("x: y\ntransfer-encoding: chunked\r\ncontent-length: 5", "0\r\n\r\n").await);
+    assert_refused(&posted("x: y\ncontent-length: 2\r\ncontent-length: 2", "{}").await);
+    assert_refused(&posted("x: y\nhost: evil.example", "").await);
+}
+
 /// How many answers there are to these bytes.
 async fn count(bytes: String) -> usize {
     let app = TestApp::start().await;
