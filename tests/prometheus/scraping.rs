@@ -33,9 +33,10 @@ fn configuration(target: &str) -> String {
     )
 }
 
-/// A service in which `hungry` may not have the replicas that it needs, and `content` has as many as it may and needs.
-async fn service() -> TestApp {
-    let (_file, settings) = token_file(TOKEN);
+/// A service in which `hungry` may not have the replicas that it needs, and `content` has as many as it may and needs; and
+/// the file with its token, which it reads again and again.
+async fn service() -> (TestApp, tempfile::NamedTempFile) {
+    let (file, settings) = token_file(TOKEN);
     let empty = empty_cluster();
     let app = TestApp::start_configured(&empty, 20.0, &settings, |cluster| {
         cluster.add_running_workloads([deployment("hungry", 2, 2_000.0), deployment("content", 2, 500.0)]).unwrap();
@@ -47,12 +48,12 @@ async fn service() -> TestApp {
         let create = app.request(Method::POST, "/api/v1/autoscaling").bearer_auth(TOKEN).json(&body);
         assert_eq!(answer(create).await.0, StatusCode::CREATED);
     }
-    app
+    (app, file)
 }
 
 #[actix_web::test]
 async fn prometheus_reads_the_service_fires_the_right_alert_and_answers_every_query_of_the_dashboard() {
-    let app = service().await;
+    let (app, _file) = service().await;
     let target = app.base.strip_prefix("http://").unwrap();
     let prometheus = Prometheus::start(&configuration(target), &[("rules.yml", &RULES)]).await;
 
