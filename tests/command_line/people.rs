@@ -28,7 +28,8 @@ fn an_autoscalers_whole_life() {
 
     let scaled = service.until("it is scaled", || {
         let table = service.run(&["get", "-n", "production"]).output;
-        table.contains("2 -> 4").then_some(table)
+        // The watch may tell of the count a moment after it was set.
+        (table.contains("2 -> 4") && table.contains("4/4")).then_some(table)
     });
     let table = words(&scaled);
     assert_eq!(table[0], ["NAMESPACE", "KIND", "NAME", "REPLICAS", "METRICS", "STATUS", "LAST", "ACTION", "AGE"]);
