@@ -70,6 +70,27 @@ fn who_ended_an_autoscaler_is_known_however_fast_the_store_tells_of_it() {
 }
 
 #[test]
+fn a_deletion_that_the_store_tells_of_first_waits_for_a_change_on_its_way_all_the_same() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        stage.cluster.add("web", 2, 140);
+        let (leader, _standby) = two(stage, &objects).await;
+        let sending = Gate::new();
+        stage.cluster.next(Op::Set, "web", [Answer::Waits(sending.clone())]);
+        leader.create(rules(1, 10)).await.unwrap();
+        sending.reached().await;
+        let record = leader.one().await;
+        objects.next(Fault::AnswerLate);
+        let registry = leader.registry.clone();
+        let deleting = spawn_local(async move { registry.delete(&record, None).await.unwrap().unwrap() });
+        stage.pass(3.0).await;
+        assert!(!deleting.is_finished(), "a change is on its way");
+        sending.open();
+        assert!(deleting.await.unwrap());
+    });
+}
+
+#[test]
 fn what_is_created_at_the_same_moment_on_two_replicas_is_one_autoscaler() {
     play(async |stage| {
         let objects = Objects::new(stage.clock);

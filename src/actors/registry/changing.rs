@@ -11,7 +11,7 @@ use futures_util::future::LocalBoxFuture;
 use tokio::time::timeout;
 
 use super::super::events::EventKind;
-use super::super::messages::{Create, CreateError, Created, Delete, SetPaused, StoreSays, Update, UpdateError};
+use super::super::messages::{Create, CreateError, Created, Delete, SetPaused, Stop, StoreSays, Update, UpdateError};
 use super::super::snapshot::AutoscalerRecord;
 use super::naming::{hpa_name, random_id};
 use super::{Entry, Registry};
@@ -223,6 +223,7 @@ impl Registry {
 
     fn delete(&mut self, record: Arc<AutoscalerRecord>, by: Option<CallerName>) -> Answer<Result<bool, StoreError>> {
         let object = record.object.clone();
+        let address = self.entry_of(&record.id, &object).map(|entry| entry.address.clone());
         if let Some(by) = &by {
             self.deleting.insert(object.clone(), by.clone());
         }
@@ -242,8 +243,11 @@ impl Registry {
             let stopped = existed.as_ref().ok().and_then(|_| registry.forget(&object));
             registry.deleting.remove(&object);
             async move {
-                if let Some(stopped) = stopped {
-                    stopped.await;
+                match (stopped, address) {
+                    (Some(stopped), _) => stopped.await,
+                    // The store has told of it before it answered: the autoscaler is ending, and that is awaited all the same.
+                    (None, Some(address)) if existed.is_ok() => drop(address.send(Stop).await),
+                    (None, _) => {}
                 }
                 existed
             }
