@@ -2,6 +2,7 @@
 //!
 //! Requests are forwarded with their credentials and their user agent, so the audit log shows the same as without it.
 
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -65,11 +66,29 @@ type Matches = Box<dyn Fn(&Seen) -> bool + Send + Sync>;
 
 struct Rule {
     matches: Matches,
-    /// Of 100 requests that match.
-    percent: u8,
+    share: Share,
     /// To how many more it may happen.
     left: usize,
     fault: Fault,
+}
+
+/// A share of the requests of each kind.
+struct Share {
+    /// Of 100 requests.
+    percent: u8,
+    /// By kind, how much of the next fault is due, in percent.
+    due: HashMap<String, u8>,
+}
+
+impl Share {
+    fn takes(&mut self, seen: &Seen) -> bool {
+        let path = seen.path.split('?').next().unwrap_or_default();
+        let kind = format!("{} {path} {}", seen.method, seen.is_watch());
+        let due = self.due.entry(kind).or_insert_with(|| fastrand::u8(..100));
+        let is_due = *due + self.percent >= 100;
+        *due = (*due + self.percent) % 100;
+        is_due
+    }
 }
 
 /// What the proxy's threads share.
@@ -84,17 +103,20 @@ impl Shared {
     /// What becomes of a request, or of an event of a watch.
     fn fault_of(&self, seen: &Seen, is_event: bool) -> Option<Fault> {
         let mut rules = self.rules.lock().unwrap();
-        let rule = rules.iter_mut().find(|rule| {
+        let fault = rules.iter_mut().find_map(|rule| {
             let is_for = match rule.fault {
                 Fault::CutWatch | Fault::ExpireWatch => is_event,
                 Fault::Hang => true,
                 _ => !is_event,
             };
-            is_for && rule.left > 0 && fastrand::u8(..100) < rule.percent && (rule.matches)(seen)
+            let happens = is_for && rule.left > 0 && (rule.matches)(seen) && rule.share.takes(seen);
+            happens.then(|| {
+                rule.left -= 1;
+                rule.fault.clone()
+            })
         })?;
-        rule.left -= 1;
         self.faults.fetch_add(1, Ordering::Relaxed);
-        Some(rule.fault.clone())
+        Some(fault)
     }
 }
 
@@ -141,7 +163,8 @@ impl FaultProxy {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// From now on this happens to a share of the requests that match.
+    /// From now on this happens to a share of the requests that match, and of those of each kind: by chance alone, a watch
+    /// could fail for longer than anybody waits for it.
     pub fn often(&self, percent: u8, fault: Fault, matches: impl Fn(&Seen) -> bool + Send + Sync + 'static) {
         self.add(percent, usize::MAX, fault, matches);
     }
@@ -152,7 +175,12 @@ impl FaultProxy {
     }
 
     fn add(&self, percent: u8, left: usize, fault: Fault, matches: impl Fn(&Seen) -> bool + Send + Sync + 'static) {
-        self.shared.rules.lock().unwrap().push(Rule { matches: Box::new(matches), percent, left, fault });
+        self.shared.rules.lock().unwrap().push(Rule {
+            matches: Box::new(matches),
+            share: Share { percent, due: HashMap::new() },
+            left,
+            fault,
+        });
     }
 
     /// Nothing happens any more.
