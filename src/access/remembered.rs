@@ -19,10 +19,10 @@ use crate::ports::{ClusterError, PortFuture};
 /// not well.
 const NO_ANSWER: Duration = Duration::from_secs(1);
 
-const PANICKED: &str = "asking about a caller panicked";
-
 /// After this time nobody waits any more for an answer that was asked for. Questions end by themselves before that.
 const OVERDUE: Duration = Duration::from_secs(15);
+
+const PANICKED: &str = "asking about a caller panicked";
 
 /// Remembers answers of the type `V` to questions of the type `K`: so many, and of those the ones that were asked last.
 pub(super) struct Remembered<K, V: Clone> {
@@ -38,7 +38,7 @@ struct Answer<V: Clone> {
     outcome: Outcome<V>,
 }
 
-type Outcome<V> = Shared<PortFuture<Result<V, ClusterError>>>;
+pub(super) type Outcome<V> = Shared<PortFuture<Result<V, ClusterError>>>;
 
 impl<K: Eq + Hash, V: Clone + Send + Sync + 'static> Remembered<K, V> {
     /// Remembers each answer for as long as `holds` makes of `longest`.
@@ -63,15 +63,11 @@ impl<K: Eq + Hash, V: Clone + Send + Sync + 'static> Remembered<K, V> {
     }
 
     /// The answer to a question, for which `ask` is called only when it is not known. Needs a tokio runtime.
-    pub(super) async fn answer(
+    pub(super) fn answer(
         &self,
         question: K,
         ask: impl FnOnce(&K) -> PortFuture<Result<V, ClusterError>>,
-    ) -> Result<V, ClusterError> {
-        self.known_or_asked(question, ask).await
-    }
-
-    fn known_or_asked(&self, question: K, ask: impl FnOnce(&K) -> PortFuture<Result<V, ClusterError>>) -> Outcome<V> {
+    ) -> Outcome<V> {
         let asked_at = self.clock.steady();
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = answers.get(&question).filter(|answer| self.still_holds(answer, asked_at)) {
