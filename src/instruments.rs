@@ -106,7 +106,7 @@ struct HttpLabels {
 }
 
 /// From a tick that is on time to one that has missed its interval.
-const LATENESS: [f64; 9] = [0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
+const LATENESS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
 /// From an evaluation on cached readings to one that waits for the API server until its limits.
 const EVALUATION: [f64; 9] = [0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 15.0];
 /// From a few pods to thousands.
