@@ -112,8 +112,16 @@ fn main() {
             window: Duration::from_secs(30),
         };
         let exporters = Arc::new(FixedExporters::new(&urls).unwrap());
-        let collector =
-            GpuCollector::new(exporters, Arc::new(scraper), clock, settings, Arc::default(), Arc::default()).start();
+        let collector = GpuCollector::new(
+            exporters,
+            Arc::new(scraper),
+            clock,
+            settings,
+            Arc::default(),
+            Arc::default(),
+            Arc::default(),
+        )
+        .start();
         let times: usize = std::env::var("REFRESHES").ok().and_then(|times| times.parse().ok()).unwrap_or(1_000);
         let (mut before, mut at) = (used().0, 0);
         for time in 1..=times {

@@ -23,6 +23,7 @@ use crate::actors::registry_handle::RegistryHandle;
 use crate::actors::saving::Saver;
 use crate::actors::shared::Shared;
 use crate::actors::snapshot::ScaleTotals;
+use crate::actors::subscribers::Subscribers;
 use crate::adapters::dcgm::fixed::{ExporterUrlError, FixedExporters};
 use crate::adapters::dcgm::scraper::{ScrapeLimits, Scraper};
 use crate::adapters::destinations::Destinations;
@@ -333,7 +334,10 @@ impl Application {
             freshness: settings.metrics.freshness(),
             cluster_scope_from: settings.metrics.cluster_scope_from_namespaces,
         };
-        let usage = ResourceCollector::new(cluster.metrics.clone(), clock, collector, instruments.clone()).start();
+        let subscribers = Arc::new(Subscribers::default());
+        let usage =
+            ResourceCollector::new(cluster.metrics.clone(), clock, collector, instruments.clone(), subscribers.clone())
+                .start();
         let gpu_table = Arc::new(ArcSwap::default());
         let gpu_collector = GpuCollectorSettings {
             freshness: settings.gpu.freshness(settings.metrics.max_age()),
@@ -348,6 +352,7 @@ impl Application {
             gpu_collector,
             gpu_table.clone(),
             instruments.clone(),
+            subscribers.clone(),
         )
         .start();
         let index = cluster.index.clone();
@@ -369,6 +374,8 @@ impl Application {
             cluster,
             usage: usage.recipient(),
             gpus: gpus.recipient(),
+            subscribers,
+            min_interval: settings.scaling.min_interval(),
             fallback: settings.gpu.fallback(),
             clock,
             max_age: settings.metrics.max_age(),

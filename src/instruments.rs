@@ -22,6 +22,7 @@ use crate::domain::reason::Reason;
 pub struct Instruments {
     ticks: Counter,
     left_out: Counter,
+    on_change: Counter,
     lateness: Histogram,
     evaluations: Histogram,
     deciding: Histogram,
@@ -125,6 +126,7 @@ impl Default for Instruments {
         Self {
             ticks: Counter::default(),
             left_out: Counter::default(),
+            on_change: Counter::default(),
             lateness: Histogram::new(LATENESS),
             evaluations: Histogram::new(EVALUATION),
             deciding: Histogram::new(DECIDING),
@@ -154,6 +156,11 @@ impl Instruments {
     /// An evaluation is left out, because the last one is still under way.
     pub fn left_out(&self) {
         self.left_out.inc();
+    }
+
+    /// An evaluation begins because readings have changed.
+    pub fn changed(&self) {
+        self.on_change.inc();
     }
 
     /// An evaluation took so long, from looking at the workload to changing its scale.
@@ -249,6 +256,11 @@ impl Instruments {
             "evaluations_left_out",
             "Evaluations left out because the last one of the same autoscaler was still under way",
             self.left_out.clone(),
+        );
+        registry.register(
+            "evaluations_on_change",
+            "Evaluations, beside the ticks, that began because the readings of an autoscaler's pods had changed",
+            self.on_change.clone(),
         );
         registry.register_with_unit(
             "evaluation_duration",

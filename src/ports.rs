@@ -250,6 +250,15 @@ impl UsageTable {
     pub fn get(&self, namespace: &str, pod: &str) -> Option<&Arc<PodUsage>> {
         self.pods.get(namespace)?.get(pod)
     }
+
+    /// Whether some pod of a namespace is seen to use something else than in `before`, or only one of the two knows it.
+    pub fn differs_in(&self, namespace: &str, before: &Self) -> bool {
+        let (now, before) = (self.pods.get(namespace), before.pods.get(namespace));
+        let (Some(now), Some(before)) = (now, before) else { return now.is_some() != before.is_some() };
+        let is_as_before =
+            |(pod, usage): (&String, &Arc<PodUsage>)| before.get(pod).is_some_and(|before| before.is_like(usage));
+        now.len() != before.len() || !now.iter().all(is_as_before)
+    }
 }
 
 /// A source of CPU and memory readings.

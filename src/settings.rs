@@ -234,6 +234,7 @@ impl Prometheus {
 #[serde(deny_unknown_fields)]
 pub struct Scaling {
     mode: ModeName,
+    min_interval_seconds: u64,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -252,6 +253,11 @@ impl Scaling {
     /// The mode in which the service starts.
     pub fn mode(&self) -> Mode {
         self.mode.0
+    }
+
+    /// However often its readings change, an autoscaler is evaluated for that only so often.
+    pub fn min_interval(&self) -> Duration {
+        Duration::from_secs(self.min_interval_seconds)
     }
 }
 
@@ -413,6 +419,9 @@ impl Settings {
         if self.metrics.freshness_seconds >= self.metrics.max_age_seconds {
             return Err(SettingsError::Range("metrics.freshness_seconds must be less than metrics.max_age_seconds"));
         }
+        if !(1..=3600).contains(&self.scaling.min_interval_seconds) {
+            return Err(SettingsError::Range("scaling.min_interval_seconds must be between 1 and 3600"));
+        }
         self.gpu.check()?;
         self.auth.check()?;
         self.store.check(&self.cluster)?;
@@ -491,6 +500,7 @@ mod tests {
         assert!(refusal("ORCHESTRATOR__HTTP__PROT", "1").contains("prot"));
         assert!(refusal("ORCHESTRATOR__HTTP__PORT", "70000").contains("port"));
         assert!(refusal("ORCHESTRATOR__METRICS__FRESHNESS_SECONDS", "0").contains("freshness_seconds"));
+        assert!(refusal("ORCHESTRATOR__SCALING__MIN_INTERVAL_SECONDS", "0").contains("min_interval_seconds"));
         assert!(refusal("ORCHESTRATOR__CLUSTER__KIND", "cloud").contains("one of auto, in-cluster"));
         for speed in ["0", "-1", "nan", "inf", "1e7"] {
             assert!(refusal("ORCHESTRATOR__SIMULATION__SPEED", speed).contains("simulation.speed"), "{speed}");

@@ -5,6 +5,7 @@
 #![allow(missing_docs, clippy::disallowed_methods)]
 
 mod machine;
+mod plot;
 mod process;
 mod row;
 mod service;
@@ -38,6 +39,13 @@ enum Scenario {
         /// A file that was written with --save
         file: std::path::PathBuf,
     },
+    /// Draw the plots of the rows of `steady` in a file
+    Plot {
+        /// A file that was written with --save
+        file: std::path::PathBuf,
+        /// Where to put them
+        folder: std::path::PathBuf,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -49,5 +57,6 @@ fn main() -> anyhow::Result<()> {
     let _ = output;
     match scenario {
         Scenario::Table { file } => row::print_table(&file),
+        Scenario::Plot { file, folder } => plot::draw_all(&file, &folder),
     }
 }

@@ -1,5 +1,6 @@
 //! One autoscaler: its timer, its state, and what it shows of itself.
 
+mod changes;
 mod outcome;
 mod status;
 
@@ -13,6 +14,7 @@ use super::evaluation::{Evaluated, Evaluation};
 use super::messages::{Followed, IntentChanged, Lead, Settle, Stop};
 use super::shared::Shared;
 use super::snapshot::{AutoscalerRecord, Snapshot};
+use super::subscribers::Subscription;
 use super::supervision::DeathNotice;
 use super::timer::Timer;
 use crate::clock::Stopwatch;
@@ -32,6 +34,12 @@ pub(super) struct Autoscaler {
     next_tick: Option<SpawnHandle>,
     /// When the latest evaluation was due, by the clock that never jumps.
     due: Timestamp,
+    /// Has the collectors tell it when its readings change.
+    subscription: Option<Subscription>,
+    /// When it was last evaluated because they had, by the clock that never jumps.
+    changed_at: Option<Timestamp>,
+    /// Will evaluate because they have, when that may be.
+    changed_later: Option<SpawnHandle>,
     /// The rules of the latest evaluation.
     rules: Arc<ScalingRules>,
     /// What the actor shows; the published one is a copy.
@@ -87,6 +95,9 @@ impl Autoscaler {
             timer,
             next_tick: None,
             due,
+            subscription: None,
+            changed_at: None,
+            changed_later: None,
             rules,
             snapshot,
             crashed,
@@ -122,6 +133,12 @@ impl Autoscaler {
             log::warn!("{}: the last evaluation is still under way, so this one is left out", self.record.id);
             return;
         }
+        self.evaluate(due, context);
+    }
+
+    /// Looks at the workload now, which was due at `due`. No evaluation may be in hand.
+    fn evaluate(&mut self, due: Timestamp, context: &mut Context<Self>) {
+        self.has_seen_changes(context);
         self.due = due;
         let rules = self.record.rules();
         if !self.rules.recommend_like(&rules) {
@@ -162,6 +179,8 @@ impl Autoscaler {
         self.generation = self.record.generation();
         self.expected = None;
         self.timer = Timer::new(self.record.rules().interval.length(), phase_seed(&self.record.id));
+        self.subscription = None;
+        self.has_seen_changes(context);
         if self.record.is_paused() {
             self.show_idle(
                 Reason::Paused,
@@ -178,6 +197,7 @@ impl Autoscaler {
         let is_idle = |condition: &Condition| matches!(condition.reason, Reason::Paused | Reason::ScaledByAnother);
         self.snapshot.conditions.retain(|condition| !is_idle(condition));
         self.record.publish(self.snapshot.clone());
+        self.subscribe_to_readings(context);
         self.tick(self.shared.clock.steady(), context);
     }
 

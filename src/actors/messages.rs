@@ -234,6 +234,16 @@ pub(super) struct IntentChanged;
 #[rtype(result = "()")]
 pub(super) struct Settle;
 
+/// To an autoscaler, from a collector: what was read is not what was read before, for some pods.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub enum ReadingsChanged {
+    /// CPU and memory.
+    Usage(Arc<UsageTable>),
+    /// GPUs.
+    Gpus(Arc<GpuTable>),
+}
+
 /// The answer to [`GetUsage`].
 pub type UsageResult = Result<Arc<UsageTable>, ClusterError>;
 

@@ -19,5 +19,6 @@ pub mod roster;
 pub mod saving;
 pub mod shared;
 pub mod snapshot;
+pub mod subscribers;
 mod supervision;
 mod timer;

@@ -11,6 +11,7 @@ use super::leadership::Leadership;
 use super::messages::{GetGpus, GetUsage};
 use super::saving::Saver;
 use super::snapshot::{AutoscalerRecord, ScaleTotals};
+use super::subscribers::Subscribers;
 use crate::clock::Clock;
 use crate::domain::access::CallerName;
 use crate::domain::decision_log::LogBounds;
@@ -29,6 +30,10 @@ pub struct Shared {
     pub usage: Recipient<GetUsage>,
     /// The collector for GPUs.
     pub gpus: Recipient<GetGpus>,
+    /// Who is told when what those read changes.
+    pub subscribers: Arc<Subscribers>,
+    /// What changes more often than this is looked at only so often.
+    pub min_interval: Duration,
     /// What becomes of simulated GPU utilisation.
     pub fallback: Fallback,
     /// The clock.

@@ -119,6 +119,11 @@ pub enum Fallback {
 }
 
 impl GpuUsage {
+    /// Whether the pod's devices were seen to be used the same, whenever that was.
+    pub fn is_like(&self, other: &Self) -> bool {
+        (self.utilization_percent(), self.memory_percent()) == (other.utilization_percent(), other.memory_percent())
+    }
+
     /// The mean utilisation of the devices in percent; `None` unless each is known.
     pub fn utilization_percent(&self) -> Option<f64> {
         let sum: f64 = self.devices.iter().map(|device| device.utilization_percent).sum::<Option<f64>>()?;

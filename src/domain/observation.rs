@@ -173,6 +173,11 @@ pub struct PodUsage {
 }
 
 impl PodUsage {
+    /// Whether the pod was seen to use the same, whenever that was.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.containers == other.containers
+    }
+
     /// The amounts that make up the use of `metric`: those of all measured containers, or of the named one. `None` when
     /// one of them was not measured, or none was.
     pub fn total(&self, metric: Metric, container: Option<&str>) -> Option<impl Iterator<Item = Amount>> {

@@ -6,6 +6,7 @@ mod objects;
 mod stage;
 mod telemetry;
 
+mod changes;
 mod changing;
 mod crashes;
 mod creation;

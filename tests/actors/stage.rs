@@ -16,6 +16,7 @@ use ai_storage_orchestrator::actors::registry_handle::RegistryHandle;
 use ai_storage_orchestrator::actors::saving::Saver;
 use ai_storage_orchestrator::actors::shared::Shared;
 use ai_storage_orchestrator::actors::snapshot::{AutoscalerRecord, ScaleTotals, Snapshot};
+use ai_storage_orchestrator::actors::subscribers::Subscribers;
 use ai_storage_orchestrator::adapters::memory::MemoryStore;
 use ai_storage_orchestrator::clock::Clock;
 use ai_storage_orchestrator::domain::Timestamp;
@@ -70,7 +71,7 @@ pub struct Replica {
     claims: watch::Sender<Claim>,
     clock: Clock,
     name: &'static str,
-    following: JoinHandle<()>,
+    subscription: JoinHandle<()>,
 }
 
 impl Replica {
@@ -101,7 +102,7 @@ impl Replica {
 
     /// It does nothing more, as if it had been killed.
     pub async fn kill(self) {
-        self.following.abort();
+        self.subscription.abort();
         self.claims.send_replace(Claim::default());
         // Nothing that it has in hand can act any more.
         drop(self.registry);
@@ -110,11 +111,16 @@ impl Replica {
 
 /// Runs a test on a stage of its own.
 pub fn play(test: impl AsyncFnOnce(&Stage)) {
+    play_with(Duration::from_secs(1), test);
+}
+
+/// The same where changes are looked at only so often.
+pub fn play_with(min_interval: Duration, test: impl AsyncFnOnce(&Stage)) {
     keep_log();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let local = LocalSet::new();
     local.block_on(&runtime, async {
-        let stage = Stage::new();
+        let stage = Stage::new(min_interval);
         // On a paused clock, waiting for what never happens would have no end.
         timeout(Duration::from_secs(7200), test(&stage))
             .await
@@ -141,13 +147,16 @@ impl Told {
 }
 
 impl Stage {
-    fn new() -> Self {
+    fn new(min_interval: Duration) -> Self {
         let clock = Clock::scaled(Timestamp::UNIX_EPOCH + TimeDelta::days(20_000), 1.0);
         let cluster = FakeCluster::new(clock);
         let ports = cluster.ports();
         let (instruments, totals) = (Arc::new(Instruments::default()), Arc::new(ScaleTotals::default()));
         let settings = CollectorSettings { freshness: FRESHNESS, cluster_scope_from: CLUSTER_SCOPE_FROM };
-        let collector = ResourceCollector::new(ports.metrics.clone(), clock, settings, instruments.clone()).start();
+        let subscribers = Arc::new(Subscribers::default());
+        let collector =
+            ResourceCollector::new(ports.metrics.clone(), clock, settings, instruments.clone(), subscribers.clone())
+                .start();
         let settings = GpuCollectorSettings {
             freshness: FRESHNESS,
             max_age: Duration::from_secs(90),
@@ -155,7 +164,16 @@ impl Stage {
             window: Duration::ZERO,
         };
         let (exporters, source) = no_exporters();
-        let gpus = GpuCollector::new(exporters, source, clock, settings, Arc::default(), instruments.clone()).start();
+        let gpus = GpuCollector::new(
+            exporters,
+            source,
+            clock,
+            settings,
+            Arc::default(),
+            instruments.clone(),
+            subscribers.clone(),
+        )
+        .start();
         let brake = Arc::new(Brake::new(Mode::Active));
         let told = Arc::new(Told::default());
         let store: Arc<dyn AutoscalerStore> = Arc::new(MemoryStore::new(clock));
@@ -163,6 +181,8 @@ impl Stage {
             cluster: ports.clone(),
             usage: collector.recipient(),
             gpus: gpus.recipient(),
+            subscribers,
+            min_interval,
             fallback: Fallback::Shown,
             clock,
             max_age: Duration::from_secs(90),

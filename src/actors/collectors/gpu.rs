@@ -1,4 +1,4 @@
-//! The collector for GPUs: reads every node's exporter, as long as somebody asks.
+//! The collector for GPUs: reads every node's exporter, as long as somebody asks or follows.
 
 use std::collections::{BTreeMap, HashSet};
 use std::panic::AssertUnwindSafe;
@@ -11,9 +11,11 @@ use futures_util::FutureExt as _;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::gpu_table::{ExporterFault, ExporterReport, GpuTable, Reading};
-use crate::actors::messages::GetGpus;
+use crate::actors::messages::{GetGpus, ReadingsChanged};
+use crate::actors::subscribers::{Subscribers, tell};
 use crate::clock::Clock;
 use crate::domain::Timestamp;
+use crate::domain::autoscaler::Metric;
 use crate::instruments::{Instruments, Source};
 use crate::ports::{Exporter, ExporterDirectory, GpuMetrics, Scrape, ScrapeError};
 
@@ -55,6 +57,7 @@ pub struct GpuCollector {
     refresh: u64,
     refreshed_at: Option<Timestamp>,
     published: Arc<ArcSwap<GpuTable>>,
+    subscribers: Arc<Subscribers>,
 }
 
 impl GpuCollector {
@@ -66,6 +69,7 @@ impl GpuCollector {
         settings: GpuCollectorSettings,
         published: Arc<ArcSwap<GpuTable>>,
         instruments: Arc<Instruments>,
+        subscribers: Arc<Subscribers>,
     ) -> Self {
         let places = settings.concurrency.max(1);
         Self {
@@ -84,6 +88,7 @@ impl GpuCollector {
             refresh: 0,
             refreshed_at: None,
             published,
+            subscribers,
         }
     }
 
@@ -97,9 +102,9 @@ impl GpuCollector {
         self.refreshed_at = Some(self.clock.steady());
         self.refresh += 1;
         let refresh = self.refresh;
-        context.run_later(self.clock.real(PATIENCE), move |collector, _| {
-            if collector.refresh == refresh {
-                collector.answer();
+        context.run_later(self.clock.real(PATIENCE), move |collector, context| {
+            if collector.refresh == refresh && !collector.awaited.is_empty() {
+                collector.answer(context);
             }
         });
         let listed = self.directory.exporters();
@@ -116,6 +121,11 @@ impl GpuCollector {
             }
         }
         self.publish();
+        context.run_later(self.clock.real(self.settings.freshness), |collector, context| {
+            if collector.awaited.is_empty() && !collector.is_fresh() && collector.subscribers.are_there_for_gpus() {
+                collector.refresh(context);
+            }
+        });
     }
 
     /// Exporters that are gone are remembered as long as what they showed counts.
@@ -151,12 +161,18 @@ impl GpuCollector {
             let scraped = scraped.unwrap_or_else(|_| Err(ScrapeError::Unreachable("reading it panicked".into())));
             (scraped, (clock.steady() - begun).to_std().unwrap_or_default())
         };
-        context.spawn(reading.into_actor(self).map(move |(scraped, took), collector, _| {
-            collector.finish(exporter, scraped, took);
+        context.spawn(reading.into_actor(self).map(move |(scraped, took), collector, context| {
+            collector.finish(exporter, scraped, took, context);
         }));
     }
 
-    fn finish(&mut self, exporter: Exporter, scraped: Result<Scrape, ScrapeError>, took: Duration) {
+    fn finish(
+        &mut self,
+        exporter: Exporter,
+        scraped: Result<Scrape, ScrapeError>,
+        took: Duration,
+        context: &mut Context<Self>,
+    ) {
         self.under_way.remove(&exporter);
         self.instruments.read(Source::GpuExporter, self.clock.now(), scraped.is_ok());
         let before = self.reports.get(&exporter);
@@ -182,18 +198,22 @@ impl GpuCollector {
         self.reports.insert(exporter.clone(), Arc::new(report));
         let was_awaited = self.awaited.remove(&exporter);
         if self.awaited.is_empty() {
-            if was_awaited { self.answer() } else { self.publish() }
+            if was_awaited { self.answer(context) } else { self.publish() }
         }
     }
 
-    /// Answers everybody with what is known now.
-    fn answer(&mut self) {
+    /// Answers everybody with what is known now, and tells the subscribers.
+    fn answer(&mut self, context: &mut Context<Self>) {
         self.awaited.clear();
         self.publish();
         let table = self.published.load_full();
         for waiting in self.waiting.drain(..) {
             // Who has stopped waiting needs no answer.
             let _ = waiting.send(table.clone());
+        }
+        let subscribers = self.subscribers.of(Metric::Gpu, |_| true);
+        if !subscribers.is_empty() {
+            context.spawn(tell(subscribers, ReadingsChanged::Gpus(table), self.clock).into_actor(self));
         }
     }
 

@@ -9,11 +9,13 @@ use actix::prelude::*;
 use futures_util::FutureExt as _;
 use tokio::sync::oneshot;
 
-use crate::actors::messages::{GetUsage, UsageResult};
+use crate::actors::messages::{GetUsage, ReadingsChanged, UsageResult};
+use crate::actors::subscribers::{Subscribers, tell};
 use crate::clock::Clock;
 use crate::domain::Timestamp;
+use crate::domain::autoscaler::Metric;
 use crate::instruments::{Instruments, Source};
-use crate::ports::{ClusterError, ResourceMetrics, Scope};
+use crate::ports::{ClusterError, ResourceMetrics, Scope, UsageTable};
 
 /// How the collector spares the API server.
 #[derive(Clone, Copy, Debug)]
@@ -30,12 +32,15 @@ const IN_USE: Duration = Duration::from_secs(300);
 /// However long the API server asks to be left alone, it is asked again after this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// The actor. Its mailbox never waits for the API server: who asks while a request is under way shares its answer.
+/// The actor. Its mailbox never waits for the API server: who asks while a request is under way shares its answer. As long
+/// as there are subscribers it reads again whenever a result has become old, and tells those whose namespace has changed.
 pub struct ResourceCollector {
     source: Arc<dyn ResourceMetrics>,
     clock: Clock,
     settings: CollectorSettings,
     instruments: Arc<Instruments>,
+    subscribers: Arc<Subscribers>,
+    /// When each namespace was last asked for.
     namespaces: HashMap<String, Timestamp>,
     cache: HashMap<Scope, Cached>,
 }
@@ -43,6 +48,8 @@ pub struct ResourceCollector {
 #[derive(Default)]
 struct Cached {
     latest: Option<Fetched>,
+    /// The latest that could be read, which others are compared with.
+    known: Option<Arc<UsageTable>>,
     /// Those who share the request under way; `None` when there is none.
     waiting: Option<Vec<oneshot::Sender<UsageResult>>>,
 }
@@ -68,15 +75,36 @@ impl ResourceCollector {
         clock: Clock,
         settings: CollectorSettings,
         instruments: Arc<Instruments>,
+        subscribers: Arc<Subscribers>,
     ) -> Self {
-        Self { source, clock, settings, instruments, namespaces: HashMap::new(), cache: HashMap::new() }
+        let (namespaces, cache) = (HashMap::new(), HashMap::new());
+        Self { source, clock, settings, instruments, subscribers, namespaces, cache }
+    }
+
+    /// Whether one request for the cluster replaces one for each namespace.
+    fn is_by_cluster(&self) -> bool {
+        self.namespaces.len() >= self.settings.cluster_scope_from
     }
 
     /// Notes that `namespace` is in use, and says which request serves it.
-    fn scope_for(&mut self, namespace: String, now: Timestamp) -> Scope {
-        self.namespaces.insert(namespace.clone(), now);
-        self.namespaces.retain(|_, asked| (now - *asked).to_std().is_ok_and(|age| age <= IN_USE));
-        let by_cluster = self.namespaces.len() >= self.settings.cluster_scope_from;
+    fn scope_for(&mut self, namespace: &str, now: Timestamp) -> Scope {
+        match self.namespaces.get_mut(namespace) {
+            Some(asked) => *asked = now,
+            None => {
+                self.namespaces.insert(namespace.to_owned(), now);
+                self.forget(now);
+            }
+        }
+        if self.is_by_cluster() { Scope::Cluster } else { Scope::Namespace(namespace.to_owned()) }
+    }
+
+    /// Forgets the namespaces that are not in use any more, and what only they were served by.
+    fn forget(&mut self, now: Timestamp) {
+        let Self { namespaces, subscribers, .. } = self;
+        namespaces.retain(|namespace, asked| {
+            (now - *asked).to_std().is_ok_and(|age| age <= IN_USE) || subscribers.are_there(Some(namespace))
+        });
+        let by_cluster = self.is_by_cluster();
         let in_use = &self.namespaces;
         // A result that will serve nobody any more is forgotten, but none that is fresh: namespaces come and go.
         self.cache.retain(|scope, cached| {
@@ -86,25 +114,53 @@ impl ResourceCollector {
             };
             serves || cached.waiting.is_some() || cached.fresh(now).is_some()
         });
-        if by_cluster { Scope::Cluster } else { Scope::Namespace(namespace) }
+    }
+
+    /// Reads again what has subscribers, as soon as it is old.
+    fn refresh_later(&self, scope: Scope, after: Duration, context: &mut Context<Self>) {
+        context.run_later(self.clock.real(after), move |collector, context| {
+            collector.forget(collector.clock.now());
+            let serves = match &scope {
+                Scope::Cluster => collector.is_by_cluster() && collector.subscribers.are_there(None),
+                Scope::Namespace(name) => !collector.is_by_cluster() && collector.subscribers.are_there(Some(name)),
+            };
+            let now = collector.clock.now();
+            let cached = collector.cache.entry(scope.clone()).or_default();
+            if serves && cached.waiting.is_none() && cached.fresh(now).is_none() {
+                cached.waiting = Some(Vec::new());
+                collector.fetch(scope, context);
+            }
+        });
+    }
+
+    /// Tells the subscribers in namespaces where `table` is not what was known before.
+    fn tell_of_changes(&self, scope: &Scope, known: &UsageTable, table: &Arc<UsageTable>, context: &mut Context<Self>) {
+        let has_changed = |namespace: &str| match scope {
+            Scope::Namespace(name) if name != namespace => false,
+            _ => table.differs_in(namespace, known),
+        };
+        let concerned = self.subscribers.of(Metric::Cpu, has_changed);
+        if !concerned.is_empty() {
+            context.spawn(tell(concerned, ReadingsChanged::Usage(table.clone()), self.clock).into_actor(self));
+        }
     }
 
     fn fetch(&mut self, scope: Scope, context: &mut Context<Self>) {
         // A panic of the source must not end the collector, on which every autoscaler depends.
         let (source, wanted) = (self.source.clone(), scope.clone());
         let listing = AssertUnwindSafe(async move { source.list(wanted).await });
-        let finished = listing.catch_unwind().into_actor(self).map(move |result, collector, _| {
+        let finished = listing.catch_unwind().into_actor(self).map(move |result, collector, context| {
             let result =
                 result.unwrap_or_else(|_| Err(ClusterError::Unavailable("reading the metrics panicked".into())));
-            collector.finish(scope, result.map(Arc::new));
+            collector.finish(scope, result.map(Arc::new), context);
         });
         context.spawn(finished);
     }
 
-    fn finish(&mut self, scope: Scope, result: UsageResult) {
+    fn finish(&mut self, scope: Scope, result: UsageResult, context: &mut Context<Self>) {
         self.instruments.read(Source::ResourceMetrics, self.clock.now(), result.is_ok());
         let good_for = self.settings.freshness.max(pause_after(&result));
-        let cached = self.cache.entry(scope).or_default();
+        let cached = self.cache.entry(scope.clone()).or_default();
         let failed_before = cached.latest.as_ref().is_some_and(|fetched| fetched.result.is_err());
         match &result {
             Err(error) if !failed_before => log::warn!("CPU and memory cannot be read: {error}"),
@@ -115,7 +171,14 @@ impl ResourceCollector {
             // Who has stopped waiting needs no answer.
             let _ = waiting.send(result.clone());
         }
+        let read = result.as_ref().ok().cloned();
         cached.latest = Some(Fetched { at: self.clock.now(), good_for, result });
+        if let Some(table) = read
+            && let Some(known) = cached.known.replace(table.clone())
+        {
+            self.tell_of_changes(&scope, &known, &table, context);
+        }
+        self.refresh_later(scope, good_for, context);
     }
 }
 
@@ -136,7 +199,7 @@ impl Handler<GetUsage> for ResourceCollector {
 
     fn handle(&mut self, message: GetUsage, context: &mut Self::Context) -> Self::Result {
         let now = self.clock.now();
-        let scope = self.scope_for(message.namespace, now);
+        let scope = self.scope_for(&message.namespace, now);
         let cached = self.cache.entry(scope.clone()).or_default();
         if let Some(result) = cached.fresh(now).cloned() {
             return Box::pin(async move { result });

@@ -1,5 +1,6 @@
 //! CPU and memory of pods, from the metrics API (`metrics.k8s.io`).
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -128,13 +129,14 @@ impl ResourceMetrics for Metrics {
     }
 }
 
-/// A `PodMetricsList`. One item that is not as it should be must not cost the others.
+/// A `PodMetricsList`.
 #[derive(Deserialize)]
-struct PodMetricsList {
-    #[serde(default)]
-    items: Vec<Tolerant<PodMetrics>>,
+struct PodMetricsList<T> {
+    #[serde(default = "Vec::new")]
+    items: Vec<T>,
 }
 
+/// An item that may be none. Reading such ones costs several times as much.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Tolerant<T> {
@@ -142,52 +144,91 @@ enum Tolerant<T> {
     Wrong(IgnoredAny),
 }
 
+/// What is looked at of an item, in the answer's own text: there may be a hundred thousand.
 #[derive(Deserialize)]
-struct PodMetrics {
-    metadata: Metadata,
-    timestamp: String,
-    window: String,
-    containers: Vec<ContainerMetrics>,
+struct PodMetrics<'a> {
+    #[serde(borrow)]
+    metadata: Metadata<'a>,
+    #[serde(borrow)]
+    timestamp: Cow<'a, str>,
+    #[serde(borrow)]
+    window: Cow<'a, str>,
+    #[serde(borrow)]
+    containers: Vec<ContainerMetrics<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Metadata {
-    namespace: String,
-    name: String,
+struct Metadata<'a> {
+    #[serde(borrow)]
+    namespace: Cow<'a, str>,
+    #[serde(borrow)]
+    name: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
-struct ContainerMetrics {
-    name: String,
-    usage: HashMap<String, String>,
+struct ContainerMetrics<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow)]
+    usage: Usage<'a>,
 }
+
+#[derive(Deserialize)]
+struct Usage<'a> {
+    #[serde(borrow)]
+    cpu: Option<Quantity<'a>>,
+    #[serde(borrow)]
+    memory: Option<Quantity<'a>>,
+}
+
+/// Within an `Option`, serde would copy a bare `Cow`.
+#[derive(Deserialize)]
+struct Quantity<'a>(#[serde(borrow)] Cow<'a, str>);
 
 fn read_list(body: &str, source: &'static str) -> Result<UsageTable, ClusterError> {
-    let list: PodMetricsList = serde_json::from_str(body).map_err(senseless)?;
     let mut pods: HashMap<String, HashMap<String, Arc<PodUsage>>> = HashMap::new();
-    for item in list.items {
-        let Tolerant::Read(item) = item else {
-            log::debug!("ignoring an item of {source} that is no PodMetrics");
-            continue;
-        };
-        let Metadata { namespace, name } = item.metadata;
-        let (Ok(measured_at), Some(window)) =
-            (DateTime::parse_from_rfc3339(&item.timestamp), duration::parse(&item.window))
+    for PodMetrics { metadata, timestamp, window, containers } in items(body, source)? {
+        let Metadata { namespace, name } = metadata;
+        let (Ok(measured_at), Some(window)) = (DateTime::parse_from_rfc3339(&timestamp), duration::parse(&window))
         else {
-            log::debug!("ignoring {namespace}/{name}: timestamp {:?}, window {:?}", item.timestamp, item.window);
+            log::debug!("ignoring {namespace}/{name}: timestamp {timestamp:?}, window {window:?}");
             continue;
         };
-        let containers = item.containers.into_iter().map(container_usage).collect();
-        let usage = PodUsage { measured_at: measured_at.to_utc(), window, containers };
-        pods.entry(namespace).or_default().insert(name, Arc::new(usage));
+        let containers = containers.into_iter().map(container_usage).collect();
+        let usage = Arc::new(PodUsage { measured_at: measured_at.to_utc(), window, containers });
+        match pods.get_mut(&*namespace) {
+            Some(of_namespace) => {
+                of_namespace.insert(name.into_owned(), usage);
+            }
+            None => {
+                pods.insert(namespace.into_owned(), HashMap::from([(name.into_owned(), usage)]));
+            }
+        }
     }
     Ok(UsageTable { source, pods })
 }
 
-fn container_usage(container: ContainerMetrics) -> ContainerUsage {
-    let get = |resource| container.usage.get(resource).and_then(|text| amount(&container.name, resource, text));
-    let (cpu, memory) = (get("cpu"), get("memory"));
-    ContainerUsage { name: container.name, cpu, memory }
+/// The items of a list. One that is not as it should be must not cost the others.
+fn items<'a>(body: &'a str, source: &'static str) -> Result<Vec<PodMetrics<'a>>, ClusterError> {
+    if let Ok(PodMetricsList { items }) = serde_json::from_str(body) {
+        return Ok(items);
+    }
+    let list: PodMetricsList<Tolerant<PodMetrics<'a>>> = serde_json::from_str(body).map_err(senseless)?;
+    let read = |item| match item {
+        Tolerant::Read(item) => Some(item),
+        Tolerant::Wrong(_) => {
+            log::debug!("ignoring an item of {source} that is no PodMetrics");
+            None
+        }
+    };
+    Ok(list.items.into_iter().filter_map(read).collect())
+}
+
+fn container_usage(container: ContainerMetrics<'_>) -> ContainerUsage {
+    let ContainerMetrics { name, usage } = container;
+    let read = |resource, text: Option<Quantity<'_>>| text.and_then(|Quantity(text)| amount(&name, resource, &text));
+    let (cpu, memory) = (read("cpu", usage.cpu), read("memory", usage.memory));
+    ContainerUsage { name: name.into_owned(), cpu, memory }
 }
 
 /// What cannot be read was not measured. What can be read but cannot be is left for the domain to judge.

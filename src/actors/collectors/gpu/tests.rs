@@ -135,9 +135,16 @@ fn play(exporters: &[(&str, Answer)], test: impl AsyncFnOnce(Stage)) {
         });
         let settings =
             GpuCollectorSettings { freshness: FRESHNESS, max_age: MAX_AGE, concurrency: 4, window: Duration::ZERO };
-        let collector =
-            GpuCollector::new(exporters.clone(), exporters.clone(), clock, settings, Arc::default(), Arc::default())
-                .start();
+        let collector = GpuCollector::new(
+            exporters.clone(),
+            exporters.clone(),
+            clock,
+            settings,
+            Arc::default(),
+            Arc::default(),
+            Arc::default(),
+        )
+        .start();
         test(Stage { exporters, collector, clock }).await;
     });
 }

@@ -1,0 +1,94 @@
+//! Evaluating when the readings change, and not only when the timer says so.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+
+use super::super::collectors::gpu_table::GpuTable;
+use super::super::messages::ReadingsChanged;
+use super::Autoscaler;
+use crate::domain::observation::ObservedPod;
+use crate::ports::UsageTable;
+
+impl Autoscaler {
+    /// From now on the collectors tell it of other readings. The HPA looks when its timer says so, and at no other time.
+    pub(super) fn subscribe_to_readings(&mut self, context: &mut Context<Self>) {
+        // The one before must not outlive the new one.
+        self.subscription = None;
+        let rules = self.record.rules();
+        if !rules.is_hpa() {
+            let me = context.address().recipient().downgrade();
+            let namespace = &self.record.workload.namespace;
+            self.subscription = Some(self.shared.subscribers.subscribe(namespace, rules.targets.need_gpus(), me));
+        }
+    }
+
+    /// Whether the last decision would have looked at other readings now.
+    fn is_news(&self, readings: &ReadingsChanged) -> bool {
+        let Some(decision) = &self.snapshot.decision else { return false };
+        let namespace = self.record.workload.namespace.as_str();
+        decision.observation.pods.iter().any(|observed| match readings {
+            ReadingsChanged::Usage(table) => is_used_otherwise(observed, namespace, table),
+            ReadingsChanged::Gpus(table) => shows_other_gpus(observed, namespace, table),
+        })
+    }
+
+    /// Evaluates at once; or as soon as it may, after another change; or when the evaluation in hand is over, which may not
+    /// have seen this one.
+    fn evaluate_on_change(&mut self, context: &mut Context<Self>) {
+        if self.changed_later.is_some() {
+            return;
+        }
+        let now = self.shared.clock.steady();
+        let since = self.changed_at.map_or(Duration::MAX, |at| (now - at).to_std().unwrap_or_default());
+        let wait = self.shared.min_interval.saturating_sub(since);
+        if wait.is_zero() && self.evaluating.is_none() {
+            self.changed_at = Some(now);
+            self.shared.instruments.changed();
+            return self.evaluate(now, context);
+        }
+        // Never without a pause, however long the evaluation in hand takes.
+        let wait = if wait.is_zero() { self.shared.min_interval } else { wait };
+        let wait = self.shared.clock.real(wait);
+        self.changed_later = Some(context.run_later(wait, |autoscaler, context| {
+            autoscaler.changed_later = None;
+            autoscaler.evaluate_on_change(context);
+        }));
+    }
+
+    /// What has changed is looked at by an evaluation that begins now.
+    pub(super) fn has_seen_changes(&mut self, context: &mut Context<Self>) {
+        if let Some(later) = self.changed_later.take() {
+            context.cancel_future(later);
+        }
+    }
+}
+
+fn is_used_otherwise(observed: &ObservedPod, namespace: &str, table: &UsageTable) -> bool {
+    match (&observed.usage, table.get(namespace, &observed.pod.name)) {
+        (Some(seen), Some(now)) => !Arc::ptr_eq(seen, now) && !seen.is_like(now),
+        (seen, now) => seen.is_some() != now.is_some(),
+    }
+}
+
+fn shows_other_gpus(observed: &ObservedPod, namespace: &str, table: &GpuTable) -> bool {
+    if observed.pod.requests.gpus == 0 {
+        return false;
+    }
+    let now = table.find(namespace, &observed.pod.name, observed.pod.node.as_ref()).usage;
+    match (&observed.gpus, &now) {
+        (Some(seen), Some(now)) => !seen.is_like(now),
+        (seen, now) => seen.is_some() != now.is_some(),
+    }
+}
+
+impl Handler<ReadingsChanged> for Autoscaler {
+    type Result = ();
+
+    fn handle(&mut self, readings: ReadingsChanged, context: &mut Self::Context) {
+        if self.subscription.is_some() && !self.stopping && self.is_news(&readings) {
+            self.evaluate_on_change(context);
+        }
+    }
+}
