@@ -96,6 +96,11 @@ impl Taken {
         100.0 * (self.cpu - earlier.cpu).as_secs_f64() / (self.at - earlier.at).as_secs_f64()
     }
 
+    /// The CPU time since it was started.
+    pub fn cpu(&self) -> Duration {
+        self.cpu
+    }
+
     /// The CPU time since then.
     pub fn cpu_since(&self, earlier: &Self) -> Duration {
         self.cpu - earlier.cpu

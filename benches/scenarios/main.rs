@@ -4,11 +4,19 @@
 //! `cargo bench --bench scenarios -- --help`
 #![allow(missing_docs, clippy::disallowed_methods)]
 
+mod at_once;
 mod machine;
 mod plot;
 mod process;
+mod reader;
 mod row;
+mod scrape;
 mod service;
+mod simulator;
+mod soak;
+mod stage;
+mod start_up;
+mod steady;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -34,6 +42,24 @@ struct Output {
 
 #[derive(Subcommand)]
 enum Scenario {
+    /// Nothing is to be scaled: what the service takes, what it asks, and whether it is on time
+    Steady(steady::Steady),
+    /// The same in small, which fails when a count is wrong
+    Quick,
+    /// All autoscalers want to scale at the same moment: how long it takes, and how the service answers meanwhile
+    AtOnce(at_once::AtOnce),
+    /// A restart: how long it takes until every autoscaler has been evaluated
+    StartUp(start_up::StartUp),
+    /// A cluster that changes all the time: whether anything grows
+    Soak(soak::Soak),
+    /// Serve a simulated cluster over HTTP, as the scenarios do in a process of its own
+    Simulator {
+        #[command(flatten)]
+        cluster: simulator::Options,
+        /// Where to write the kubeconfig for it
+        #[arg(long, value_name = "FILE")]
+        kubeconfig: std::path::PathBuf,
+    },
     /// Print the rows of a file as a table
     Table {
         /// A file that was written with --save
@@ -54,8 +80,14 @@ fn main() -> anyhow::Result<()> {
         println!("Each scenario takes minutes, so none runs by itself: `cargo bench --bench scenarios -- --help`");
         return Ok(());
     };
-    let _ = output;
+    let save = output.save.as_deref();
     match scenario {
+        Scenario::Steady(steady) => steady::run(&steady, save),
+        Scenario::Quick => steady::run(&steady::Steady::quick(), save),
+        Scenario::AtOnce(at_once) => at_once::run(&at_once, save),
+        Scenario::StartUp(start_up) => start_up::run(&start_up, save),
+        Scenario::Soak(soak) => soak::run(&soak, save),
+        Scenario::Simulator { cluster, kubeconfig } => simulator::run(cluster, &kubeconfig),
         Scenario::Table { file } => row::print_table(&file),
         Scenario::Plot { file, folder } => plot::draw_all(&file, &folder),
     }

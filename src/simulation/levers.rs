@@ -1,5 +1,6 @@
 //! What a test or an operator can do to a simulated cluster from outside its API.
 
+use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::controllers::{Birth, WorkloadRef};
@@ -76,6 +77,17 @@ impl SimulatedCluster {
         self.change_workload(kind, namespace, name, |world, workload| world.set_load(workload, load))
     }
 
+    /// Changes what the clients of all workloads ask of them, at the same moment, which is each curve's second 0. Workloads
+    /// for which `load` has nothing go on as they do.
+    pub fn set_loads(&self, load: impl Fn(&WorkloadSettings) -> Option<LoadCurve>) {
+        self.change(|world| world.set_loads(load));
+    }
+
+    /// When the metrics server makes its next reading.
+    pub fn next_reading(&self) -> DateTime<Utc> {
+        self.change(|world| world.next_scrape())
+    }
+
     /// Changes what a workload's clients ask of its GPUs, in percent of one GPU. The curve's second 0 is now.
     pub fn set_gpu_load(
         &self,
@@ -108,6 +120,12 @@ impl SimulatedCluster {
                 spec["template"]["metadata"]["annotations"] = json!({ "kubectl.kubernetes.io/restartedAt": at });
             })
         })
+    }
+
+    /// Makes the cluster know the custom resource WorkloadAutoscaler, as `kubectl apply` of its definition would, so that
+    /// clients can make objects of it. None is checked by the definition's rules, and no default is filled in.
+    pub fn install_autoscalers(&self) {
+        self.change(|world| world.install(Resource::WorkloadAutoscaler));
     }
 
     /// Creates a horizontal pod autoscaler for a workload. It does nothing: it is there to be found.

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::controllers::{Pod, WorkloadRef};
@@ -27,7 +28,7 @@ pub enum MetricsApi {
 }
 
 /// A version of `metrics.k8s.io`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MetricsVersion {
     /// `v1`
     V1,
@@ -58,7 +59,11 @@ pub(super) struct MetricsServer {
     pub pods: BTreeMap<ObjectKey, PodSample>,
     /// By the machine's place in the list of machines.
     pub nodes: Vec<Usage>,
+    /// The lists that have been asked for since the last reading, which is what they show: of a namespace or of all, in a
+    /// version.
+    pub lists: HashMap<(Option<String>, MetricsVersion), Bytes>,
     resolution: TimeDelta,
+    next_at: DateTime<Utc>,
     scrapes: u64,
 }
 
@@ -94,7 +99,9 @@ impl MetricsServer {
             window: resolution,
             pods: BTreeMap::new(),
             nodes: Vec::new(),
+            lists: HashMap::new(),
             resolution,
+            next_at: DateTime::UNIX_EPOCH,
             scrapes: 0,
         }
     }
@@ -105,7 +112,17 @@ impl World {
     pub(super) fn start_scraping(&mut self) {
         let first = self.now - FIRST_AGE;
         self.read_usage(first);
-        self.plan(first + self.metrics.resolution, Event::Scrape);
+        self.plan_scrape(first);
+    }
+
+    fn plan_scrape(&mut self, last: DateTime<Utc>) {
+        self.metrics.next_at = last + self.metrics.resolution;
+        self.plan(self.metrics.next_at, Event::Scrape);
+    }
+
+    /// When the next reading will be made.
+    pub(super) fn next_scrape(&self) -> DateTime<Utc> {
+        self.metrics.next_at
     }
 
     pub(super) fn scrape(&mut self) {
@@ -114,7 +131,7 @@ impl World {
             self.metrics.window = now - self.metrics.at;
             self.read_usage(now);
         }
-        self.plan(now + self.metrics.resolution, Event::Scrape);
+        self.plan_scrape(now);
     }
 
     fn read_usage(&mut self, now: DateTime<Utc>) {
@@ -133,6 +150,7 @@ impl World {
         self.metrics.at = now;
         self.metrics.scrapes += 1;
         self.metrics.pods.clear();
+        self.metrics.lists.clear();
         let mut nodes = vec![NODE_OVERHEAD; self.scheduler.nodes().len()];
         for (key, pod) in self.pods.iter_mut().filter(|(_, pod)| pod.started.is_some()) {
             pod.scrapes = pod.scrapes.saturating_add(1);

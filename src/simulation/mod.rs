@@ -22,9 +22,13 @@
 //! [`Clock`] only, and randomness from the seed only, so a run can be sped up, paused and repeated.
 //!
 //! What a client sees is meant to be indistinguishable from a real API server, errors included, for what it serves.
-//! Not simulated: authentication and authorisation (inject a [`Fault`] for a 403), admission, creating and deleting
-//! objects through the API, server-side apply, container failures, nodes that come and go, DaemonSets (the GPU
-//! exporters' pods just are there), and the CPU and memory that exporters use.
+//! Clients can make autoscalers (once [installed](SimulatedCluster::install_autoscalers)), Leases and Events, so that the
+//! service can be run on it as on a cluster in production, a socket in between. Events are accepted and forgotten.
+//!
+//! Not simulated: authentication and authorisation (inject a [`Fault`] for a 403), admission and the rules of custom
+//! resources, creating and deleting other objects through the API, server-side apply and managed fields, finalizers,
+//! container failures, nodes that come and go, DaemonSets (the GPU exporters' pods just are there), and the CPU and
+//! memory that exporters use.
 
 mod agenda;
 mod api;

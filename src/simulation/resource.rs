@@ -11,6 +11,9 @@ pub(super) enum Resource {
     StatefulSet,
     HorizontalPodAutoscaler,
     ScaledObject,
+    Lease,
+    Event,
+    WorkloadAutoscaler,
 }
 
 /// What the API server knows about a kind of object.
@@ -26,11 +29,15 @@ pub(super) struct Definition {
     pub namespaced: bool,
     /// Whether it has the `scale` subresource.
     pub scalable: bool,
-    /// Whether clients may change it.
-    pub writable: bool,
+    /// Whether it has the `status` subresource, and so a `metadata.generation`, which counts the changes of the rest.
+    pub has_status: bool,
+    /// What clients may do with it, as discovery shows it.
+    pub verbs: &'static [&'static str],
+    /// Whether it is taken note of and forgotten at once.
+    pub forgotten: bool,
     /// The fields that a field selector may name, besides the name and the namespace.
     pub selectable_fields: &'static [&'static str],
-    /// Whether the group is there only once an object of it has been made, as with an add-on's custom resources.
+    /// Whether it is an add-on's custom resource, whose group is there only once it has been installed.
     pub add_on: bool,
 }
 
@@ -43,12 +50,15 @@ const BASE: Definition = Definition {
     short_names: &[],
     namespaced: true,
     scalable: false,
-    writable: false,
+    has_status: false,
+    verbs: &["get", "list", "watch"],
+    forgotten: false,
     selectable_fields: &[],
     add_on: false,
 };
 
-const WORKLOAD: Definition = Definition { group: "apps", scalable: true, writable: true, ..BASE };
+const WORKLOAD: Definition =
+    Definition { group: "apps", scalable: true, verbs: &["get", "list", "patch", "watch"], ..BASE };
 
 static NAMESPACE: Definition = Definition {
     kind: "Namespace",
@@ -111,9 +121,42 @@ static SCALED_OBJECT: Definition = Definition {
     ..BASE
 };
 
+static LEASE: Definition = Definition {
+    group: "coordination.k8s.io",
+    kind: "Lease",
+    plural: "leases",
+    singular: "lease",
+    verbs: &["create", "get", "list", "update", "watch"],
+    ..BASE
+};
+
+static EVENT: Definition = Definition {
+    group: "events.k8s.io",
+    kind: "Event",
+    plural: "events",
+    singular: "event",
+    short_names: &["ev"],
+    verbs: &["create", "patch"],
+    forgotten: true,
+    ..BASE
+};
+
+static WORKLOAD_AUTOSCALER: Definition = Definition {
+    group: "ai-storage.io",
+    version: "v1alpha1",
+    kind: "WorkloadAutoscaler",
+    plural: "workloadautoscalers",
+    singular: "workloadautoscaler",
+    short_names: &["wa"],
+    has_status: true,
+    verbs: &["create", "delete", "get", "list", "patch", "watch"],
+    add_on: true,
+    ..BASE
+};
+
 impl Resource {
     /// All of them, in the order in which discovery shows them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Namespace,
         Self::Node,
         Self::Pod,
@@ -122,6 +165,9 @@ impl Resource {
         Self::StatefulSet,
         Self::HorizontalPodAutoscaler,
         Self::ScaledObject,
+        Self::Lease,
+        Self::Event,
+        Self::WorkloadAutoscaler,
     ];
 
     /// Its row of the table.
@@ -135,6 +181,9 @@ impl Resource {
             Self::StatefulSet => &STATEFUL_SET,
             Self::HorizontalPodAutoscaler => &HORIZONTAL_POD_AUTOSCALER,
             Self::ScaledObject => &SCALED_OBJECT,
+            Self::Lease => &LEASE,
+            Self::Event => &EVENT,
+            Self::WorkloadAutoscaler => &WORKLOAD_AUTOSCALER,
         }
     }
 
@@ -166,9 +215,9 @@ impl Definition {
         qualified(self.kind, self.group)
     }
 
-    /// What clients may do with it, as discovery shows it.
-    pub fn verbs(&self) -> &'static [&'static str] {
-        if self.writable { &["get", "list", "patch", "watch"] } else { &["get", "list", "watch"] }
+    /// Whether clients may do this with it.
+    pub fn allows(&self, verb: &str) -> bool {
+        self.verbs.contains(&verb)
     }
 }
 

@@ -147,6 +147,9 @@ pub struct WorkloadSettings {
     pub namespace: String,
     /// Its name.
     pub name: String,
+    /// The value of the label `app` of its pods, by which its selector finds them; its name when absent. Selectors of
+    /// workloads that share one overlap.
+    pub app: Option<String>,
     /// How many pods it starts with.
     #[serde(default = "one")]
     pub replicas: u32,
@@ -227,6 +230,7 @@ impl WorkloadSettings {
             kind,
             namespace: namespace.into(),
             name: name.into(),
+            app: None,
             replicas: 1,
             pod_management: PodManagement::OrderedReady,
             cpu_request: Some(Cpu::millis(500)),

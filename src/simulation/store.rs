@@ -122,6 +122,14 @@ impl Store {
         self.tables.get(&resource).is_some_and(|table| !table.objects.is_empty())
     }
 
+    /// How many objects of a kind there are, in one namespace or in all.
+    pub fn count(&self, resource: Resource, namespace: Option<&str>) -> usize {
+        match namespace {
+            None => self.tables.get(&resource).map_or(0, |table| table.objects.len()),
+            Some(_) => self.list(resource, namespace, None).count(),
+        }
+    }
+
     /// The objects of a kind in order, of one namespace or of all, after `after` if that is given.
     pub fn list<'a>(
         &'a self,
@@ -144,8 +152,19 @@ impl Store {
 
     /// Stores a new object or the next version of one, and gives it its version.
     pub fn put(&mut self, resource: Resource, key: ObjectKey, mut value: Value, now: DateTime<Utc>) -> Arc<Object> {
+        self.put_version(resource, key, &mut value, now)
+    }
+
+    /// The same for who wants to see the version in the value.
+    pub fn put_version(
+        &mut self,
+        resource: Resource,
+        key: ObjectKey,
+        value: &mut Value,
+        now: DateTime<Utc>,
+    ) -> Arc<Object> {
         self.revision += 1;
-        let object = Arc::new(version(resource, key, &mut value, self.revision));
+        let object = Arc::new(version(resource, key, value, self.revision));
         if let Some(table) = self.tables.get_mut(&resource) {
             let previous = table.objects.insert(object.key.clone(), Arc::clone(&object));
             let kind = if previous.is_some() { ChangeKind::Modified } else { ChangeKind::Added };

@@ -4,7 +4,7 @@
 //! happens at the moment for which it was planned, however late somebody looks, so a run does not depend on how busy
 //! the machine is.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -54,6 +54,8 @@ pub(super) struct World {
     pub now: DateTime<Utc>,
     pub seed: Seed,
     pub store: Store,
+    /// The add-ons' custom resources that are there although nobody may have made an object yet.
+    installed: BTreeSet<Resource>,
     agenda: Agenda<Event>,
     /// The controllers that are about to look, so that ten changes make them look once.
     syncing: HashSet<WorkloadRef>,
@@ -75,6 +77,7 @@ impl World {
             now,
             seed: Seed(settings.seed),
             store: Store::new(),
+            installed: BTreeSet::new(),
             agenda: Agenda::new(),
             syncing: HashSet::new(),
             workloads: BTreeMap::new(),
@@ -135,6 +138,16 @@ impl World {
     /// A new uid for an object that may have had namesakes.
     pub fn new_uid(&self, kind: &str, key: &ObjectKey) -> String {
         self.seed.uid(&[kind, &key.namespace, &key.name], self.store.revision())
+    }
+
+    /// Whether the group of an add-on's custom resource is there.
+    pub fn is_installed(&self, resource: Resource) -> bool {
+        self.installed.contains(&resource) || self.store.any(resource)
+    }
+
+    /// Makes the cluster know an add-on's custom resource.
+    pub fn install(&mut self, resource: Resource) {
+        self.installed.insert(resource);
     }
 
     pub fn ensure_namespace(&mut self, name: &str, created: DateTime<Utc>) {

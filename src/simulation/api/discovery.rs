@@ -38,7 +38,7 @@ pub(super) fn served_groups(world: &World) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for resource in Resource::ALL {
         let Definition { group: name, version, add_on, .. } = resource.definition();
-        if name.is_empty() || (*add_on && !world.store.any(resource)) {
+        if name.is_empty() || (*add_on && !world.is_installed(resource)) {
             continue;
         }
         match groups.iter_mut().find(|group| group.name == *name) {
@@ -99,9 +99,18 @@ fn served(definition: &Definition) -> Vec<Value> {
         "singularName": definition.singular,
         "namespaced": definition.namespaced,
         "kind": definition.kind,
-        "verbs": definition.verbs(),
+        "verbs": definition.verbs,
         "shortNames": definition.short_names,
     })];
+    if definition.has_status {
+        resources.push(json!({
+            "name": format!("{}/status", definition.plural),
+            "singularName": "",
+            "namespaced": definition.namespaced,
+            "kind": definition.kind,
+            "verbs": ["patch"],
+        }));
+    }
     if definition.scalable {
         resources.push(json!({
             "name": format!("{}/scale", definition.plural),

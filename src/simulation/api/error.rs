@@ -34,6 +34,18 @@ impl ApiError {
         }
     }
 
+    pub fn already_exists(resource: Resource, name: &str) -> Self {
+        let definition = resource.definition();
+        Self {
+            details: named(definition, name),
+            ..Self::new(
+                StatusCode::CONFLICT,
+                "AlreadyExists",
+                format!("{} \"{name}\" already exists", definition.qualified_plural()),
+            )
+        }
+    }
+
     pub fn conflict(resource: Resource, name: &str) -> Self {
         let definition = resource.definition();
         Self {

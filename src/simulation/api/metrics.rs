@@ -113,13 +113,27 @@ pub(super) fn resources() -> Vec<Value> {
     vec![resource("nodes", false, "NodeMetrics"), resource("pods", true, "PodMetrics")]
 }
 
+/// Lists the metrics of pods. What nobody selects from is made once for each reading: it may be tens of megabytes.
 pub(super) fn list_pods(
-    world: &World,
+    world: &mut World,
     query: &Query,
     version: MetricsVersion,
     namespace: Option<&str>,
 ) -> Result<Reply, ApiError> {
     let selector = Selector::parse(Resource::Pod, query.get("labelSelector"), "")?;
+    if !selector.is_empty() {
+        return Ok(Reply::Json(StatusCode::OK, listed(world, &selector, version, namespace)));
+    }
+    let which = (namespace.map(str::to_owned), version);
+    if let Some(list) = world.metrics.lists.get(&which) {
+        return Ok(Reply::Json(StatusCode::OK, list.clone()));
+    }
+    let list = listed(world, &selector, version, namespace);
+    world.metrics.lists.insert(which, list.clone());
+    Ok(Reply::Json(StatusCode::OK, list))
+}
+
+fn listed(world: &World, selector: &Selector, version: MetricsVersion, namespace: Option<&str>) -> Bytes {
     let times = Times::of(world);
     let first = ObjectKey::new(namespace.unwrap_or_default(), "");
     let samples = world.metrics.pods.range(first..);
@@ -127,12 +141,12 @@ pub(super) fn list_pods(
     let selected = samples
         .filter(|(_, sample)| selector.matches_labels(|name| sample.labels.get(name).map(String::as_str)))
         .map(|(key, sample)| times.pod(key, sample));
-    Ok(serialized(&PodMetricsList {
+    json_of(&PodMetricsList {
         kind: "PodMetricsList",
         api_version: &api_version(version),
         metadata: json!({}),
         items: selected.collect(),
-    }))
+    })
 }
 
 pub(super) fn get_pod(world: &World, version: MetricsVersion, namespace: &str, name: &str) -> Result<Reply, ApiError> {
@@ -146,7 +160,7 @@ pub(super) fn get_pod(world: &World, version: MetricsVersion, namespace: &str, n
     };
     let times = Times::of(world);
     let types = Some(Types { kind: "PodMetrics", api_version: &api_version(version) });
-    Ok(serialized(&PodMetrics { types, ..times.pod(&key, sample) }))
+    Ok(Reply::Json(StatusCode::OK, json_of(&PodMetrics { types, ..times.pod(&key, sample) })))
 }
 
 pub(super) fn nodes(world: &World, version: MetricsVersion, name: Option<&str>) -> Result<Reply, ApiError> {
@@ -189,7 +203,7 @@ fn quantities(usage: Usage) -> Quantities {
     Quantities { cpu: format!("{}n", usage.nanocores), memory: format!("{}Ki", usage.bytes >> 10) }
 }
 
-fn serialized(value: &impl Serialize) -> Reply {
+fn json_of(value: &impl Serialize) -> Bytes {
     // Maps with text keys and plain values always have a JSON form.
-    Reply::Json(StatusCode::OK, Bytes::from(serde_json::to_vec(value).unwrap_or_default()))
+    serde_json::to_vec(value).unwrap_or_default().into()
 }

@@ -2,6 +2,8 @@
 //!
 //! Answering never waits. What does (faults, watches) is in `service` and `watch`.
 
+mod create;
+mod delete;
 mod discovery;
 mod error;
 mod metrics;
@@ -24,7 +26,7 @@ use self::query::Query;
 use self::route::Route;
 use self::watch::WatchPlan;
 use super::metrics::MetricsApi;
-use super::resource::Definition;
+use super::resource::{Definition, Resource};
 use super::store::Object;
 use super::world::World;
 
@@ -53,6 +55,10 @@ impl Reply {
         Self::Json(StatusCode::OK, serde_json::to_vec(value).unwrap_or_default().into())
     }
 
+    fn created(value: &Value) -> Self {
+        Self::Json(StatusCode::CREATED, serde_json::to_vec(value).unwrap_or_default().into())
+    }
+
     fn text(status: StatusCode, text: &'static str) -> Self {
         Self::Text(status, Bytes::from_static(text.as_bytes()))
     }
@@ -77,17 +83,33 @@ fn dispatch(world: &mut World, request: &ApiRequest, route: Route) -> Result<Rep
     if query.flag("watch") && !matches!(route, Route::Collection { .. }) {
         return Err(ApiError::method_not_allowed());
     }
+    let allowed =
+        |resource: Resource, method: Method, verb: &str| request.method == method && resource.definition().allows(verb);
     match route {
-        Route::Collection { resource, namespace } if get => {
+        Route::Collection { resource, namespace } if get && resource.definition().allows("list") => {
             if query.flag("watch") {
                 watch::plan(world, request, &query, resource, namespace)
             } else {
                 read::list(world, request, &query, resource, namespace.as_deref())
             }
         }
-        Route::Object { resource, key } if get => read::get(world, request, resource, &key),
-        Route::Object { resource, key } if request.method == Method::PATCH && resource.definition().writable => {
+        Route::Collection { resource, namespace: Some(namespace) } if allowed(resource, Method::POST, "create") => {
+            create::create(world, request, &query, resource, &namespace)
+        }
+        Route::Object { resource, key } if allowed(resource, Method::GET, "get") => {
+            read::get(world, request, resource, &key)
+        }
+        Route::Object { resource, key } if allowed(resource, Method::PATCH, "patch") => {
             write::patch(world, request, &query, resource, &key)
+        }
+        Route::Object { resource, key } if allowed(resource, Method::PUT, "update") => {
+            write::replace(world, request, &query, resource, &key)
+        }
+        Route::Object { resource, key } if allowed(resource, Method::DELETE, "delete") => {
+            delete::delete(world, request, &query, resource, &key)
+        }
+        Route::Status { resource, key } if request.method == Method::PATCH => {
+            write::patch_status(world, request, &query, resource, &key)
         }
         Route::Scale { resource, key } if get => scale::get(world, resource, &key),
         Route::Scale { resource, key } if request.method == Method::PATCH => {
@@ -111,6 +133,13 @@ fn dispatch(world: &mut World, request: &ApiRequest, route: Route) -> Result<Rep
         Route::GroupVersion { group, version } if get => Ok(Reply::ok(&discovery::resources(&group, &version))),
         _ => Err(ApiError::method_not_allowed()),
     }
+}
+
+/// A value of an object with the types that it is served with.
+fn with_types(definition: &Definition, mut object: Value) -> Value {
+    object["kind"] = definition.kind.into();
+    object["apiVersion"] = definition.api_version().into();
+    object
 }
 
 /// Whether a client wants only the metadata of objects.

@@ -31,6 +31,7 @@ pub(super) fn list(
 
     let mut items: Vec<u8> = Vec::new();
     let mut last: Option<&ObjectKey> = None;
+    let mut listed = 0;
     let mut matching =
         world.store.list(resource, namespace, page.after.as_ref()).filter(|object| selector.matches(object));
     let metadata_only = wants_metadata_only(request);
@@ -45,15 +46,18 @@ pub(super) fn list(
             items.extend_from_slice(&object.json);
         }
         last = Some(&object.key);
+        listed += 1;
     }
 
     let mut metadata = json!({ "resourceVersion": page.revision.to_string() });
-    let remaining = if limit.is_some() { matching.count() } else { 0 };
-    if let Some(last) = last.filter(|_| remaining > 0) {
-        metadata["continue"] = Page { revision: page.revision, after: Some(last.clone()) }.token().into();
+    let more = limit.is_some() && matching.next().is_some();
+    if let Some(last) = last.filter(|_| more) {
+        let before = page.before + listed;
         if selector.is_empty() {
-            metadata["remainingItemCount"] = remaining.into();
+            // By what went before, not by counting, which would make the pages of a long list cost its square.
+            metadata["remainingItemCount"] = world.store.count(resource, namespace).saturating_sub(before).into();
         }
+        metadata["continue"] = Page { revision: page.revision, before, after: Some(last.clone()) }.token().into();
     }
     Ok(Reply::Json(StatusCode::OK, list_json(resource, metadata_only, &metadata, &items).into()))
 }
@@ -72,6 +76,8 @@ fn list_json(resource: Resource, metadata_only: bool, metadata: &Value, items: &
 /// Where a list begins, and of which version it is.
 struct Page {
     revision: u64,
+    /// How many objects the pages before had.
+    before: usize,
     after: Option<ObjectKey>,
 }
 
@@ -98,22 +104,25 @@ impl Page {
             // The states of the past are not kept.
             return Err(ApiError::expired(format!("The resourceVersion for the provided list is too old: {asked}")));
         }
-        Ok(Self { revision: present, after: None })
+        Ok(Self { revision: present, before: 0, after: None })
     }
 
     /// The token for the next page: hexadecimal, so that it needs no escaping.
     fn token(&self) -> String {
         let ObjectKey { namespace, name } = self.after.clone().unwrap_or_else(|| ObjectKey::new("", ""));
-        format!("{}/{namespace}/{name}", self.revision).bytes().map(|byte| format!("{byte:02x}")).collect()
+        format!("{}/{}/{namespace}/{name}", self.revision, self.before)
+            .bytes()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     fn from_token(token: &str) -> Option<Self> {
         let digits = token.as_bytes().chunks(2);
         let bytes = digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
         let text = String::from_utf8(bytes.collect::<Option<_>>()?).ok()?;
-        let (revision, key) = text.split_once('/')?;
-        let (namespace, name) = key.split_once('/')?;
-        Some(Self { revision: revision.parse().ok()?, after: Some(ObjectKey::new(namespace, name)) })
+        let mut parts = text.splitn(4, '/');
+        let (revision, before) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        Some(Self { revision, before, after: Some(ObjectKey::new(parts.next()?, parts.next()?)) })
     }
 }
 

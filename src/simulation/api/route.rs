@@ -33,6 +33,10 @@ pub(super) enum Route {
         resource: Resource,
         key: ObjectKey,
     },
+    Status {
+        resource: Resource,
+        key: ObjectKey,
+    },
     PodMetrics {
         version: MetricsVersion,
         namespace: Option<String>,
@@ -87,6 +91,7 @@ fn in_version(world: &World, group: &str, version: &str, rest: &[&str]) -> Optio
         [_, _, ..] if definition.namespaced && namespace.is_none() => None,
         [_, name] => Some(Route::Object { resource, key: key(name) }),
         [_, name, "scale"] if definition.scalable => Some(Route::Scale { resource, key: key(name) }),
+        [_, name, "status"] if definition.has_status => Some(Route::Status { resource, key: key(name) }),
         _ => None,
     }
 }

@@ -60,9 +60,9 @@ fn apply(
     }
     check_identity(resource, key, &object, wanted)?;
     let replicas = wanted_replicas(key, wanted)?;
-    let mut changed = object;
+    let mut changed = object.clone();
     changed["spec"]["replicas"] = replicas.into();
-    let stored = store_spec(world, query, resource, key, changed)?;
+    let stored = store_spec(world, query, resource, key, &object, changed)?;
     Ok(Reply::ok(&scale(&stored, key)))
 }
 

@@ -1,7 +1,7 @@
 //! Changing objects.
 
 use http::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::query::Query;
 use super::{ApiError, ApiRequest, Reply, full_json};
@@ -23,59 +23,148 @@ pub(super) fn patch(
     resource: Resource,
     key: &ObjectKey,
 ) -> Result<Reply, ApiError> {
+    if resource.definition().forgotten {
+        return patch_forgotten(request, resource, key);
+    }
+    let (before, after) = patched(world, request, resource, key)?;
+    store(world, query, resource, key, &before, after)
+}
+
+/// Replaces an object's metadata and spec.
+pub(super) fn replace(
+    world: &mut World,
+    request: &ApiRequest,
+    query: &Query,
+    resource: Resource,
+    key: &ObjectKey,
+) -> Result<Reply, ApiError> {
+    let after = json_body(request)?;
+    let before = present(world, resource, key)?;
+    store(world, query, resource, key, &before, after)
+}
+
+/// Patches an object's status, and nothing else of it.
+pub(super) fn patch_status(
+    world: &mut World,
+    request: &ApiRequest,
+    query: &Query,
+    resource: Resource,
+    key: &ObjectKey,
+) -> Result<Reply, ApiError> {
+    let (before, mut patched) = patched(world, request, resource, key)?;
+    check_identity(resource, key, &before, &patched)?;
+    let mut after = before.clone();
+    after["status"] = patched["status"].take();
+    store_checked(world, query, resource, key, &before, after)
+}
+
+/// Answers the patch of an object that was taken note of and forgotten.
+fn patch_forgotten(request: &ApiRequest, resource: Resource, key: &ObjectKey) -> Result<Reply, ApiError> {
+    let mut object = json!({ "metadata": { "namespace": key.namespace, "name": key.name } });
+    merge(&mut object, json_body(request)?);
+    Ok(Reply::ok(&super::with_types(resource.definition(), object)))
+}
+
+/// An object as it is, and as it would be after the patch that a client sends.
+fn patched(
+    world: &World,
+    request: &ApiRequest,
+    resource: Resource,
+    key: &ObjectKey,
+) -> Result<(Value, Value), ApiError> {
     let known = ["application/merge-patch+json", "application/strategic-merge-patch+json"];
     if !known.iter().any(|known| request.content_type.starts_with(known)) {
         return Err(ApiError::unsupported_media_type(MEDIA_TYPES));
     }
     let patch = json_body(request)?;
-    let current = world.store.get(resource, key).ok_or_else(|| ApiError::not_found(resource, &key.name))?;
-    let before = current.value();
+    let before = present(world, resource, key)?;
     let mut after = before.clone();
     merge(&mut after, patch);
-    check_identity(resource, key, &before, &after)?;
-    check_spec(resource, key, &before, &after)?;
+    Ok((before, after))
+}
 
-    if let Some(after) = after.as_object_mut() {
-        after.remove("kind");
-        after.remove("apiVersion");
+fn present(world: &World, resource: Resource, key: &ObjectKey) -> Result<Value, ApiError> {
+    let object = world.store.get(resource, key).ok_or_else(|| ApiError::not_found(resource, &key.name))?;
+    Ok(object.value())
+}
+
+/// Stores what a client has made of an object, unless it may not.
+fn store(
+    world: &mut World,
+    query: &Query,
+    resource: Resource,
+    key: &ObjectKey,
+    before: &Value,
+    mut after: Value,
+) -> Result<Reply, ApiError> {
+    check_identity(resource, key, before, &after)?;
+    if resource.definition().scalable {
+        check_spec(resource, key, before, &after)?;
+        if after["spec"]["replicas"].is_null() {
+            after["spec"]["replicas"] = 1.into();
+        }
     }
-    if after["spec"]["replicas"].is_null() {
-        after["spec"]["replicas"] = 1.into();
-    }
+    drop_types(&mut after);
     // What only the server sets, and the status, which is a subresource.
-    after["status"] = before["status"].clone();
+    keep(&mut after, before, "status");
     for field in ["name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp"] {
-        after["metadata"][field] = before["metadata"][field].clone();
+        keep(&mut after["metadata"], &before["metadata"], field);
     }
-    store_spec(world, query, resource, key, after)?;
+    store_checked(world, query, resource, key, before, after)
+}
+
+fn store_checked(
+    world: &mut World,
+    query: &Query,
+    resource: Resource,
+    key: &ObjectKey,
+    before: &Value,
+    after: Value,
+) -> Result<Reply, ApiError> {
+    store_spec(world, query, resource, key, before, after)?;
     let stored = world.store.get(resource, key).ok_or_else(|| ApiError::not_found(resource, &key.name))?;
     Ok(Reply::Json(StatusCode::OK, full_json(resource.definition(), stored, false).into()))
 }
 
-/// Stores an object with a changed spec or changed metadata, and lets its controller know. Returns what is stored, or
-/// what would be in a dry run.
+/// Leaves a field as it was before.
+fn keep(after: &mut Value, before: &Value, field: &str) {
+    match (before.get(field), after.as_object_mut()) {
+        (Some(value), _) => after[field] = value.clone(),
+        (None, Some(after)) => drop(after.remove(field)),
+        (None, None) => {}
+    }
+}
+
+/// Takes away the types, without which objects are kept.
+pub(super) fn drop_types(object: &mut Value) {
+    if let Some(object) = object.as_object_mut() {
+        object.remove("kind");
+        object.remove("apiVersion");
+    }
+}
+
+/// Stores what has been made of an object, which is so far as `before` has it, and lets its controller know. Returns
+/// what is stored, or what would be in a dry run.
 pub(super) fn store_spec(
     world: &mut World,
     query: &Query,
     resource: Resource,
     key: &ObjectKey,
+    before: &Value,
     mut object: Value,
 ) -> Result<Value, ApiError> {
-    let current = world.store.get(resource, key).ok_or_else(|| ApiError::not_found(resource, &key.name))?;
-    let before = current.value();
     let spec_changed = before["spec"] != object["spec"];
-    if spec_changed {
-        let generation = before["metadata"]["generation"].as_i64().unwrap_or_default();
+    if spec_changed && let Some(generation) = before["metadata"]["generation"].as_i64() {
         object["metadata"]["generation"] = (generation + 1).into();
     }
-    if query.get("dryRun") == "All" || object == before {
+    if query.get("dryRun") == "All" || object == *before {
         return Ok(object);
     }
-    let stored = world.store.put(resource, key.clone(), object, world.now).value();
+    world.store.put_version(resource, key.clone(), &mut object, world.now);
     if spec_changed && let Some(kind) = workload_kind(resource) {
-        world.observe_spec(&WorkloadRef::new(kind, key.clone()), &stored["spec"]);
+        world.observe_spec(&WorkloadRef::new(kind, key.clone()), &object["spec"]);
     }
-    Ok(stored)
+    Ok(object)
 }
 
 /// Refuses a change that was made for another version or another object.

@@ -93,6 +93,15 @@ impl World {
         true
     }
 
+    /// Changes what the clients of those workloads ask for which `load` has something, from now on.
+    pub(in crate::simulation) fn set_loads(&mut self, load: impl Fn(&WorkloadSettings) -> Option<LoadCurve>) {
+        for workload in self.workloads.values_mut() {
+            if let Some(load) = load(&workload.settings) {
+                workload.load = Load::new(load, self.now);
+            }
+        }
+    }
+
     /// Changes what a workload's clients ask of its GPUs, from now on. Tells whether there is such a workload.
     pub(in crate::simulation) fn set_gpu_load(&mut self, workload: &WorkloadRef, load: LoadCurve) -> bool {
         let Some(workload) = self.workloads.get_mut(workload) else { return false };

@@ -39,7 +39,7 @@ pub(crate) fn pod_template(settings: &WorkloadSettings) -> Value {
         }
     }
     json!({
-        "metadata": { "creationTimestamp": null, "labels": { "app": settings.name } },
+        "metadata": { "creationTimestamp": null, "labels": { "app": settings.app.as_ref().unwrap_or(&settings.name) } },
         "spec": pod_spec(json!({
             "name": settings.name,
             "image": format!("registry.example/{}:1.0.0", settings.name),
@@ -58,7 +58,7 @@ pub(crate) fn deployment(key: &ObjectKey, state: &Deployment, template: Value, c
             "progressDeadlineSeconds": 600,
             "replicas": state.replicas,
             "revisionHistoryLimit": 10,
-            "selector": { "matchLabels": { "app": key.name } },
+            "selector": { "matchLabels": { "app": state.template.labels.get("app") } },
             "strategy": { "type": "RollingUpdate", "rollingUpdate": { "maxSurge": "25%", "maxUnavailable": "25%" } },
             "template": template,
         },
@@ -165,7 +165,7 @@ pub(crate) fn stateful_set(
             "podManagementPolicy": management,
             "replicas": state.replicas,
             "revisionHistoryLimit": 10,
-            "selector": { "matchLabels": { "app": key.name } },
+            "selector": { "matchLabels": { "app": state.template.labels.get("app") } },
             "serviceName": key.name,
             "template": template,
             "updateStrategy": { "type": "RollingUpdate", "rollingUpdate": { "partition": 0 } },

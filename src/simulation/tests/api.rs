@@ -63,7 +63,7 @@ async fn discovery_shows_what_is_served() {
     assert_eq!(client.apiserver_version().await.unwrap().minor, "37");
     let groups = client.list_api_groups().await.unwrap().groups;
     let groups: Vec<_> = groups.iter().map(|group| group.name.as_str()).collect();
-    assert_eq!(groups, ["apps", "autoscaling", "metrics.k8s.io"]);
+    assert_eq!(groups, ["apps", "autoscaling", "coordination.k8s.io", "events.k8s.io", "metrics.k8s.io"]);
     let apps = client.list_api_group_resources("apps/v1").await.unwrap().resources;
     let names: Vec<_> = apps.iter().map(|resource| resource.name.as_str()).collect();
     assert!(names.contains(&"deployments/scale") && names.contains(&"statefulsets"), "{names:?}");

@@ -1,6 +1,7 @@
 //! What the simulated cluster does, seen through a real `kube::Client`.
 
 mod api;
+mod autoscalers;
 mod curves;
 mod faults;
 mod metrics;
