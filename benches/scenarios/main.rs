@@ -4,10 +4,14 @@
 //! `cargo bench --bench scenarios -- --help`
 #![allow(missing_docs, clippy::disallowed_methods)]
 
+mod at_once_testbed;
 mod machine;
 mod process;
+mod reaction;
 mod row;
 mod service;
+mod side_by_side;
+mod testbed;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -33,6 +37,9 @@ struct Output {
 
 #[derive(Subcommand)]
 enum Scenario {
+    SideBySide(side_by_side::SideBySide),
+    Reaction(reaction::Reaction),
+    AtOnceTestbed(at_once_testbed::AtOnceTestbed),
     /// Print the rows of a file as a table
     Table {
         /// A file that was written with --save
@@ -46,8 +53,10 @@ fn main() -> anyhow::Result<()> {
         println!("Each scenario takes minutes, so none runs by itself: `cargo bench --bench scenarios -- --help`");
         return Ok(());
     };
-    let _ = output;
     match scenario {
+        Scenario::SideBySide(scenario) => scenario.run(&output),
+        Scenario::Reaction(scenario) => scenario.run(&output),
+        Scenario::AtOnceTestbed(scenario) => scenario.run(&output),
         Scenario::Table { file } => row::print_table(&file),
     }
 }
