@@ -5,18 +5,22 @@
 #![allow(missing_docs, clippy::disallowed_methods)]
 
 mod at_once;
+mod at_once_testbed;
 mod machine;
 mod plot;
 mod process;
+mod reaction;
 mod reader;
 mod row;
 mod scrape;
 mod service;
+mod side_by_side;
 mod simulator;
 mod soak;
 mod stage;
 mod start_up;
 mod steady;
+mod testbed;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -60,6 +64,9 @@ enum Scenario {
         #[arg(long, value_name = "FILE")]
         kubeconfig: std::path::PathBuf,
     },
+    SideBySide(side_by_side::SideBySide),
+    Reaction(reaction::Reaction),
+    AtOnceTestbed(at_once_testbed::AtOnceTestbed),
     /// Print the rows of a file as a table
     Table {
         /// A file that was written with --save
@@ -88,6 +95,9 @@ fn main() -> anyhow::Result<()> {
         Scenario::StartUp(start_up) => start_up::run(&start_up, save),
         Scenario::Soak(soak) => soak::run(&soak, save),
         Scenario::Simulator { cluster, kubeconfig } => simulator::run(cluster, &kubeconfig),
+        Scenario::SideBySide(scenario) => scenario.run(&output),
+        Scenario::Reaction(scenario) => scenario.run(&output),
+        Scenario::AtOnceTestbed(scenario) => scenario.run(&output),
         Scenario::Table { file } => row::print_table(&file),
         Scenario::Plot { file, folder } => plot::draw_all(&file, &folder),
     }
