@@ -9,7 +9,8 @@ use serde::Deserialize;
 use utoipa::{IntoParams, OpenApi};
 
 use super::{find, find_to, get, only, query, scope};
-use crate::actors::messages::{CreateError, Created, List, UpdateError};
+use crate::actors::listing::List;
+use crate::actors::messages::{CreateError, Created, UpdateError};
 use crate::actors::registry_handle::CHANGE_TRIES;
 use crate::actors::snapshot::Status;
 use crate::domain::access::{Deed, Verb};
@@ -145,7 +146,7 @@ async fn list(state: Data<HttpState>, asker: Asker, request: HttpRequest) -> Res
     let namespace = query.namespace.take().filter(|namespace| !namespace.is_empty());
     let list = List::try_from(query)?;
     let scope = scope(&state, &asker, namespace.as_deref()).await?;
-    let page = state.registry.list(List { scope, ..list }).await?;
+    let page = state.registry.list(&List { scope, ..list })?;
     Ok(Json(ListBody::new(&page, state.brake.mode())))
 }
 
@@ -270,5 +271,5 @@ async fn delete(state: Data<HttpState>, asker: Asker, id: Path<String>) -> Resul
 )]
 async fn aggregate(state: Data<HttpState>, asker: Asker) -> Result<Json<AggregateBody>, ApiError> {
     let scope = scope(&state, &asker, None).await?;
-    Ok(Json(AggregateBody::new(&state.registry.aggregate(scope).await?, state.brake.mode())))
+    Ok(Json(AggregateBody::new(&state.registry.aggregate(&scope)?, state.brake.mode())))
 }

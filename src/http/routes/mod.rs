@@ -76,7 +76,7 @@ fn only(allowed: &'static str) -> actix_web::Route {
 
 /// The autoscaler with this id, if the caller may see it.
 async fn find(state: &HttpState, asker: &Asker, id: &str) -> Result<Arc<AutoscalerRecord>, ApiError> {
-    asker.seen(id, state.registry.get(id).await?).await
+    asker.seen(id, state.registry.get(id)?).await
 }
 
 /// The same, if the caller may also do this with it, and with what it scales.
@@ -88,7 +88,7 @@ async fn find_to(state: &HttpState, asker: &Asker, verb: Verb, id: &str) -> Resu
 
 /// The namespaces whose autoscalers the caller may see. Whoever names one must be allowed to see that.
 async fn scope(state: &HttpState, asker: &Asker, namespace: Option<&str>) -> Result<NamespaceScope, ApiError> {
-    let seen = asker.scope(async || Ok(state.registry.namespaces().await?));
+    let seen = asker.scope(async || Ok(state.registry.namespaces()?));
     match namespace {
         None => seen.await,
         Some(namespace) if !is_dns_label(namespace) => {

@@ -10,7 +10,7 @@ use super::mode::shown_mode;
 use super::page_token::page_token;
 use super::scalar::rfc3339;
 use super::spec::SpecBody;
-use crate::actors::messages::Page;
+use crate::actors::listing::Page;
 use crate::actors::snapshot::{AutoscalerRecord, Snapshot, Status};
 use crate::domain::autoscaler::{Metric, Mode, ScalingRules, WorkloadKind};
 use crate::domain::decision_log::Entry;
