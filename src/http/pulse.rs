@@ -22,11 +22,7 @@ pub fn fleet(state: &HttpState, scope: &NamespaceScope) -> Result<Fleet, Registr
 }
 
 /// The figures over `fleet`, which is that of these namespaces.
-pub fn summary(
-    state: &HttpState,
-    scope: &NamespaceScope,
-    fleet: &Fleet,
-) -> Result<FleetSummaryBody, RegistryError> {
+pub fn summary(state: &HttpState, scope: &NamespaceScope, fleet: &Fleet) -> Result<FleetSummaryBody, RegistryError> {
     let totals = AggregateBody::new(&state.registry.aggregate(scope)?, state.brake.mode());
     Ok(FleetSummaryBody::new(fleet, totals))
 }
@@ -40,6 +36,7 @@ pub async fn beat(state: Data<HttpState>) {
             () = state.stopping.cancelled() => return,
             _ = ticks.tick() => {}
         }
+        state.kept.tidy();
         if state.pulse.receiver_count() == 0 {
             continue;
         }

@@ -54,7 +54,7 @@ async fn metrics(state: Data<HttpState>, asker: Asker, request: HttpRequest) -> 
         Ok(Ok(text)) => text,
         failed => {
             log::error!("the metrics cannot be written: {failed:?}");
-            return Err(ApiError::unwritable_metrics());
+            return Err(ApiError::unwritable());
         }
     };
     Ok(HttpResponse::Ok()

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, guard, web};
+use actix_web::http::header::ContentType;
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse, guard, web};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
@@ -99,6 +102,19 @@ async fn scope(state: &HttpState, asker: &Asker, namespace: Option<&str>) -> Res
             Ok(NamespaceScope::one(namespace.to_owned()))
         }
     }
+}
+
+/// The text of an answer.
+fn text(body: &impl Serialize) -> Result<Bytes, ApiError> {
+    serde_json::to_vec(body).map(Bytes::from).map_err(|error| {
+        log::error!("an answer cannot be written: {error}");
+        ApiError::unwritable()
+    })
+}
+
+/// The answer with this text, which is JSON.
+fn json(text: Bytes) -> HttpResponse {
+    HttpResponse::Ok().content_type(ContentType::json()).body(text)
 }
 
 /// The parameters of a request; unknown ones are refused.
