@@ -16,7 +16,7 @@ mod stage;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use ai_storage_orchestrator::actors::messages::List;
+use ai_storage_orchestrator::actors::listing::List;
 use ai_storage_orchestrator::telemetry::{Format, Registered, SeriesLimits, Telemetry};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -47,7 +47,7 @@ async fn measure(stage: &Stage) {
     let limits = SeriesLimits { autoscalers: AUTOSCALERS, exporters: 1000 };
     let telemetry = Telemetry::new(stage.sources.clone(), limits);
     let mut autoscalers = Vec::new();
-    let list = fastest(async || autoscalers = stage.registry.list(List::default()).await.unwrap().autoscalers).await;
+    let list = fastest(async || autoscalers = stage.registry.list(&List::default()).unwrap().autoscalers).await;
     println!("the list of {} autoscalers from the registry: {list:?}", autoscalers.len());
     for format in [Format::OpenMetrics, Format::Prometheus] {
         let mut text = String::new();

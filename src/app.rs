@@ -411,6 +411,7 @@ impl Application {
             stopping: CancellationToken::new(),
             journal,
             pulse: Default::default(),
+            kept: Default::default(),
             followers: Followers::new(MOST_FOLLOWERS, settings.http.followers_per_caller),
             life: clock.now().timestamp_millis(),
         });

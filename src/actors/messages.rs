@@ -1,16 +1,13 @@
 //! The messages of the actor system, by receiver.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actix::Message;
 
 use super::collectors::gpu_table::GpuTable;
-use super::roster::Place;
-use super::snapshot::{AutoscalerRecord, Status};
+use super::snapshot::AutoscalerRecord;
 use crate::domain::access::CallerName;
 use crate::domain::autoscaler::{RequestedAutoscaler, ScalingRules};
-use crate::domain::namespaces::NamespaceScope;
 use crate::ports::store::{ObjectKey, ObjectRef, StoreError, StoreEvent};
 use crate::ports::{ClusterError, ResolveError, UsageTable};
 
@@ -122,34 +119,6 @@ pub struct SetPaused {
     pub by: Option<CallerName>,
 }
 
-/// To the registry, from a client: look one autoscaler up.
-#[derive(Debug, Message)]
-#[rtype(result = "Option<Arc<AutoscalerRecord>>")]
-pub struct Get(pub String);
-
-/// To the registry, from a client: look many autoscalers up.
-#[derive(Clone, Debug, Default, Message)]
-#[rtype(result = "Page")]
-pub struct List {
-    /// Only those whose workload is in one of these namespaces.
-    pub scope: NamespaceScope,
-    /// Only those with this status.
-    pub status: Option<Status>,
-    /// At most this many.
-    pub limit: Option<usize>,
-    /// Only those after this place, where an earlier page ended.
-    pub after: Option<Place>,
-}
-
-/// The answer to [`List`], by creation time.
-#[derive(Clone, Debug)]
-pub struct Page {
-    /// The autoscalers.
-    pub autoscalers: Vec<Arc<AutoscalerRecord>>,
-    /// Where the next page begins; `None` when nothing follows.
-    pub next: Option<Place>,
-}
-
 /// To the registry, from a client: stop an autoscaler and forget it. Once this is answered, it scales no more.
 /// The answer is whether it existed.
 #[derive(Debug, Message)]
@@ -163,31 +132,10 @@ pub struct Delete {
     pub by: Option<CallerName>,
 }
 
-/// To the registry, from a client: figures over the autoscalers of these namespaces.
-#[derive(Debug, Message)]
-#[rtype(result = "Aggregate")]
-pub struct GetAggregate(pub NamespaceScope);
-
-/// To the registry, from a client: the namespaces in which there are autoscalers.
-#[derive(Debug, Message)]
-#[rtype(result = "BTreeSet<String>")]
-pub struct GetNamespaces;
-
-/// The answer to [`GetAggregate`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct Aggregate {
-    /// Autoscalers that exist.
-    pub total: usize,
-    /// Autoscalers whose status is active.
-    pub active: usize,
-    /// Scale-ups since the service started, those of deleted autoscalers included. Of some namespaces: those of the
-    /// autoscalers that there are.
-    pub scale_ups: u64,
-    /// Scale-downs, likewise.
-    pub scale_downs: u64,
-    /// Mean CPU utilisation of the active autoscalers whose CPU is known; `None` when there is none.
-    pub average_cpu_percent: Option<f64>,
-}
+/// To the registry, from whoever wants to know how long messages wait for it: answered at once.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Probe;
 
 /// To the registry, from the application: finish the evaluations in hand and start nothing more.
 #[derive(Debug, Message)]

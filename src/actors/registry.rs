@@ -1,5 +1,5 @@
-//! The registry: knows every autoscaler, starts, restarts and stops their actors, and answers for all of them. What there
-//! is it learns from the store ([`following`]), which it also writes to for its clients ([`changing`]).
+//! The registry: knows every autoscaler, starts, restarts and stops their actors, and keeps the [`Listing`] that
+//! readers look at. What there is it learns from the store ([`following`]), which it also writes to for its clients ([`changing`]).
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -16,18 +16,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::autoscaler::Autoscaler;
 use super::events::EventKind;
-use super::messages::{
-    ActorGone, Aggregate, Drain, Get, GetAggregate, GetNamespaces, GetUsage, List, Page, Settle, Stop,
-};
+use super::listing::Listing;
+use super::messages::{ActorGone, Drain, GetUsage, Probe, Settle, Stop};
 use super::roster::{Listed, Place, Roster};
 use super::saving::status_of;
 use super::shared::Shared;
-use super::snapshot::{AutoscalerRecord, Snapshot, Status};
+use super::snapshot::{AutoscalerRecord, ScaleTotals, Snapshot, Status};
 use super::supervision::{DeathNotice, restart_delay};
 use crate::domain::Timestamp;
 use crate::domain::access::CallerName;
-use crate::domain::autoscaler::{Direction, Metric, Mode, WorkloadRef};
-use crate::domain::namespaces::{NamespaceRules, NamespaceScope};
+use crate::domain::autoscaler::{Mode, WorkloadRef};
+use crate::domain::namespaces::NamespaceRules;
 use crate::domain::saved::urgency;
 use crate::instruments::Instruments;
 use crate::ports::ResolvedWorkload;
@@ -51,6 +50,8 @@ pub struct Registry {
     /// The threads that autoscalers run on; on the registry's own when there is none.
     arbiters: Vec<ArbiterHandle>,
     autoscalers: Roster<Entry>,
+    /// The same for readers.
+    listing: Arc<Listing>,
     /// Objects that are no autoscalers, because their definitions are not valid.
     unusable: HashMap<ObjectKey, StoredAutoscaler>,
     /// Objects whose label is not their id.
@@ -91,6 +92,7 @@ impl Registry {
             namespaces,
             arbiters,
             autoscalers: Roster::default(),
+            listing: Arc::default(),
             unusable: HashMap::new(),
             unlabelled: HashSet::new(),
             gone: VecDeque::new(),
@@ -110,6 +112,15 @@ impl Registry {
 
     pub(super) fn instruments(&self) -> Arc<Instruments> {
         self.shared.instruments.clone()
+    }
+
+    /// What readers find.
+    pub(super) fn listing(&self) -> Arc<Listing> {
+        self.listing.clone()
+    }
+
+    pub(super) fn totals(&self) -> Arc<ScaleTotals> {
+        self.shared.totals.clone()
     }
 
     /// Tells whether all autoscalers are known.
@@ -208,74 +219,10 @@ impl Actor for Registry {
     }
 }
 
-impl Handler<Get> for Registry {
-    type Result = Option<Arc<AutoscalerRecord>>;
+impl Handler<Probe> for Registry {
+    type Result = ();
 
-    fn handle(&mut self, Get(id): Get, _: &mut Self::Context) -> Self::Result {
-        self.autoscalers.by_id(&id).map(|entry| entry.record.clone())
-    }
-}
-
-impl Handler<List> for Registry {
-    type Result = MessageResult<List>;
-
-    fn handle(&mut self, list: List, _: &mut Self::Context) -> Self::Result {
-        let matches = |record: &AutoscalerRecord| {
-            list.scope.contains(&record.workload.namespace)
-                && list.status.is_none_or(|status| status == record.status())
-        };
-        let following = self.autoscalers.after(list.after.as_ref());
-        let mut matching = following.filter(|(_, entry)| matches(&entry.record)).peekable();
-        let limit = list.limit.unwrap_or(usize::MAX);
-        let mut last = None;
-        let mut autoscalers = Vec::new();
-        while autoscalers.len() < limit
-            && let Some((place, entry)) = matching.next()
-        {
-            autoscalers.push(entry.record.clone());
-            last = Some(place);
-        }
-        let next = if matching.peek().is_some() { last.cloned() } else { None };
-        MessageResult(Page { autoscalers, next })
-    }
-}
-
-impl Handler<GetAggregate> for Registry {
-    type Result = MessageResult<GetAggregate>;
-
-    fn handle(&mut self, GetAggregate(scope): GetAggregate, _: &mut Self::Context) -> Self::Result {
-        let seen: Vec<_> = self
-            .autoscalers
-            .iter()
-            .map(|entry| &entry.record)
-            .filter(|record| scope.contains(&record.workload.namespace))
-            .collect();
-        let active: Vec<_> =
-            seen.iter().filter(|record| record.status() == Status::Active).map(|record| record.snapshot()).collect();
-        let scales = |direction| match scope {
-            NamespaceScope::All => self.shared.totals.get(direction),
-            // What is counted of deleted ones says nothing of their namespaces.
-            NamespaceScope::Only(_) => seen.iter().map(|record| record.snapshot().scale_count(direction)).sum(),
-        };
-        let known: Vec<f64> =
-            active.iter().filter_map(|snapshot| snapshot.utilization_percent(Metric::Cpu)).map(f64::from).collect();
-        let average = (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64);
-        MessageResult(Aggregate {
-            total: seen.len(),
-            active: active.len(),
-            scale_ups: scales(Direction::Up),
-            scale_downs: scales(Direction::Down),
-            average_cpu_percent: average,
-        })
-    }
-}
-
-impl Handler<GetNamespaces> for Registry {
-    type Result = MessageResult<GetNamespaces>;
-
-    fn handle(&mut self, _: GetNamespaces, _: &mut Self::Context) -> Self::Result {
-        MessageResult(self.autoscalers.namespaces().cloned().collect())
-    }
+    fn handle(&mut self, _: Probe, _: &mut Self::Context) {}
 }
 
 impl Handler<Drain> for Registry {

@@ -1,4 +1,5 @@
-//! How the rest of the service talks to the registry: plain asynchronous calls with a time limit.
+//! How the rest of the service talks to the registry: plain asynchronous calls with a time limit for what changes something,
+//! and looks at the [`Listing`] for what reads.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,12 +11,13 @@ use actix::prelude::*;
 use futures_util::StreamExt;
 use tokio::sync::Semaphore;
 
+use super::listing::{Aggregate, List, Listing, Page};
 use super::messages::{
-    Aggregate, Create, CreateError, Created, Delete, Drain, Get, GetAggregate, GetNamespaces, GetUsage, List, Page,
-    SetPaused, StoreSays, Update, UpdateError,
+    Create, CreateError, Created, Delete, Drain, GetUsage, Probe, SetPaused, StoreSays, Update, UpdateError,
 };
+use super::news::News;
 use super::registry::Registry;
-use super::snapshot::AutoscalerRecord;
+use super::snapshot::{AutoscalerRecord, ScaleTotals};
 use crate::clock::Stopwatch;
 use crate::domain::access::CallerName;
 use crate::domain::autoscaler::{RequestedAutoscaler, ScalingRules};
@@ -57,6 +59,8 @@ pub struct RegistryHandle {
     address: Addr<Registry>,
     usage: Recipient<GetUsage>,
     instruments: Arc<Instruments>,
+    listing: Arc<Listing>,
+    totals: Arc<ScaleTotals>,
     synced: Arc<AtomicBool>,
     time_limit: Duration,
     free: Semaphore,
@@ -66,7 +70,9 @@ impl RegistryHandle {
     /// Starts a registry on this thread.
     pub fn start(registry: Registry, time_limit: Duration) -> Self {
         let (usage, instruments, synced) = (registry.usage(), registry.instruments(), registry.synced());
-        Self { address: registry.start(), usage, instruments, synced, time_limit, free: Semaphore::new(AT_ONCE) }
+        let (listing, totals) = (registry.listing(), registry.totals());
+        let (address, free) = (registry.start(), Semaphore::new(AT_ONCE));
+        Self { address, usage, instruments, listing, totals, synced, time_limit, free }
     }
 
     /// Makes the registry follow what a store tells, until that or the registry ends.
@@ -88,16 +94,10 @@ impl RegistryHandle {
         AT_ONCE.saturating_sub(self.free.available_permits())
     }
 
-    /// Asks what the registry answers at once, so that the time that it takes is the wait in its mailbox.
-    async fn ask_at_once<M>(&self, message: M) -> Result<M::Result, RegistryError>
-    where
-        M: Message + Send + 'static,
-        M::Result: Send,
-        Registry: Handler<M>,
-        Context<Registry>: ToEnvelope<Registry, M>,
-    {
+    /// Sees how long a message waits for the registry at present, and counts it.
+    pub async fn probe(&self) -> Result<(), RegistryError> {
         let begun = Stopwatch::start();
-        let answer = self.ask(message).await;
+        let answer = self.ask(Probe).await;
         self.instruments.registry_answered(begun.elapsed());
         answer
     }
@@ -109,11 +109,25 @@ impl RegistryHandle {
         Registry: Handler<M>,
         Context<Registry>: ToEnvelope<Registry, M>,
     {
-        if !self.is_synced() {
-            return Err(RegistryError::NotSynced);
-        }
+        self.require_synced()?;
         let _place = self.free.try_acquire().map_err(|_| RegistryError::Busy)?;
         Ok(self.address.send(message).timeout(self.time_limit).await?)
+    }
+
+    fn require_synced(&self) -> Result<(), RegistryError> {
+        if self.is_synced() { Ok(()) } else { Err(RegistryError::NotSynced) }
+    }
+
+    /// What readers find.
+    fn listing(&self) -> Result<&Listing, RegistryError> {
+        self.require_synced()?;
+        // What has ended follows nothing any more.
+        if self.address.connected() { Ok(&self.listing) } else { Err(RegistryError::Stopped) }
+    }
+
+    /// Counts what happens to the autoscalers.
+    pub fn news(&self) -> &News {
+        self.listing.news()
     }
 
     /// Asks for something that does not depend on what others want: if they change the autoscaler at the same time, it is
@@ -176,13 +190,13 @@ impl RegistryHandle {
     }
 
     /// Looks one autoscaler up.
-    pub async fn get(&self, id: &str) -> Result<Option<Arc<AutoscalerRecord>>, RegistryError> {
-        self.ask_at_once(Get(id.to_owned())).await
+    pub fn get(&self, id: &str) -> Result<Option<Arc<AutoscalerRecord>>, RegistryError> {
+        Ok(self.listing()?.get(id))
     }
 
     /// Looks many autoscalers up.
-    pub async fn list(&self, list: List) -> Result<Page, RegistryError> {
-        self.ask_at_once(list).await
+    pub fn list(&self, list: &List) -> Result<Page, RegistryError> {
+        Ok(self.listing()?.list(list))
     }
 
     /// Stops an autoscaler and forgets it; the answer is whether it existed. Nothing is scaled afterwards.
@@ -196,13 +210,13 @@ impl RegistryHandle {
     }
 
     /// Figures over the autoscalers of these namespaces.
-    pub async fn aggregate(&self, scope: NamespaceScope) -> Result<Aggregate, RegistryError> {
-        self.ask_at_once(GetAggregate(scope)).await
+    pub fn aggregate(&self, scope: &NamespaceScope) -> Result<Aggregate, RegistryError> {
+        Ok(self.listing()?.aggregate(scope, &self.totals))
     }
 
     /// The namespaces in which there are autoscalers.
-    pub async fn namespaces(&self) -> Result<BTreeSet<String>, RegistryError> {
-        self.ask_at_once(GetNamespaces).await
+    pub fn namespaces(&self) -> Result<BTreeSet<String>, RegistryError> {
+        Ok(self.listing()?.namespaces())
     }
 
     /// Finishes what is in hand and starts nothing more.

@@ -7,7 +7,7 @@ use crate::domain::autoscaler::WorkloadRef;
 use crate::ports::store::ObjectKey;
 
 /// Where an autoscaler stands in the order of creation. All replicas of the service have the same order.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place {
     /// When it was created.
     pub created_at: Timestamp,
@@ -29,19 +29,11 @@ pub(super) struct Roster<E> {
     by_key: HashMap<ObjectKey, Place>,
     /// Usually one; of several, the first scales the workload.
     by_workload: HashMap<WorkloadRef, BTreeSet<Place>>,
-    /// How many are in each namespace.
-    namespaces: BTreeMap<String, usize>,
 }
 
 impl<E> Default for Roster<E> {
     fn default() -> Self {
-        Self {
-            entries: BTreeMap::new(),
-            by_id: HashMap::new(),
-            by_key: HashMap::new(),
-            by_workload: HashMap::new(),
-            namespaces: BTreeMap::new(),
-        }
+        Self { entries: BTreeMap::new(), by_id: HashMap::new(), by_key: HashMap::new(), by_workload: HashMap::new() }
     }
 }
 
@@ -52,7 +44,6 @@ impl<E: Listed> Roster<E> {
         self.by_id.insert(entry.id().to_owned(), place.clone());
         self.by_key.insert(place.key.clone(), place.clone());
         self.by_workload.entry(entry.workload().clone()).or_default().insert(place.clone());
-        *self.namespaces.entry(place.key.namespace.clone()).or_default() += 1;
         self.entries.insert(place, entry);
     }
 
@@ -61,12 +52,6 @@ impl<E: Listed> Roster<E> {
         let place = self.by_key.remove(key)?;
         let entry = self.entries.remove(&place)?;
         self.by_id.remove(entry.id());
-        if let Some(count) = self.namespaces.get_mut(&key.namespace) {
-            *count -= 1;
-            if *count == 0 {
-                self.namespaces.remove(&key.namespace);
-            }
-        }
         if let Some(places) = self.by_workload.get_mut(entry.workload()) {
             places.remove(&place);
             if places.is_empty() {
@@ -94,17 +79,7 @@ impl<E: Listed> Roster<E> {
         places.filter_map(|place| self.entries.get(place))
     }
 
-    /// All, by creation; those after `after`.
-    pub(super) fn after(&self, after: Option<&Place>) -> impl Iterator<Item = (&Place, &E)> {
-        use std::ops::Bound::{Excluded, Unbounded};
-        self.entries.range((after.map_or(Unbounded, Excluded), Unbounded))
-    }
-
-    /// The namespaces in which there is one, in order.
-    pub(super) fn namespaces(&self) -> impl Iterator<Item = &String> {
-        self.namespaces.keys()
-    }
-
+    /// All, by creation.
     pub(super) fn iter(&self) -> impl Iterator<Item = &E> {
         self.entries.values()
     }
@@ -168,8 +143,6 @@ mod tests {
             roster.insert(entry(id, second, id));
         }
         assert_eq!(ids(roster.iter()), ["a", "b", "c"]);
-        let first = roster.by_id("a").unwrap().place();
-        assert_eq!(ids(roster.after(Some(&first)).map(|(_, entry)| entry)), ["b", "c"]);
     }
 
     #[test]
@@ -185,9 +158,5 @@ mod tests {
         assert_eq!(ids(roster.of_workload(&web)), ["young"]);
         assert!(roster.by_id("old").is_none() && roster.by_key(&old).is_none());
         assert_eq!(roster.remove(&old), None);
-        assert_eq!(roster.namespaces().collect::<Vec<_>>(), ["default"]);
-        let young = roster.by_id("young").unwrap().place().key;
-        roster.remove(&young);
-        assert_eq!(roster.namespaces().count(), 0);
     }
 }

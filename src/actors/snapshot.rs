@@ -7,6 +7,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::news::News;
 use crate::domain::Timestamp;
 use crate::domain::access::CallerName;
 use crate::domain::autoscaler::{Direction, Metric, ScalingRules, WorkloadRef};
@@ -125,6 +126,19 @@ impl Snapshot {
         }
     }
 
+    /// Whether something happened since `earlier`, beyond that the workload was looked at again.
+    fn is_news_after(&self, earlier: &Self) -> bool {
+        let counts = |of: &Self| (of.current_replicas, of.desired_replicas, of.scale_up_count, of.scale_down_count);
+        let told = |of: &Self| (of.status, of.decision.is_some(), of.last_action.map(|action| action.at));
+        // Without the messages, which have readings in them.
+        let bare = |condition: &Condition| (condition.kind, condition.holds, condition.reason);
+        let same_conditions = self.conditions.iter().map(bare).eq(earlier.conditions.iter().map(bare));
+        counts(self) != counts(earlier)
+            || told(self) != told(earlier)
+            || self.failure != earlier.failure
+            || !same_conditions
+    }
+
     pub(super) fn count_scale(&mut self, direction: Direction, action: ScaleAction) {
         match direction {
             Direction::Up => self.scale_up_count += 1,
@@ -196,6 +210,8 @@ pub struct AutoscalerRecord {
     timeline: Mutex<Timeline>,
     /// Grows with every change of what is to be seen of it.
     version: AtomicU64,
+    /// Told of what happens.
+    news: Arc<News>,
 }
 
 impl AutoscalerRecord {
@@ -207,6 +223,7 @@ impl AutoscalerRecord {
         first: Snapshot,
         scaled_by: Option<String>,
         log: LogBounds,
+        news: Arc<News>,
     ) -> Self {
         let first = Arc::new(first);
         let followed = stored.saved.as_ref().map_or(0, |saved| saved.observed_generation);
@@ -240,6 +257,7 @@ impl AutoscalerRecord {
             log: Mutex::new(DecisionLog::new(log)),
             timeline: Mutex::default(),
             version: AtomicU64::new(0),
+            news,
         }
     }
 
@@ -330,7 +348,8 @@ impl AutoscalerRecord {
 
     pub(super) fn intend(&self, intent: Intent) {
         self.intent.store(Arc::new(intent));
-        self.version.fetch_add(1, Ordering::Relaxed);
+        self.version.fetch_add(1, Ordering::Release);
+        self.news.happened();
     }
 
     /// Its status now.
@@ -363,7 +382,7 @@ impl AutoscalerRecord {
 
     /// Another number whenever something else is to be seen of it.
     pub fn version(&self) -> u64 {
-        self.version.load(Ordering::Relaxed)
+        self.version.load(Ordering::Acquire)
     }
 
     /// Whether it was deleted.
@@ -387,8 +406,12 @@ impl AutoscalerRecord {
     }
 
     pub(super) fn publish(&self, snapshot: Snapshot) {
-        self.latest.store(Arc::new(snapshot));
-        self.version.fetch_add(1, Ordering::Relaxed);
+        let snapshot = Arc::new(snapshot);
+        let before = self.latest.swap(snapshot.clone());
+        self.version.fetch_add(1, Ordering::Release);
+        if snapshot.is_news_after(&before) {
+            self.news.happened();
+        }
     }
 }
 

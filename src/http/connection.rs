@@ -204,10 +204,17 @@ impl<T> Guarded<T> {
         drop(task);
         let stalled = self.stalled.map(|since| since.after(STALLED));
         let Some(deadline) = self.connection.deadline().into_iter().chain(stalled).min() else { return Poll::Pending };
-        if self.timer.deadline() != deadline {
+        // Each request moves the deadline, almost always to later. Then the timer is set anew when it rings, not before.
+        if deadline < self.timer.deadline() {
             self.timer.as_mut().reset(deadline);
         }
-        self.timer.as_mut().poll(cx).map(|()| io::ErrorKind::TimedOut.into())
+        while self.timer.as_mut().poll(cx).is_ready() {
+            if self.timer.deadline() >= deadline {
+                return Poll::Ready(io::ErrorKind::TimedOut.into());
+            }
+            self.timer.as_mut().reset(deadline);
+        }
+        Poll::Pending
     }
 
     /// Completes when nothing is to be waited for any more because the service stops. HTTP/2 has words for that.

@@ -18,14 +18,15 @@ pub async fn count<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
     let Some(state) = request.app_data::<Data<HttpState>>().cloned() else { return next.call(request).await };
-    let route = request.match_pattern().filter(|route| !route.is_empty()).unwrap_or_else(|| UNMATCHED.to_owned());
     let method = known(request.method());
     let begun = Stopwatch::start();
     let answer = next.call(request).await;
-    let code = match &answer {
-        Ok(answer) => answer.status(),
-        Err(error) => error.as_response_error().status_code(),
+    // By now the request knows its route; before, its path would have to be compared with all of them once more.
+    let (code, route) = match &answer {
+        Ok(answer) => (answer.status(), answer.request().match_pattern()),
+        Err(error) => (error.as_response_error().status_code(), None),
     };
+    let route = route.filter(|route| !route.is_empty()).unwrap_or_else(|| UNMATCHED.to_owned());
     state.telemetry.instruments().http_answered(route, method, code.as_u16(), begun.elapsed());
     answer
 }

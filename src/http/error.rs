@@ -190,9 +190,9 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "Not alive", "a part of the service has ended; restart the service")
     }
 
-    /// The metrics could not be written; the log says why.
-    pub fn unwritable_metrics() -> Self {
-        let details = "the metrics could not be written; the service's log says why";
+    /// The answer could not be written; the log says why.
+    pub fn unwritable() -> Self {
+        let details = "the answer could not be written; the service's log says why";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal error", details)
     }
 

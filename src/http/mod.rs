@@ -15,6 +15,7 @@ mod gate;
 mod head;
 mod http2;
 pub(crate) mod json;
+mod kept;
 mod openapi;
 mod origin;
 mod pace;
@@ -31,6 +32,7 @@ mod tls;
 pub(crate) mod wire;
 
 pub use followers::Followers;
+pub use kept::KeptAnswers;
 pub use openapi::document;
 pub use origin::{AllowedHost, Names, Reach};
 pub use pace::{Pace, Rate};

@@ -8,7 +8,7 @@ use tokio::time::MissedTickBehavior;
 use super::state::HttpState;
 use super::wire::{AggregateBody, FleetSummaryBody};
 use crate::actors::fleet::Fleet;
-use crate::actors::messages::List;
+use crate::actors::listing::List;
 use crate::actors::registry_handle::RegistryError;
 use crate::domain::namespaces::NamespaceScope;
 
@@ -16,18 +16,14 @@ use crate::domain::namespaces::NamespaceScope;
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// The autoscalers of these namespaces as they are now.
-pub async fn fleet(state: &HttpState, scope: &NamespaceScope) -> Result<Fleet, RegistryError> {
+pub fn fleet(state: &HttpState, scope: &NamespaceScope) -> Result<Fleet, RegistryError> {
     let list = List { scope: scope.clone(), ..List::default() };
-    Ok(Fleet::new(state.registry.list(list).await?.autoscalers))
+    Ok(Fleet::new(state.registry.list(&list)?.autoscalers))
 }
 
 /// The figures over `fleet`, which is that of these namespaces.
-pub async fn summary(
-    state: &HttpState,
-    scope: &NamespaceScope,
-    fleet: &Fleet,
-) -> Result<FleetSummaryBody, RegistryError> {
-    let totals = AggregateBody::new(&state.registry.aggregate(scope.clone()).await?, state.brake.mode());
+pub fn summary(state: &HttpState, scope: &NamespaceScope, fleet: &Fleet) -> Result<FleetSummaryBody, RegistryError> {
+    let totals = AggregateBody::new(&state.registry.aggregate(scope)?, state.brake.mode());
     Ok(FleetSummaryBody::new(fleet, totals))
 }
 
@@ -40,12 +36,13 @@ pub async fn beat(state: Data<HttpState>) {
             () = state.stopping.cancelled() => return,
             _ = ticks.tick() => {}
         }
+        state.kept.tidy();
         if state.pulse.receiver_count() == 0 {
             continue;
         }
         // A registry that is busy now has figures in a second.
-        let Ok(fleet) = fleet(&state, &NamespaceScope::All).await else { continue };
-        let Ok(summary) = summary(&state, &NamespaceScope::All, &fleet).await else { continue };
+        let Ok(fleet) = fleet(&state, &NamespaceScope::All) else { continue };
+        let Ok(summary) = summary(&state, &NamespaceScope::All, &fleet) else { continue };
         state.pulse.send_if_modified(|last| {
             let is_new = last.as_ref() != Some(&summary);
             if is_new {

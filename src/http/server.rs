@@ -13,7 +13,7 @@ use actix_service::{IntoServiceFactory, Service, ServiceFactory, fn_factory, fn_
 use actix_web::App;
 use actix_web::body::MessageBody;
 use actix_web::dev::{AppConfig, Server, ServiceRequest, ServiceResponse};
-use actix_web::middleware::{Compress, Logger, NormalizePath, from_fn};
+use actix_web::middleware::{Compress, Condition, Logger, NormalizePath, from_fn};
 use actix_web::web::{self, Data, PathConfig};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -157,13 +157,14 @@ impl Doorway {
             .wrap(from_fn(counted::count))
             .wrap(Compress::default())
             .wrap(NormalizePath::trim())
-            // Without the query, in which somebody may have put a token.
-            .wrap(
+            // Only if it is read: it makes its line before it looks. Without the query, in which somebody may have put a token.
+            .wrap(Condition::new(
+                log::log_enabled!(target: "http", log::Level::Debug),
                 Logger::new("%a \"%{method}xi %U\" %s %b %Dms")
                     .custom_request_replace("method", |request| request.method().to_string())
                     .log_target("http")
                     .log_level(log::Level::Debug),
-            )
+            ))
             .configure(routes::configure)
             .default_service(web::to(routes::no_such_path))
     }

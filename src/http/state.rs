@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::followers::Followers;
+use super::kept::KeptAnswers;
 use super::wire::FleetSummaryBody;
 use crate::access::Access;
 use crate::actors::brake::Brake;
@@ -55,6 +56,8 @@ pub struct HttpState {
     pub journal: Arc<Journal>,
     /// The figures over all autoscalers, once somebody has followed them.
     pub pulse: watch::Sender<Option<FleetSummaryBody>>,
+    /// Answers about all autoscalers, for a moment.
+    pub kept: KeptAnswers,
     /// Places for those who follow what happens.
     pub followers: Arc<Followers>,
     /// Tells this life of the service from others.

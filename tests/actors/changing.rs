@@ -60,7 +60,7 @@ fn a_change_by_the_old_rules_that_is_on_its_way_ends_before_the_answer() {
         let wanted: Vec<_> = stage.cluster.calls(Op::Set).into_iter().filter_map(|call| call.change).collect();
         let wanted: Vec<_> = wanted.into_iter().map(|(replicas, _)| replicas).collect();
         assert_eq!(wanted, [4, 3], "that change was under way, and the new rules put it right");
-        assert_eq!(stage.registry.aggregate(NamespaceScope::All).await.unwrap().scale_ups, 1, "both are counted");
+        assert_eq!(stage.registry.aggregate(&NamespaceScope::All).unwrap().scale_ups, 1, "both are counted");
     });
 }
 
@@ -124,7 +124,7 @@ fn a_paused_autoscaler_looks_at_nothing_and_says_so() {
         assert_eq!(record.status(), Status::Inactive);
         let able = condition(&record.snapshot(), ConditionKind::AbleToScale);
         assert_eq!((able.holds, able.reason), (false, Reason::Paused));
-        assert_eq!(stage.registry.aggregate(NamespaceScope::All).await.unwrap().active, 0);
+        assert_eq!(stage.registry.aggregate(&NamespaceScope::All).unwrap().active, 0);
         stage.set_paused(&record, true).await;
 
         stage.set_paused(&record, false).await;

@@ -33,7 +33,7 @@ fn a_panic_ends_one_autoscaler_only_and_is_shown_until_it_works_again() {
         assert_eq!(stage.cluster.replicas("good"), 3);
         assert!(evaluations(stage, "good").len() >= 4);
         assert_eq!((bad.snapshot().status, bad.restarts()), (Status::Failed, 6));
-        let aggregate = stage.registry.aggregate(NamespaceScope::All).await.unwrap();
+        let aggregate = stage.registry.aggregate(&NamespaceScope::All).unwrap();
         assert_eq!((aggregate.total, aggregate.active), (2, 1));
 
         stage.cluster.always(Op::View, "bad", Answer::Truth);
@@ -42,7 +42,7 @@ fn a_panic_ends_one_autoscaler_only_and_is_shown_until_it_works_again() {
         assert_eq!((snapshot.status, snapshot.failure.clone()), (Status::Active, None));
         assert_eq!(bad.restarts(), 6);
         assert_eq!(stage.actors(), 2);
-        assert!(stage.registry.get(&bad.id).await.unwrap().is_some());
+        assert!(stage.registry.get(&bad.id).unwrap().is_some());
     });
 }
 
@@ -183,7 +183,7 @@ fn a_panic_of_the_lookup_does_not_end_the_registry() {
         stage.cluster.next(Op::Resolve, "api", [Answer::Panics]);
         let refused = stage.try_create(&deployment("api"), rules(1, 10)).await;
         assert!(refused.unwrap_err().to_string().contains("panicked"));
-        assert!(stage.registry.get(&web.id).await.unwrap().is_some());
+        assert!(stage.registry.get(&web.id).unwrap().is_some());
         assert!(stage.try_create(&deployment("api"), rules(1, 10)).await.is_ok());
     });
 }

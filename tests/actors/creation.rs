@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use ai_storage_orchestrator::actors::messages::{CreateError, Created, List};
+use ai_storage_orchestrator::actors::listing::List;
+use ai_storage_orchestrator::actors::messages::{CreateError, Created};
 use ai_storage_orchestrator::actors::snapshot::Status;
 use ai_storage_orchestrator::domain::autoscaler::{RequestedKind, WorkloadKind, WorkloadRef};
 use ai_storage_orchestrator::domain::namespaces::NamespaceScope;
@@ -19,7 +20,7 @@ fn a_new_autoscaler_is_active_and_shows_the_workloads_real_count() {
         assert!(record.id.strip_prefix("autoscaler-").is_some_and(|hex| hex.len() == 8), "{}", record.id);
         assert!(record.hpa_name.starts_with("hpa-web-"), "{}", record.hpa_name);
         assert_eq!(stage.seconds(record.created_at), 0.0);
-        let found = stage.registry.get(&record.id).await.unwrap().unwrap();
+        let found = stage.registry.get(&record.id).unwrap().unwrap();
         assert_eq!(found.snapshot().current_replicas, 4);
         assert_eq!((found.snapshot().status, found.snapshot().last_scale_time()), (Status::Active, None));
     });
@@ -37,7 +38,7 @@ fn the_same_request_again_finds_the_existing_autoscaler() {
         let again = stage.registry.create(auto, None).await.unwrap().unwrap();
         assert!(matches!(again, Created::Existing(record) if record.id == first.id), "auto is compared as resolved");
         assert_eq!(stage.actors(), 1);
-        assert_eq!(stage.registry.aggregate(NamespaceScope::All).await.unwrap().total, 1);
+        assert_eq!(stage.registry.aggregate(&NamespaceScope::All).unwrap().total, 1);
     });
 }
 
@@ -83,18 +84,14 @@ fn of_two_requests_at_the_same_time_one_creates_and_the_other_finds() {
         for _ in 0..3 {
             gate.reached().await;
         }
-        assert_eq!(
-            stage.registry.aggregate(NamespaceScope::All).await.unwrap().total,
-            0,
-            "the registry answers meanwhile"
-        );
+        assert_eq!(stage.registry.aggregate(&NamespaceScope::All).unwrap().total, 0, "the registry answers meanwhile");
         gate.open();
         let Created::New(record) = first.await.unwrap().unwrap() else { panic!("the first creates") };
         assert!(matches!(same.await.unwrap(), Ok(Created::Existing(found)) if found.id == record.id));
         assert!(matches!(different.await.unwrap(), Err(CreateError::Exists { id, .. }) if id == record.id));
         stage.settle().await;
         assert_eq!(stage.actors(), 1);
-        assert_eq!(stage.registry.list(List::default()).await.unwrap().autoscalers.len(), 1);
+        assert_eq!(stage.registry.list(&List::default()).unwrap().autoscalers.len(), 1);
     });
 }
 
@@ -120,7 +117,7 @@ fn what_the_lookup_says_is_passed_on() {
         let forbidden = stage.try_create(&deployment("web"), rules(1, 10)).await.unwrap_err();
         assert!(matches!(forbidden, CreateError::Workload(ResolveError::Cluster(passed)) if passed == error));
         assert_eq!(stage.actors(), 0);
-        assert_eq!(stage.registry.aggregate(NamespaceScope::All).await.unwrap().total, 0);
+        assert_eq!(stage.registry.aggregate(&NamespaceScope::All).unwrap().total, 0);
     });
 }
 

@@ -54,12 +54,12 @@ fn deleting_while_a_change_is_on_its_way_is_answered_when_the_change_has_ended()
         let deleting = stage.start_deleting(&record);
         stage.pass(40.0).await;
         assert!(!deleting.is_finished(), "the change could still happen");
-        assert!(stage.registry.get(&record.id).await.unwrap().is_none(), "it is gone for everybody else");
+        assert!(stage.registry.get(&record.id).unwrap().is_none(), "it is gone for everybody else");
         assert!(!stage.delete(&record).await);
         gate.open();
         assert!(deleting.await.unwrap());
         assert_eq!(stage.cluster.replicas("web"), 4, "the change happened before the answer");
-        assert_eq!(stage.registry.aggregate(NamespaceScope::All).await.unwrap().scale_ups, 1, "and it is counted");
+        assert_eq!(stage.registry.aggregate(&NamespaceScope::All).unwrap().scale_ups, 1, "and it is counted");
         assert_eq!(log_lines(" scaled ").len(), 1);
         assert_quiet(stage).await;
     });
@@ -118,7 +118,7 @@ fn deleting_twice_finds_nothing() {
         let record = stage.create("web", rules(1, 10)).await;
         assert!(stage.delete(&record).await);
         assert!(!stage.delete(&record).await);
-        assert!(stage.registry.get(&record.id).await.unwrap().is_none());
+        assert!(stage.registry.get(&record.id).unwrap().is_none());
     });
 }
 
@@ -130,7 +130,7 @@ fn what_a_deleted_autoscaler_scaled_stays_in_the_totals() {
         let web = stage.create("web", rules(1, 10)).await;
         stage.create("api", rules(1, 10)).await;
         stage.delete(&web).await;
-        let totals = stage.registry.aggregate(NamespaceScope::All).await.unwrap();
+        let totals = stage.registry.aggregate(&NamespaceScope::All).unwrap();
         assert_eq!((totals.total, totals.scale_ups, totals.scale_downs), (1, 2, 0));
     });
 }

@@ -1,6 +1,7 @@
 //! Stopping the service: what is in hand is finished, and nothing new begins.
 
-use ai_storage_orchestrator::actors::messages::{CreateError, List};
+use ai_storage_orchestrator::actors::listing::List;
+use ai_storage_orchestrator::actors::messages::CreateError;
 use ai_storage_orchestrator::actors::snapshot::Status;
 
 use super::cluster::{Answer, Gate, NAMESPACE, Op, deployment};
@@ -100,7 +101,7 @@ fn a_drained_registry_creates_nothing_and_still_answers() {
         assert!(matches!(late.await.unwrap(), Err(CreateError::Stopping)), "the lookup ended too late");
         assert!(matches!(stage.try_create(&deployment("api"), rules(1, 10)).await, Err(CreateError::Stopping)));
         assert_eq!(stage.actors(), 0);
-        assert_eq!(stage.registry.list(List::default()).await.unwrap().autoscalers.len(), 1);
+        assert_eq!(stage.registry.list(&List::default()).unwrap().autoscalers.len(), 1);
         assert_eq!(web.snapshot().status, Status::Active);
         assert!(stage.delete(&web).await);
         stage.registry.drain().await.unwrap();

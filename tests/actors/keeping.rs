@@ -41,7 +41,7 @@ fn an_object_that_somebody_makes_by_hand_is_an_autoscaler_with_an_id() {
         assert_eq!(objects.one().id.as_ref(), Some(&record.id));
         objects.remove(&stored);
         stage.settle().await;
-        assert!(leader.registry.get(&record.id).await.unwrap().is_none());
+        assert!(leader.registry.get(&record.id).unwrap().is_none());
     });
 }
 
@@ -56,7 +56,7 @@ fn of_two_objects_for_one_workload_the_older_acts_until_it_is_deleted() {
         objects.apply("younger", wanted(rules(1, 10)));
         stage.pass(60.0).await;
         assert_eq!(stage.changes(), [4]);
-        let all = leader.registry.list(Default::default()).await.unwrap().autoscalers;
+        let all = leader.registry.list(&Default::default()).unwrap().autoscalers;
         assert_eq!(all.iter().map(|record| record.status()).collect::<Vec<_>>(), [Status::Active, Status::Failed]);
         let able = condition(&all[1].snapshot(), ConditionKind::AbleToScale);
         assert_eq!(able.reason, Reason::ScaledByAnother);
@@ -145,7 +145,7 @@ fn what_was_scaled_still_counts_for_the_limits_and_the_figures_after_a_restart()
         assert_eq!(stage.changes(), [4], "two pods in 300 s are used up");
         let snapshot = second.one().await.snapshot();
         assert_eq!((snapshot.scale_up_count, snapshot.last_action.unwrap().to), (1, 4));
-        assert_eq!(second.registry.aggregate(NamespaceScope::All).await.unwrap().scale_ups, 1);
+        assert_eq!(second.registry.aggregate(&NamespaceScope::All).unwrap().scale_ups, 1);
         stage.pass(40.0).await;
         assert_eq!(stage.changes(), [4, 6]);
     });
@@ -333,7 +333,7 @@ fn a_definition_that_becomes_invalid_ends_the_autoscaler_until_it_is_corrected()
         let id = leader.one().await.id.clone();
         objects.redefine(&stored, Err("min_replicas must be at least 1".into()));
         stage.pass(1.0).await;
-        assert!(leader.registry.list(Default::default()).await.unwrap().autoscalers.is_empty());
+        assert!(leader.registry.list(&Default::default()).unwrap().autoscalers.is_empty());
         let saved = objects.one().saved.unwrap();
         assert_eq!(saved.shown.failure.as_deref(), Some("min_replicas must be at least 1"));
         objects.redefine(&stored, Ok(wanted(rules(3, 10))));

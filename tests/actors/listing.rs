@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ai_storage_orchestrator::actors::messages::List;
+use ai_storage_orchestrator::actors::listing::List;
 use ai_storage_orchestrator::actors::snapshot::{AutoscalerRecord, Status};
 use ai_storage_orchestrator::domain::autoscaler::{Metric, WorkloadRef};
 use ai_storage_orchestrator::domain::namespaces::NamespaceScope;
@@ -24,7 +24,7 @@ fn names(autoscalers: &[Arc<AutoscalerRecord>]) -> Vec<&str> {
 }
 
 async fn list(stage: &Stage, list: List) -> Vec<Arc<AutoscalerRecord>> {
-    let page = stage.registry.list(list).await.unwrap();
+    let page = stage.registry.list(&list).unwrap();
     assert_eq!(page.next, None);
     page.autoscalers
 }
@@ -68,7 +68,7 @@ fn pages_follow_each_other_without_gap_or_overlap_and_end() {
         let mut sizes = Vec::new();
         let mut after = None;
         loop {
-            let page = stage.registry.list(List { limit: Some(3), after, ..List::default() }).await.unwrap();
+            let page = stage.registry.list(&List { limit: Some(3), after, ..List::default() }).unwrap();
             sizes.push(page.autoscalers.len());
             seen.extend(page.autoscalers);
             after = page.next;
@@ -85,14 +85,14 @@ fn pages_follow_each_other_without_gap_or_overlap_and_end() {
 fn a_page_that_holds_the_last_one_says_that_nothing_follows() {
     play(async |stage| {
         create_many(stage, (0..6).map(|number| format!("web-{number}"))).await;
-        let page = |limit, after| stage.registry.list(List { limit: Some(limit), after, ..List::default() });
-        assert_eq!(page(6, None).await.unwrap().next, None);
-        let first = page(3, None).await.unwrap();
-        assert_eq!(page(3, first.next).await.unwrap().next, None);
+        let page = |limit, after| stage.registry.list(&List { limit: Some(limit), after, ..List::default() });
+        assert_eq!(page(6, None).unwrap().next, None);
+        let first = page(3, None).unwrap();
+        assert_eq!(page(3, first.next).unwrap().next, None);
         stage.cluster.remove("web-5");
         stage.pass(30.0).await;
         let active = List { limit: Some(5), status: Some(Status::Active), ..List::default() };
-        assert_eq!(stage.registry.list(active).await.unwrap().next, None, "what follows does not match");
+        assert_eq!(stage.registry.list(&active).unwrap().next, None, "what follows does not match");
     });
 }
 
@@ -100,13 +100,13 @@ fn a_page_that_holds_the_last_one_says_that_nothing_follows() {
 fn autoscalers_that_are_deleted_or_created_between_two_pages_disturb_nothing() {
     play(async |stage| {
         let records = create_many(stage, (0..7).map(|number| format!("web-{number}"))).await;
-        let first = stage.registry.list(List { limit: Some(3), ..List::default() }).await.unwrap();
+        let first = stage.registry.list(&List { limit: Some(3), ..List::default() }).unwrap();
         // One that was listed, the one that the token stands for, and one that was not listed yet.
         for number in [0, 2, 4] {
             stage.delete(&records[number]).await;
         }
         create_many(stage, ["late".to_owned()]).await;
-        let rest = stage.registry.list(List { after: first.next, ..List::default() }).await.unwrap();
+        let rest = stage.registry.list(&List { after: first.next, ..List::default() }).unwrap();
         assert_eq!(names(&rest.autoscalers), ["web-3", "web-5", "web-6", "late"]);
     });
 }
@@ -114,7 +114,7 @@ fn autoscalers_that_are_deleted_or_created_between_two_pages_disturb_nothing() {
 #[test]
 fn the_average_counts_active_autoscalers_with_a_known_value_only() {
     play(async |stage| {
-        assert_eq!(stage.registry.aggregate(NamespaceScope::All).await.unwrap().average_cpu_percent, None);
+        assert_eq!(stage.registry.aggregate(&NamespaceScope::All).unwrap().average_cpu_percent, None);
         create_many(stage, ["a", "b", "gone", "blind", "crashed"].map(String::from)).await;
         stage.cluster.set_load("a", 71);
         stage.cluster.set_load("b", 74);
@@ -122,14 +122,14 @@ fn the_average_counts_active_autoscalers_with_a_known_value_only() {
         stage.cluster.always(Op::View, "blind", Answer::Unknown("no watch"));
         stage.cluster.always(Op::View, "crashed", Answer::Panics);
         stage.pass(40.0).await;
-        let aggregate = stage.registry.aggregate(NamespaceScope::All).await.unwrap();
+        let aggregate = stage.registry.aggregate(&NamespaceScope::All).unwrap();
         assert_eq!((aggregate.total, aggregate.active), (5, 3));
         assert_eq!(aggregate.average_cpu_percent, Some(72.5));
 
         stage.cluster.remove("a");
         stage.cluster.remove("b");
         stage.pass(40.0).await;
-        let aggregate = stage.registry.aggregate(NamespaceScope::All).await.unwrap();
+        let aggregate = stage.registry.aggregate(&NamespaceScope::All).unwrap();
         assert_eq!((aggregate.active, aggregate.average_cpu_percent), (1, None), "none is known, and none is made up");
     });
 }

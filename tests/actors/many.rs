@@ -25,16 +25,16 @@ fn ten_thousand_autoscalers_are_created_evaluated_and_deleted_without_a_trace() 
         assert_eq!(stage.actors(), MANY);
         stage.pass(24.0).await;
         assert!(stage.cluster.calls(Op::View).len() >= 2 * MANY);
-        let aggregate = stage.registry.aggregate(NamespaceScope::All).await.unwrap();
+        let aggregate = stage.registry.aggregate(&NamespaceScope::All).unwrap();
         assert_eq!((aggregate.total, aggregate.active, aggregate.average_cpu_percent), (MANY, MANY, Some(70.0)));
 
         for id in &ids {
-            let record = stage.registry.get(id).await.unwrap().unwrap();
+            let record = stage.registry.get(id).unwrap().unwrap();
             assert!(stage.registry.delete(&record, None).await.unwrap().unwrap());
         }
         stage.settle().await;
         assert_eq!(stage.actors(), 0);
         assert!(records.iter().all(|record| Weak::strong_count(record) == 0));
-        assert_eq!(stage.registry.aggregate(NamespaceScope::All).await.unwrap().total, 0);
+        assert_eq!(stage.registry.aggregate(&NamespaceScope::All).unwrap().total, 0);
     });
 }

@@ -47,7 +47,7 @@ fn every_scaling_is_counted_dated_and_logged_once() {
         let snapshot = record.snapshot();
         assert_eq!((snapshot.scale_up_count, snapshot.scale_down_count), (1, 1));
         assert!(snapshot.last_scale_time().unwrap() > scaled_at);
-        let totals = stage.registry.aggregate(NamespaceScope::All).await.unwrap();
+        let totals = stage.registry.aggregate(&NamespaceScope::All).unwrap();
         assert_eq!((totals.scale_ups, totals.scale_downs), (1, 1));
 
         let lines = log_lines(" scaled ");
@@ -101,7 +101,7 @@ fn after_three_conflicts_it_gives_up_until_the_next_tick() {
         let able = condition(&snapshot, ConditionKind::AbleToScale);
         assert_eq!((able.holds, able.reason), (false, Reason::FailedUpdateScale));
         assert!(able.message.contains("the object has been modified"), "{}", able.message);
-        assert_eq!(stage.registry.aggregate(NamespaceScope::All).await.unwrap().scale_ups, 0);
+        assert_eq!(stage.registry.aggregate(&NamespaceScope::All).unwrap().scale_ups, 0);
 
         stage.pass(25.0).await;
         assert_eq!(stage.cluster.replicas("web"), 3, "the next tick tries again");

@@ -56,7 +56,7 @@ fn autoscalers_that_ask_at_the_same_time_share_the_request_under_way() {
         gate.open();
         stage.settle().await;
         assert_eq!(stage.cluster.calls(Op::List).len(), 1);
-        let aggregate = stage.registry.aggregate(NamespaceScope::All).await.unwrap();
+        let aggregate = stage.registry.aggregate(&NamespaceScope::All).unwrap();
         assert_eq!(aggregate.average_cpu_percent, Some(70.0), "everyone got the answer");
     });
 }
@@ -84,7 +84,7 @@ fn many_namespaces_are_read_with_one_request_for_the_cluster() {
         let times = list_times(stage, "*");
         assert!(is_spared(&times) && times.len() <= 61, "{times:?}");
         assert_eq!(stage.cluster.calls(Op::List).len(), times.len());
-        assert_eq!(stage.registry.aggregate(NamespaceScope::All).await.unwrap().average_cpu_percent, Some(70.0));
+        assert_eq!(stage.registry.aggregate(&NamespaceScope::All).unwrap().average_cpu_percent, Some(70.0));
     });
 }
 

@@ -10,7 +10,8 @@ use ai_storage_orchestrator::actors::collectors::gpu::{GpuCollector, GpuCollecto
 use ai_storage_orchestrator::actors::collectors::resource::{CollectorSettings, ResourceCollector};
 use ai_storage_orchestrator::actors::events::Journal;
 use ai_storage_orchestrator::actors::leadership::Leadership;
-use ai_storage_orchestrator::actors::messages::{CreateError, Created, List};
+use ai_storage_orchestrator::actors::listing::List;
+use ai_storage_orchestrator::actors::messages::{CreateError, Created};
 use ai_storage_orchestrator::actors::registry::Registry;
 use ai_storage_orchestrator::actors::registry_handle::RegistryHandle;
 use ai_storage_orchestrator::actors::saving::Saver;
@@ -95,7 +96,7 @@ impl Replica {
 
     /// The only autoscaler.
     pub async fn one(&self) -> Arc<AutoscalerRecord> {
-        let mut all = self.registry.list(List::default()).await.unwrap().autoscalers;
+        let mut all = self.registry.list(&List::default()).unwrap().autoscalers;
         assert_eq!(all.len(), 1);
         all.pop().unwrap()
     }
@@ -234,7 +235,8 @@ impl Stage {
     /// What Prometheus would see, when so many autoscalers may have series of their own.
     pub async fn metrics_of(&self, autoscalers: usize) -> String {
         let telemetry = Telemetry::new(self.sources.clone(), SeriesLimits { autoscalers, exporters: 10 });
-        let page = self.registry.list(List::default()).await.unwrap();
+        self.registry.probe().await.unwrap();
+        let page = self.registry.list(&List::default()).unwrap();
         telemetry.write(Registered { autoscalers: page.autoscalers, waiting: 0 }, Format::Prometheus).unwrap()
     }
 

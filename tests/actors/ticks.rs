@@ -114,8 +114,8 @@ fn a_reader_never_waits_for_a_busy_autoscaler() {
         stage.cluster.add("web", 2, 105);
         let (record, gate) = stage.create_held(Op::Read, "web", rules(1, 10)).await;
         let before = stage.clock.now();
-        assert!(stage.registry.get(&record.id).await.unwrap().is_some());
-        assert_eq!(stage.registry.aggregate(NamespaceScope::All).await.unwrap().total, 1);
+        assert!(stage.registry.get(&record.id).unwrap().is_some());
+        assert_eq!(stage.registry.aggregate(&NamespaceScope::All).unwrap().total, 1);
         assert!(stage.clock.now() - before < TimeDelta::from_std(Duration::from_millis(1)).unwrap());
         gate.open();
     });

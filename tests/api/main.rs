@@ -11,6 +11,7 @@ mod form;
 mod gpu;
 mod guide;
 mod insight;
+mod kept;
 mod lists;
 mod mode;
 mod pausing;

@@ -112,7 +112,8 @@ impl Registry {
             (None, None) => Snapshot::new(self.replicas_at_first(&wanted.workload)),
         };
         let scaled_by = resolved.and_then(|resolved| resolved.scaled_by.clone());
-        let record = Arc::new(AutoscalerRecord::new(&stored, wanted, id, first, scaled_by, self.shared.log_bounds));
+        let (log, news) = (self.shared.log_bounds, self.listing.news().clone());
+        let record = Arc::new(AutoscalerRecord::new(&stored, wanted, id, first, scaled_by, log, news));
         record.was_resumed(stored.resumed_at);
         self.label(&record, &stored);
         // What there was before is no news.
@@ -129,6 +130,7 @@ impl Registry {
         }
         let entry = self.start(record.clone(), 0, registry);
         self.autoscalers.insert(entry);
+        self.listing.enter(record.clone());
         self.shadow_all_but_the_oldest(&record.workload);
         record
     }
@@ -224,6 +226,7 @@ impl Registry {
             return None;
         }
         let entry = self.autoscalers.remove(&object.key)?;
+        self.listing.take_out(&entry.record);
         let stopped = entry.abandon();
         let by = self.deleting.get(object).cloned();
         self.tell(&entry.record, EventKind::Deleted, by, "is not under autoscaling any more");

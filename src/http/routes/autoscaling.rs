@@ -8,8 +8,9 @@ use actix_web::{HttpRequest, HttpResponse, Responder};
 use serde::Deserialize;
 use utoipa::{IntoParams, OpenApi};
 
-use super::{find, find_to, get, only, query, scope};
-use crate::actors::messages::{CreateError, Created, List, UpdateError};
+use super::{find, find_to, get, json, only, query, scope, text};
+use crate::actors::listing::List;
+use crate::actors::messages::{CreateError, Created, UpdateError};
 use crate::actors::registry_handle::CHANGE_TRIES;
 use crate::actors::snapshot::Status;
 use crate::domain::access::{Deed, Verb};
@@ -111,8 +112,9 @@ async fn create(
     get, path = "/api/v1/autoscaling/{id}", operation_id = "getAutoscaler", tag = "autoscalers", params(("id" = String, Path, description = "The autoscaler's id", example = "autoscaler-08a469ac")),
     responses((status = 200, description = "The autoscaler", body = AutoscalerBody), NoSuchAutoscaler, Busy),
 )]
-async fn get_one(state: Data<HttpState>, asker: Asker, id: Path<String>) -> Result<Json<AutoscalerBody>, ApiError> {
-    Ok(Json(AutoscalerBody::new(&*find(&state, &asker, &id).await?, state.brake.mode())))
+async fn get_one(state: Data<HttpState>, asker: Asker, id: Path<String>) -> Result<HttpResponse, ApiError> {
+    let (record, mode) = (find(&state, &asker, &id).await?, state.brake.mode());
+    Ok(json(state.kept.single(&record, mode, || text(&AutoscalerBody::new(&record, mode)))?))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -140,13 +142,15 @@ struct ListQuery {
     get, path = "/api/v1/autoscaling", operation_id = "listAutoscalers", tag = "autoscalers", params(ListQuery),
     responses((status = 200, description = "The autoscalers", body = ListBody), BadParameters, Busy),
 )]
-async fn list(state: Data<HttpState>, asker: Asker, request: HttpRequest) -> Result<Json<ListBody>, ApiError> {
+async fn list(state: Data<HttpState>, asker: Asker, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let mut query = query::<ListQuery>(&request)?;
     let namespace = query.namespace.take().filter(|namespace| !namespace.is_empty());
     let list = List::try_from(query)?;
     let scope = scope(&state, &asker, namespace.as_deref()).await?;
-    let page = state.registry.list(List { scope, ..list }).await?;
-    Ok(Json(ListBody::new(&page, state.brake.mode())))
+    let (list, mode) = (List { scope, ..list }, state.brake.mode());
+    let text =
+        state.kept.page(&state.registry, &list, mode, || text(&ListBody::new(&state.registry.list(&list)?, mode)));
+    Ok(json(text?))
 }
 
 impl TryFrom<ListQuery> for List {
@@ -270,5 +274,5 @@ async fn delete(state: Data<HttpState>, asker: Asker, id: Path<String>) -> Resul
 )]
 async fn aggregate(state: Data<HttpState>, asker: Asker) -> Result<Json<AggregateBody>, ApiError> {
     let scope = scope(&state, &asker, None).await?;
-    Ok(Json(AggregateBody::new(&state.registry.aggregate(scope).await?, state.brake.mode())))
+    Ok(Json(AggregateBody::new(&state.kept.aggregate(&state.registry, &scope)?, state.brake.mode())))
 }

@@ -165,10 +165,10 @@ impl Follower {
     /// What everybody is told at the beginning.
     async fn begin(&mut self, ids: &[&str]) -> Result<(), ApiError> {
         for id in ids {
-            self.watched.extend(self.state.registry.get(id).await?.map(|record| Watched { record, told: None }));
+            self.watched.extend(self.state.registry.get(id)?.map(|record| Watched { record, told: None }));
         }
         self.take_events();
-        let summary = self.own_summary().await?;
+        let summary = self.own_summary()?;
         // With the number from which on events follow, for a client that is cut off before the first.
         self.frames.push_back(event("fleet", Some(&id_of(self.state.life, self.told)), &summary));
         self.last_summary = Some(summary);
@@ -177,17 +177,17 @@ impl Follower {
     }
 
     /// The figures over what they may see.
-    async fn own_summary(&self) -> Result<FleetSummaryBody, RegistryError> {
-        let fleet = pulse::fleet(&self.state, &self.sight.scope).await?;
-        pulse::summary(&self.state, &self.sight.scope, &fleet).await
+    fn own_summary(&self) -> Result<FleetSummaryBody, RegistryError> {
+        let fleet = pulse::fleet(&self.state, &self.sight.scope)?;
+        pulse::summary(&self.state, &self.sight.scope, &fleet)
     }
 
     /// Takes the figures that have changed: those over all autoscalers are made once for everybody.
-    async fn take_summary(&mut self) {
+    fn take_summary(&mut self) {
         let summary = match self.sight.scope {
             NamespaceScope::All => self.fleet.borrow_and_update().clone(),
             // A registry that is busy now has figures in a second.
-            NamespaceScope::Only(_) => self.own_summary().await.ok(),
+            NamespaceScope::Only(_) => self.own_summary().ok(),
         };
         if let Some(summary) = summary.filter(|summary| self.last_summary.as_ref() != Some(summary)) {
             self.frames.push_back(event("fleet", None, &summary));
@@ -220,13 +220,13 @@ impl Follower {
                 alive = self.fleet.changed(), if sees_all => {
                     alive.ok()?;
                     self.look_again().await?;
-                    self.take_summary().await;
+                    self.take_summary();
                 }
                 _ = self.looks.tick() => {
                     self.look_again().await?;
                     self.take_events();
                     self.take_rows();
-                    self.take_summary().await;
+                    self.take_summary();
                     self.quiet += 1;
                     if self.frames.is_empty() && self.quiet >= QUIET {
                         self.frames.push_back(KEEP_ALIVE);

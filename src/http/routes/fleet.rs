@@ -75,8 +75,8 @@ async fn fleet(state: Data<HttpState>, asker: Asker, request: HttpRequest) -> Re
         text: query.text.filter(|text| !text.is_empty()),
     };
     let scope = scope(&state, &asker, filter.namespace.as_deref()).await?;
-    let fleet = pulse::fleet(&state, &scope).await?;
-    let summary = pulse::summary(&state, &scope, &fleet).await?;
+    let fleet = pulse::fleet(&state, &scope)?;
+    let summary = pulse::summary(&state, &scope, &fleet)?;
     let namespaces = fleet.namespaces();
     let found = fleet.find(&filter, order);
     Ok(Json(FleetBody::new(summary, namespaces, &found, rows, state.brake.mode(), state.clock.now())))

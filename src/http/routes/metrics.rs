@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use utoipa::OpenApi;
 
 use super::{get, only};
-use crate::actors::messages::List;
+use crate::actors::listing::List;
 use crate::actors::registry_handle::RegistryError;
 use crate::domain::access::Deed;
 use crate::http::asker::Asker;
@@ -41,8 +41,10 @@ async fn metrics(state: Data<HttpState>, asker: Asker, request: HttpRequest) -> 
     let accept = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok()).collect::<Vec<_>>();
     let format = Format::preferred(&accept.join(","));
     let waiting = state.registry.waiting();
-    let autoscalers = match state.registry.list(List::default()).await {
-        // That they are not known is one of the metrics.
+    // How long that takes is one of the metrics.
+    let probed = state.registry.probe().await;
+    let autoscalers = match probed.and_then(|()| state.registry.list(&List::default())) {
+        // That they are not known is another.
         Err(RegistryError::NotSynced) => Vec::new(),
         page => page?.autoscalers,
     };
@@ -52,7 +54,7 @@ async fn metrics(state: Data<HttpState>, asker: Asker, request: HttpRequest) -> 
         Ok(Ok(text)) => text,
         failed => {
             log::error!("the metrics cannot be written: {failed:?}");
-            return Err(ApiError::unwritable_metrics());
+            return Err(ApiError::unwritable());
         }
     };
     Ok(HttpResponse::Ok()

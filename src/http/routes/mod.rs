@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, guard, web};
+use actix_web::http::header::ContentType;
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse, guard, web};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
@@ -76,7 +79,7 @@ fn only(allowed: &'static str) -> actix_web::Route {
 
 /// The autoscaler with this id, if the caller may see it.
 async fn find(state: &HttpState, asker: &Asker, id: &str) -> Result<Arc<AutoscalerRecord>, ApiError> {
-    asker.seen(id, state.registry.get(id).await?).await
+    asker.seen(id, state.registry.get(id)?).await
 }
 
 /// The same, if the caller may also do this with it, and with what it scales.
@@ -88,7 +91,7 @@ async fn find_to(state: &HttpState, asker: &Asker, verb: Verb, id: &str) -> Resu
 
 /// The namespaces whose autoscalers the caller may see. Whoever names one must be allowed to see that.
 async fn scope(state: &HttpState, asker: &Asker, namespace: Option<&str>) -> Result<NamespaceScope, ApiError> {
-    let seen = asker.scope(async || Ok(state.registry.namespaces().await?));
+    let seen = asker.scope(async || Ok(state.registry.namespaces()?));
     match namespace {
         None => seen.await,
         Some(namespace) if !is_dns_label(namespace) => {
@@ -99,6 +102,19 @@ async fn scope(state: &HttpState, asker: &Asker, namespace: Option<&str>) -> Res
             Ok(NamespaceScope::one(namespace.to_owned()))
         }
     }
+}
+
+/// The text of an answer.
+fn text(body: &impl Serialize) -> Result<Bytes, ApiError> {
+    serde_json::to_vec(body).map(Bytes::from).map_err(|error| {
+        log::error!("an answer cannot be written: {error}");
+        ApiError::unwritable()
+    })
+}
+
+/// The answer with this text, which is JSON.
+fn json(text: Bytes) -> HttpResponse {
+    HttpResponse::Ok().content_type(ContentType::json()).body(text)
 }
 
 /// The parameters of a request; unknown ones are refused.

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::mode::shown_mode;
-use crate::actors::messages::Aggregate;
+use crate::actors::listing::Aggregate;
 use crate::domain::autoscaler::Mode;
 
 /// The answer to the aggregate metrics.

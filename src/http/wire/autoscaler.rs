@@ -1,6 +1,8 @@
 //! Autoscalers, in the answers to create, get, list, update, pause, resume and delete.
 
-use serde::Serialize;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use super::decision::{ConditionBody, DecisionBody};
@@ -10,7 +12,7 @@ use super::mode::shown_mode;
 use super::page_token::page_token;
 use super::scalar::rfc3339;
 use super::spec::SpecBody;
-use crate::actors::messages::Page;
+use crate::actors::listing::Page;
 use crate::actors::snapshot::{AutoscalerRecord, Snapshot, Status};
 use crate::domain::autoscaler::{Metric, Mode, ScalingRules, WorkloadKind};
 use crate::domain::decision_log::Entry;
@@ -139,10 +141,7 @@ impl AutoscalerBody {
 
     /// An item of the answer to list: without the definition, the devices and the last decision, which are most of the text.
     fn item(record: &AutoscalerRecord, service_mode: Mode) -> Self {
-        let mut item = Self::at(record, &record.snapshot(), record.status(), None, service_mode);
-        item.details.spec = None;
-        item.details.gpu = None;
-        item
+        Self::in_short(record, &record.snapshot(), record.status(), service_mode)
     }
 
     fn at(
@@ -152,6 +151,15 @@ impl AutoscalerBody {
         newest: Option<&Entry>,
         service_mode: Mode,
     ) -> Self {
+        let mut body = Self::in_short(record, snapshot, status, service_mode);
+        let details = &mut body.details;
+        details.spec = Some(SpecBody::new(&record.workload, &record.rules()));
+        details.gpu = snapshot.decision.as_ref().and_then(|decision| GpuBody::new(&decision.observation));
+        details.last_decision = newest.map(DecisionBody::logged);
+        body
+    }
+
+    fn in_short(record: &AutoscalerRecord, snapshot: &Snapshot, status: Status, service_mode: Mode) -> Self {
         Self {
             autoscaling_id: record.id.clone(),
             status: status.as_str(),
@@ -160,13 +168,14 @@ impl AutoscalerBody {
                 Status::Inactive => "Autoscaler is inactive",
                 Status::Failed => "Autoscaler failed",
             },
-            details: Details::new(record, snapshot, newest, service_mode),
+            details: Details::in_short(record, snapshot, service_mode),
         }
     }
 }
 
 impl Details {
-    fn new(record: &AutoscalerRecord, snapshot: &Snapshot, newest: Option<&Entry>, service_mode: Mode) -> Self {
+    /// Without what an item of a list does without.
+    fn in_short(record: &AutoscalerRecord, snapshot: &Snapshot, service_mode: Mode) -> Self {
         // The guide's numbers are always there; `metrics` tells whether a 0 was measured.
         let percent = |metric| snapshot.shown_percent(metric).map_or(0, i64::from);
         let workload = &record.workload;
@@ -192,13 +201,13 @@ impl Details {
             mode: if service_mode == Mode::Observe { service_mode } else { rules.mode }.as_str(),
             service_mode: shown_mode(service_mode),
             scaled_by: record.scaled_by.clone().filter(|_| rules.mode == Mode::Observe),
-            spec: Some(SpecBody::new(workload, &rules)),
+            spec: None,
             failure: snapshot.failure.clone(),
             restarts: Some(record.restarts()).filter(|&restarts| restarts > 0),
             metrics: metrics(&rules, snapshot),
-            gpu: snapshot.decision.as_ref().and_then(|decision| GpuBody::new(&decision.observation)),
+            gpu: None,
             conditions: snapshot.conditions.iter().map(ConditionBody::from).collect(),
-            last_decision: newest.map(DecisionBody::logged),
+            last_decision: None,
         }
     }
 }
@@ -216,9 +225,10 @@ fn metrics(rules: &ScalingRules, snapshot: &Snapshot) -> Option<Vec<MetricSummar
 /// The answer to list.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AutoscalerList)]
-pub struct ListBody {
+pub struct ListBody<'a> {
     /// By creation time.
-    autoscalers: Vec<AutoscalerBody>,
+    #[schema(value_type = Vec<AutoscalerBody>)]
+    autoscalers: Items<'a>,
     /// The number of items in this answer.
     count: usize,
     /// Only there when more follow: the value to pass for the next page.
@@ -227,12 +237,24 @@ pub struct ListBody {
     r#continue: Option<String>,
 }
 
-impl ListBody {
+impl<'a> ListBody<'a> {
     /// A page, while the service is in `service_mode`.
-    pub fn new(page: &Page, service_mode: Mode) -> Self {
-        let bodies = page.autoscalers.iter().map(|record| AutoscalerBody::item(record, service_mode));
-        let autoscalers: Vec<_> = bodies.collect();
-        Self { count: autoscalers.len(), autoscalers, r#continue: page.next.as_ref().map(page_token) }
+    pub fn new(page: &'a Page, service_mode: Mode) -> Self {
+        let autoscalers = Items { records: &page.autoscalers, service_mode };
+        Self { autoscalers, count: page.autoscalers.len(), r#continue: page.next.as_ref().map(page_token) }
+    }
+}
+
+/// The items of a list. Each is made when it is written: ten thousand are many megabytes.
+#[derive(Debug)]
+struct Items<'a> {
+    records: &'a [Arc<AutoscalerRecord>],
+    service_mode: Mode,
+}
+
+impl Serialize for Items<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.records.iter().map(|record| AutoscalerBody::item(record, self.service_mode)))
     }
 }
 

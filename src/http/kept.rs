@@ -1,0 +1,171 @@
+//! Answers that are kept, so that many who ask for the same cost little more than one does.
+//!
+//! That of one autoscaler is kept until something else is to be seen of it. Those about all of them are kept for a moment:
+//! what happens to one is seen at once, because nothing is kept beyond the next [`News`], and what may be older, by
+//! [`MOMENT`], are readings that changed nothing. Only answers to those who may see every namespace are kept of them, so
+//! that nobody is told what another may see.
+//!
+//! [`News`]: crate::actors::news::News
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use actix_web::web::Bytes;
+use lru::LruCache;
+
+use crate::actors::listing::{Aggregate, List};
+use crate::actors::registry_handle::{RegistryError, RegistryHandle};
+use crate::actors::roster::Place;
+use crate::actors::snapshot::{AutoscalerRecord, Status};
+use crate::clock::Stopwatch;
+use crate::domain::autoscaler::Mode;
+use crate::domain::namespaces::NamespaceScope;
+
+/// How old the readings in an answer may be.
+const MOMENT: Duration = Duration::from_millis(100);
+
+/// How many pages are kept, of which one can have all autoscalers.
+const PAGES: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);
+
+/// How many answers about single autoscalers are kept.
+const SINGLES: NonZeroUsize = NonZeroUsize::MIN.saturating_add(255);
+
+/// The longest of them that is kept, in bytes. One about three pods has 4 KiB.
+const LONGEST_SINGLE: usize = 16 * 1024;
+
+/// What is kept.
+#[derive(Debug)]
+pub struct KeptAnswers {
+    singles: Mutex<LruCache<String, Single>>,
+    figures: Mutex<Option<Kept<Aggregate>>>,
+    pages: Mutex<LruCache<PageKey, Kept<Bytes>>>,
+}
+
+/// Something made of all autoscalers.
+#[derive(Clone, Debug)]
+struct Kept<T> {
+    what: T,
+    /// How much had happened before.
+    news: u64,
+    since: Stopwatch,
+}
+
+/// What was made of an autoscaler.
+#[derive(Debug)]
+struct Single {
+    /// The autoscaler: another one may have its id by now.
+    of: Weak<AutoscalerRecord>,
+    version: u64,
+    service_mode: Mode,
+    text: Bytes,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct PageKey {
+    status: Option<Status>,
+    limit: Option<usize>,
+    after: Option<Place>,
+    is_braked: bool,
+}
+
+impl<T: Clone> Kept<T> {
+    /// What is kept, if nothing happened since and it is not too old.
+    fn still(&self, news: u64) -> Option<T> {
+        (self.news == news && self.since.elapsed() < MOMENT).then(|| self.what.clone())
+    }
+}
+
+impl Default for KeptAnswers {
+    fn default() -> Self {
+        Self {
+            singles: Mutex::new(LruCache::new(SINGLES)),
+            figures: Mutex::default(),
+            pages: Mutex::new(LruCache::new(PAGES)),
+        }
+    }
+}
+
+impl KeptAnswers {
+    fn singles(&self) -> MutexGuard<'_, LruCache<String, Single>> {
+        self.singles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn figures(&self) -> MutexGuard<'_, Option<Kept<Aggregate>>> {
+        self.figures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pages(&self) -> MutexGuard<'_, LruCache<PageKey, Kept<Bytes>>> {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The text of the answer about an autoscaler while the service is in `service_mode`; `write` makes it.
+    pub fn single<E>(
+        &self,
+        record: &Arc<AutoscalerRecord>,
+        service_mode: Mode,
+        write: impl FnOnce() -> Result<Bytes, E>,
+    ) -> Result<Bytes, E> {
+        // Before looking: what changes meanwhile may be missing.
+        let version = record.version();
+        let is_it = |kept: &&Single| {
+            kept.version == version && kept.service_mode == service_mode && kept.of.as_ptr() == Arc::as_ptr(record)
+        };
+        if let Some(kept) = self.singles().get(&record.id).filter(is_it) {
+            return Ok(kept.text.clone());
+        }
+        let text = write()?;
+        if text.len() <= LONGEST_SINGLE {
+            let kept = Single { of: Arc::downgrade(record), version, service_mode, text: text.clone() };
+            self.singles().put(record.id.clone(), kept);
+        }
+        Ok(text)
+    }
+
+    /// Figures over the autoscalers of these namespaces.
+    pub fn aggregate(&self, registry: &RegistryHandle, scope: &NamespaceScope) -> Result<Aggregate, RegistryError> {
+        if *scope != NamespaceScope::All {
+            return registry.aggregate(scope);
+        }
+        // Before looking: what happens meanwhile may be missing.
+        let news = registry.news().count();
+        if let Some(figures) = self.figures().as_ref().and_then(|kept| kept.still(news)) {
+            return Ok(figures);
+        }
+        let since = Stopwatch::start();
+        let what = registry.aggregate(scope)?;
+        *self.figures() = Some(Kept { what: what.clone(), news, since });
+        Ok(what)
+    }
+
+    /// The text of the answer to `list` while the service is in `service_mode`; `write` makes it.
+    pub fn page<E>(
+        &self,
+        registry: &RegistryHandle,
+        list: &List,
+        service_mode: Mode,
+        write: impl FnOnce() -> Result<Bytes, E>,
+    ) -> Result<Bytes, E> {
+        if list.scope != NamespaceScope::All {
+            return write();
+        }
+        let List { status, limit, after, .. } = list.clone();
+        let key = PageKey { status, limit, after, is_braked: service_mode == Mode::Observe };
+        let news = registry.news().count();
+        if let Some(text) = self.pages().get(&key).and_then(|kept| kept.still(news)) {
+            return Ok(text);
+        }
+        let since = Stopwatch::start();
+        let what = write()?;
+        self.pages().put(key, Kept { what: what.clone(), news, since });
+        Ok(what)
+    }
+
+    /// Drops what is too old, which may be large.
+    pub fn tidy(&self) {
+        let mut pages = self.pages();
+        while pages.peek_lru().is_some_and(|(_, kept)| kept.since.elapsed() >= MOMENT) {
+            pages.pop_lru();
+        }
+    }
+}
