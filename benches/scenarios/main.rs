@@ -7,6 +7,7 @@
 mod machine;
 mod plot;
 mod process;
+mod rest;
 mod row;
 mod service;
 
@@ -34,6 +35,12 @@ struct Output {
 
 #[derive(Subcommand)]
 enum Scenario {
+    /// How long the REST API takes to answer at a fixed rate
+    RestLatency(rest::Latency),
+    /// How many answers a second the REST API gives to wrk on the same cores
+    RestThroughput(rest::Throughput),
+    /// How many autoscalers a second can be created
+    RestCreate(rest::Creation),
     /// Print the rows of a file as a table
     Table {
         /// A file that was written with --save
@@ -54,8 +61,11 @@ fn main() -> anyhow::Result<()> {
         println!("Each scenario takes minutes, so none runs by itself: `cargo bench --bench scenarios -- --help`");
         return Ok(());
     };
-    let _ = output;
+    let save = output.save.as_deref();
     match scenario {
+        Scenario::RestLatency(with) => rest::latency(with, save),
+        Scenario::RestThroughput(with) => rest::throughput(with, save),
+        Scenario::RestCreate(with) => rest::create(with, save),
         Scenario::Table { file } => row::print_table(&file),
         Scenario::Plot { file, folder } => plot::draw_all(&file, &folder),
     }
