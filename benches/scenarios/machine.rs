@@ -40,6 +40,14 @@ impl Machine {
     }
 }
 
+/// Keeps this process, and the threads that it starts from now on, on one core.
+pub fn pin_this(core: usize) -> anyhow::Result<()> {
+    let (core, pid) = (core.to_string(), std::process::id().to_string());
+    let output = Command::new("taskset").args(["--all-tasks", "--cpu-list", "--pid", &core, &pid]).output();
+    let output = output.context("taskset cannot be started")?;
+    if output.status.success() { Ok(()) } else { bail!("taskset: {}", String::from_utf8_lossy(&output.stderr)) }
+}
+
 /// The commit that is checked out, and whether the tree differs from it.
 pub fn commit() -> String {
     let git = |arguments: &[&str]| {

@@ -11,6 +11,7 @@ mod plot;
 mod process;
 mod reaction;
 mod reader;
+mod rest;
 mod row;
 mod scrape;
 mod service;
@@ -67,6 +68,12 @@ enum Scenario {
     SideBySide(side_by_side::SideBySide),
     Reaction(reaction::Reaction),
     AtOnceTestbed(at_once_testbed::AtOnceTestbed),
+    /// How long the REST API takes to answer at a fixed rate
+    RestLatency(rest::Latency),
+    /// How many answers a second the REST API gives to wrk on the same cores
+    RestThroughput(rest::Throughput),
+    /// How many autoscalers a second can be created
+    RestCreate(rest::Creation),
     /// Print the rows of a file as a table
     Table {
         /// A file that was written with --save
@@ -98,6 +105,9 @@ fn main() -> anyhow::Result<()> {
         Scenario::SideBySide(scenario) => scenario.run(&output),
         Scenario::Reaction(scenario) => scenario.run(&output),
         Scenario::AtOnceTestbed(scenario) => scenario.run(&output),
+        Scenario::RestLatency(with) => rest::latency(with, save),
+        Scenario::RestThroughput(with) => rest::throughput(with, save),
+        Scenario::RestCreate(with) => rest::create(with, save),
         Scenario::Table { file } => row::print_table(&file),
         Scenario::Plot { file, folder } => plot::draw_all(&file, &folder),
     }
