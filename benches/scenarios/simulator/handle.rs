@@ -41,7 +41,7 @@ impl Simulator {
         let kubeconfig = tempfile::NamedTempFile::new()?.into_temp_path();
         let program = std::env::current_exe().context("this program cannot be found")?;
         let mut command = on_core(Some(OTHERS), program);
-        command.args(options.as_arguments()).arg("--kubeconfig").arg(&kubeconfig);
+        command.args(options.as_arguments()).arg("--kubeconfig").arg(kubeconfig.as_os_str());
         let process = Process::start("the simulator", &mut command)?;
         let control = process.wait_for(BUILDING, |line| line.strip_prefix(READY).map(str::to_owned))?;
         Ok(Self { process, control, kubeconfig, http: reqwest::Client::new() })

@@ -13,7 +13,7 @@ mod run;
 mod server;
 mod world;
 
-pub use self::control::Order;
+pub use self::control::{Order, Told};
 pub use self::handle::Simulator;
 pub use self::run::run;
 pub use self::world::INTERVAL;

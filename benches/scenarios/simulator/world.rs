@@ -7,7 +7,7 @@ use ai_storage_orchestrator::simulation::{
     Cpu, LoadCurve, Memory, NodeSettings, SimulatedApi, SimulatedCluster, SimulationSettings, WorkloadKind,
     WorkloadSettings,
 };
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use http::{Method, Request};
 use http_body_util::BodyExt;
 use kube::client::Body;
@@ -126,16 +126,19 @@ impl World {
     /// How many Deployments want another number of pods than they began with, how many autoscalers there are, and how
     /// many of those have a status.
     pub async fn objects(&self) -> anyhow::Result<(usize, usize, usize)> {
-        let service = self.cluster.service();
-        let items = async |place: &str| {
-            let list = ask(&service, Method::GET, place, None).await?;
-            list["items"].as_array().cloned().context("there is no list")
-        };
-        let deployments = items("/apis/apps/v1/deployments").await?;
+        let deployments = self.list("/apis/apps/v1/deployments").await?;
         let scaled = deployments.iter().filter(|one| one["spec"]["replicas"] != REPLICAS).count();
-        let autoscalers = items(&format!("{API}/workloadautoscalers")).await?;
+        let autoscalers = self.list(&format!("{API}/workloadautoscalers")).await?;
         let with_status = autoscalers.iter().filter(|one| one["status"].is_object()).count();
         Ok((scaled, autoscalers.len(), with_status))
+    }
+
+    async fn list(&self, place: &str) -> anyhow::Result<Vec<Value>> {
+        let mut list = ask(&self.cluster.service(), Method::GET, place, None).await?;
+        match list["items"].take() {
+            Value::Array(items) => Ok(items),
+            _ => bail!("{place} is no list"),
+        }
     }
 }
 
