@@ -27,6 +27,7 @@ mod routes;
 mod server;
 mod server_sent;
 mod site;
+mod slices;
 mod state;
 mod tls;
 pub(crate) mod wire;

@@ -72,7 +72,7 @@ pub struct Replica {
     claims: watch::Sender<Claim>,
     clock: Clock,
     name: &'static str,
-    subscription: JoinHandle<()>,
+    following: JoinHandle<()>,
 }
 
 impl Replica {
@@ -103,7 +103,7 @@ impl Replica {
 
     /// It does nothing more, as if it had been killed.
     pub async fn kill(self) {
-        self.subscription.abort();
+        self.following.abort();
         self.claims.send_replace(Claim::default());
         // Nothing that it has in hand can act any more.
         drop(self.registry);

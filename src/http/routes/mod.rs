@@ -12,6 +12,7 @@ use utoipa::openapi::OpenApi;
 
 use super::asker::Asker;
 use super::error::ApiError;
+use super::slices::Slices;
 use super::state::HttpState;
 use crate::actors::snapshot::AutoscalerRecord;
 use crate::domain::Timestamp;
@@ -114,7 +115,7 @@ fn text(body: &impl Serialize) -> Result<Bytes, ApiError> {
 
 /// The answer with this text, which is JSON.
 fn json(text: Bytes) -> HttpResponse {
-    HttpResponse::Ok().content_type(ContentType::json()).body(text)
+    HttpResponse::Ok().content_type(ContentType::json()).body(Slices::from(text))
 }
 
 /// The parameters of a request; unknown ones are refused.
