@@ -167,6 +167,7 @@ fn raw(steady: &Steady, measured: &Measured) -> anyhow::Result<Value> {
         "late_ticks": measured.late()?,
         "lateness_within_seconds": { "p50": quantile(0.5)?, "p99": quantile(0.99)?, "p999": quantile(0.999)? },
         "decisions": measured.since("orchestrator_decisions_total"),
+        "evaluations_on_change": measured.since("orchestrator_evaluations_on_change_total"),
         "evaluations_left_out": measured.since("orchestrator_evaluations_left_out_total"),
         "requests": measured.calls,
         "bytes": measured.bytes,

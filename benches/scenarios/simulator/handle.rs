@@ -1,7 +1,6 @@
 //! The simulator as a scenario has it.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -10,7 +9,7 @@ use super::Options;
 use super::control::{Order, Told};
 use super::counts::{Counted, Kind, Patched};
 use super::run::READY;
-use crate::machine::{Held, OTHERS, Taken};
+use crate::machine::{Held, OTHERS, Taken, pin_this};
 use crate::process::{Process, on_core};
 
 /// How long building a cluster may take.
@@ -35,9 +34,7 @@ pub struct Asked {
 impl Simulator {
     /// Starts it on the core of the others, where this process goes, too.
     pub fn start(options: &Options) -> anyhow::Result<Self> {
-        let pid = std::process::id().to_string();
-        let moved = Command::new("taskset").args(["-a", "-c", "-p", &OTHERS.to_string(), &pid]).output();
-        moved.context("taskset cannot be run")?;
+        pin_this(OTHERS)?;
         let kubeconfig = tempfile::NamedTempFile::new()?.into_temp_path();
         let program = std::env::current_exe().context("this program cannot be found")?;
         let mut command = on_core(Some(OTHERS), program);

@@ -56,7 +56,11 @@ impl Front {
             let front = self.clone();
             let service = service_fn(move |request: Request<hyper::body::Incoming>| {
                 let front = front.clone();
-                async move { front.answer(request.map(Body::wrap_body)).await }
+                async move {
+                    let (parts, body) = request.into_parts();
+                    let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+                    front.answer(Request::from_parts(parts, Body::from(body))).await
+                }
             });
             tokio::spawn(async move {
                 let connection = TokioIo::new(stream);
