@@ -88,5 +88,7 @@ pub fn start_service(simulator: &Simulator) -> anyhow::Result<Service> {
 
 /// Runs a scenario.
 pub fn play<T>(scenario: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    // Fails only when one is installed already. HTTP clients want one, whatever they speak.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(scenario)
 }

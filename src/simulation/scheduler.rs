@@ -77,6 +77,15 @@ impl Node {
         amounts.chain(devices.map(|(resource, _)| Cow::Owned(format!("Insufficient {resource}"))))
     }
 
+    /// Whether nothing is lacking for a pod.
+    fn fits(&self, wanted: &Requests<'_>) -> bool {
+        let Amounts { cpu, memory, pods } = wanted.amounts;
+        self.free.pods >= pods
+            && self.free.cpu >= cpu
+            && self.free.memory >= memory
+            && wanted.devices.iter().all(|(resource, count)| self.devices.free(resource) >= *count)
+    }
+
     /// Takes a place and devices for a pod that fits.
     fn take(&mut self, pod: &ObjectKey, template: &Template) {
         let Amounts { cpu, memory, pods } = Requests::of(template).amounts;
@@ -134,8 +143,7 @@ impl Scheduler {
     /// Machines without GPUs come first for pods that need none, so that GPUs stay free for those that do.
     pub fn place(&mut self, pod: &ObjectKey, template: &Template) -> Result<usize, String> {
         let wanted = Requests::of(template);
-        let fits = |node: &Node| node.lacks(&wanted).next().is_none();
-        let best = self.nodes.iter().enumerate().filter(|(_, node)| fits(node)).max_by_key(|(index, node)| {
+        let best = self.nodes.iter().enumerate().filter(|(_, node)| node.fits(&wanted)).max_by_key(|(index, node)| {
             let spares_gpus = !wanted.devices.is_empty() || !node.devices.any_free();
             (spares_gpus, node.free.cpu, node.free.pods, std::cmp::Reverse(*index))
         });

@@ -9,7 +9,7 @@ use super::Options;
 use super::control::{Order, Told};
 use super::counts::{Counted, Kind, Patched};
 use super::run::READY;
-use crate::machine::{Held, OTHERS, Taken, pin_this};
+use crate::machine::{OTHERS, Taken, pin_this};
 use crate::process::{Process, on_core};
 
 /// How long building a cluster may take.
@@ -56,10 +56,6 @@ impl Simulator {
 
     pub fn taken(&self) -> anyhow::Result<Taken> {
         Taken::by(self.process.pid())
-    }
-
-    pub fn held(&self) -> anyhow::Result<Held> {
-        Held::by(self.process.pid())
     }
 
     /// Gives an order, and waits until it has been carried out.
