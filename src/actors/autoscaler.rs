@@ -40,6 +40,8 @@ pub(super) struct Autoscaler {
     changed_at: Option<Timestamp>,
     /// Will evaluate because they have, when that may be.
     changed_later: Option<SpawnHandle>,
+    /// Whether the evaluation in hand began because they had, and no tick has fallen into it yet.
+    by_change: bool,
     /// The rules of the latest evaluation.
     rules: Arc<ScalingRules>,
     /// What the actor shows; the published one is a copy.
@@ -98,6 +100,7 @@ impl Autoscaler {
             subscription: None,
             changed_at: None,
             changed_later: None,
+            by_change: false,
             rules,
             snapshot,
             crashed,
@@ -128,6 +131,11 @@ impl Autoscaler {
         if let Some(superseded) = self.next_tick.replace(next_tick) {
             context.cancel_future(superseded);
         }
+        if self.evaluating.is_some() && self.by_change {
+            // It looks at what this one would.
+            self.by_change = false;
+            return;
+        }
         if self.evaluating.is_some() {
             self.shared.instruments.left_out();
             log::warn!("{}: the last evaluation is still under way, so this one is left out", self.record.id);
@@ -139,6 +147,7 @@ impl Autoscaler {
     /// Looks at the workload now, which was due at `due`. No evaluation may be in hand.
     fn evaluate(&mut self, due: Timestamp, context: &mut Context<Self>) {
         self.has_seen_changes(context);
+        self.by_change = false;
         self.due = due;
         let rules = self.record.rules();
         if !self.rules.recommend_like(&rules) {

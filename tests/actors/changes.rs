@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ai_storage_orchestrator::domain::autoscaler::{Compatibility, Interval, ScalingRules};
+use ai_storage_orchestrator::domain::autoscaler::{Compatibility, Interval, Mode, ScalingRules};
 
 use super::cluster::{Op, deployment};
 use super::stage::{FRESHNESS, Stage, play, play_with, rules};
@@ -12,6 +12,11 @@ fn rarely(min: u32, max: u32) -> ScalingRules {
     let mut rules = rules(min, max);
     rules.interval = Interval::from_seconds(3600).unwrap();
     rules
+}
+
+/// The same for one who only looks on, so that its own changes are none of the causes.
+fn looking_on() -> ScalingRules {
+    ScalingRules { mode: Mode::Observe, ..rarely(1, 10) }
 }
 
 fn evaluations(stage: &Stage, name: &str) -> Vec<f64> {
@@ -44,14 +49,32 @@ fn readings_that_say_the_same_again_are_no_change() {
 }
 
 #[test]
+fn what_would_be_decided_all_the_same_is_no_reason_to_evaluate() {
+    play(async |stage| {
+        stage.cluster.add("web", 3, 70);
+        let record = stage.create("web", rarely(1, 10)).await;
+        // Within the tolerance of 10 %.
+        for load in [71, 66, 75, 69] {
+            stage.cluster.set_load("web", load);
+            stage.pass(20.0).await;
+        }
+        assert_eq!(evaluations(stage, "web").len(), 1);
+        let seen = record.snapshot().decision.clone().unwrap();
+        assert_eq!((seen.recommended, seen.desired), (Some(3), 3));
+    });
+}
+
+#[test]
 fn only_those_are_evaluated_whose_own_readings_have_changed() {
     play(async |stage| {
         for name in ["web", "shop"] {
             stage.cluster.add(name, 3, 70);
-            stage.create(name, rarely(1, 10)).await;
+        }
+        for name in ["web", "shop"] {
+            stage.create(name, looking_on()).await;
         }
         stage.pass(20.0).await;
-        stage.cluster.set_load("web", 72);
+        stage.cluster.set_load("web", 140);
         stage.pass(20.0).await;
         assert_eq!((evaluations(stage, "web").len(), evaluations(stage, "shop").len()), (2, 1));
     });
@@ -61,9 +84,9 @@ fn only_those_are_evaluated_whose_own_readings_have_changed() {
 fn what_changes_all_the_time_is_looked_at_as_often_as_the_shortest_interval_allows() {
     play_with(Duration::from_secs(12), async |stage| {
         stage.cluster.add("web", 3, 70);
-        stage.create("web", rarely(1, 10)).await;
-        for load in 0..60 {
-            stage.cluster.set_load("web", 68 + load % 4);
+        stage.create("web", looking_on()).await;
+        for step in 0..60 {
+            stage.cluster.set_load("web", 100 + 40 * step);
             stage.pass(2.0).await;
         }
         let times = evaluations(stage, "web");
@@ -137,14 +160,15 @@ fn a_thousand_that_change_at_once_are_all_evaluated_and_no_tick_is_late_for_it()
     const MANY: usize = 1_000;
     play(async |stage| {
         for number in 0..MANY {
-            let name = format!("web-{number}");
-            stage.cluster.add(&name, 3, 70);
-            stage.create_for(&deployment(&name), rarely(1, 10)).await;
+            stage.cluster.add(&format!("web-{number}"), 3, 70);
+        }
+        for number in 0..MANY {
+            stage.create_for(&deployment(&format!("web-{number}")), looking_on()).await;
         }
         stage.pass(30.0).await;
         stage.cluster.forget_calls();
         for number in 0..MANY {
-            stage.cluster.set_load(&format!("web-{number}"), 71);
+            stage.cluster.set_load(&format!("web-{number}"), 140);
         }
         stage.pass(FRESHNESS.as_secs_f64() + 1.0).await;
         let times: Vec<_> = stage.cluster.calls(Op::View).iter().map(|call| stage.seconds(call.at)).collect();

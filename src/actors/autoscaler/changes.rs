@@ -1,14 +1,15 @@
-//! Evaluating when the readings change, and not only when the timer says so.
+//! Evaluating when the readings have changed so that it matters, and not only when the timer says so.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
 
-use super::super::collectors::gpu_table::GpuTable;
+use super::super::collectors::gpu_table::{GpuTable, PodGpus};
 use super::super::messages::ReadingsChanged;
 use super::Autoscaler;
-use crate::domain::observation::ObservedPod;
+use crate::domain::decision::decide;
+use crate::domain::observation::{Observation, ObservedPod, SourceState};
 use crate::ports::UsageTable;
 
 impl Autoscaler {
@@ -24,14 +25,29 @@ impl Autoscaler {
         }
     }
 
-    /// Whether the last decision would have looked at other readings now.
+    /// Whether the last decision, made now and on these readings, would be another one. Most changes are noise, and looking
+    /// costs a tenth of an evaluation.
     fn is_news(&self, readings: &ReadingsChanged) -> bool {
-        let Some(decision) = &self.snapshot.decision else { return false };
+        let Some(last) = &self.snapshot.decision else { return false };
+        let mut observation = Observation::clone(&last.observation);
+        observation.at = self.shared.clock.now();
         let namespace = self.record.workload.namespace.as_str();
-        decision.observation.pods.iter().any(|observed| match readings {
-            ReadingsChanged::Usage(table) => is_used_otherwise(observed, namespace, table),
-            ReadingsChanged::Gpus(table) => shows_other_gpus(observed, namespace, table),
-        })
+        let mut is_other = false;
+        for observed in &mut observation.pods {
+            is_other |= match readings {
+                ReadingsChanged::Usage(table) => take_usage(observed, namespace, table),
+                ReadingsChanged::Gpus(table) => take_gpus(observed, namespace, table),
+            };
+        }
+        match readings {
+            ReadingsChanged::Usage(table) => observation.resource_source = SourceState::Read { name: table.source },
+            ReadingsChanged::Gpus(table) => observation.gpu_source = table.source(),
+        }
+        is_other && {
+            let now = self.shared.clock.steady();
+            let next = decide(&self.rules, &self.snapshot.state, Arc::new(observation), now);
+            next.direction().is_some() || next.recommended != last.recommended
+        }
     }
 
     /// Evaluates at once; or as soon as it may, after another change; or when the evaluation in hand is over, which may not
@@ -46,7 +62,9 @@ impl Autoscaler {
         if wait.is_zero() && self.evaluating.is_none() {
             self.changed_at = Some(now);
             self.shared.instruments.changed();
-            return self.evaluate(now, context);
+            self.evaluate(now, context);
+            self.by_change = true;
+            return;
         }
         // Never without a pause, however long the evaluation in hand takes.
         let wait = if wait.is_zero() { self.shared.min_interval } else { wait };
@@ -65,22 +83,29 @@ impl Autoscaler {
     }
 }
 
-fn is_used_otherwise(observed: &ObservedPod, namespace: &str, table: &UsageTable) -> bool {
-    match (&observed.usage, table.get(namespace, &observed.pod.name)) {
+/// Puts what a pod uses now in the place of what it used. Whether that is something else.
+fn take_usage(observed: &mut ObservedPod, namespace: &str, table: &UsageTable) -> bool {
+    let now = table.get(namespace, &observed.pod.name).cloned();
+    let is_other = match (&observed.usage, &now) {
         (Some(seen), Some(now)) => !Arc::ptr_eq(seen, now) && !seen.is_like(now),
         (seen, now) => seen.is_some() != now.is_some(),
-    }
+    };
+    observed.usage = now;
+    is_other
 }
 
-fn shows_other_gpus(observed: &ObservedPod, namespace: &str, table: &GpuTable) -> bool {
+/// The same for its GPUs.
+fn take_gpus(observed: &mut ObservedPod, namespace: &str, table: &GpuTable) -> bool {
     if observed.pod.requests.gpus == 0 {
         return false;
     }
-    let now = table.find(namespace, &observed.pod.name, observed.pod.node.as_ref()).usage;
-    match (&observed.gpus, &now) {
+    let PodGpus { usage: now, gap } = table.find(namespace, &observed.pod.name, observed.pod.node.as_ref());
+    let is_other = match (&observed.gpus, &now) {
         (Some(seen), Some(now)) => !seen.is_like(now),
         (seen, now) => seen.is_some() != now.is_some(),
-    }
+    };
+    (observed.gpus, observed.gpu_gap) = (now, gap);
+    is_other
 }
 
 impl Handler<ReadingsChanged> for Autoscaler {

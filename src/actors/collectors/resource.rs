@@ -86,16 +86,24 @@ impl ResourceCollector {
         self.namespaces.len() >= self.settings.cluster_scope_from
     }
 
-    /// Notes that `namespace` is in use, and says which request serves it.
-    fn scope_for(&mut self, namespace: &str, now: Timestamp) -> Scope {
+    /// Notes that `namespace` is in use.
+    fn note(&mut self, namespace: &str, now: Timestamp) {
         match self.namespaces.get_mut(namespace) {
             Some(asked) => *asked = now,
             None => {
                 self.namespaces.insert(namespace.to_owned(), now);
-                self.forget(now);
             }
         }
+    }
+
+    /// The request that serves a namespace.
+    fn scope_of(&self, namespace: &str) -> Scope {
         if self.is_by_cluster() { Scope::Cluster } else { Scope::Namespace(namespace.to_owned()) }
+    }
+
+    /// Whether a result that serves is there, or on its way.
+    fn is_at_hand(&self, scope: &Scope, now: Timestamp) -> bool {
+        self.cache.get(scope).is_some_and(|cached| cached.waiting.is_some() || cached.fresh(now).is_some())
     }
 
     /// Forgets the namespaces that are not in use any more, and what only they were served by.
@@ -199,7 +207,11 @@ impl Handler<GetUsage> for ResourceCollector {
 
     fn handle(&mut self, message: GetUsage, context: &mut Self::Context) -> Self::Result {
         let now = self.clock.now();
-        let scope = self.scope_for(&message.namespace, now);
+        self.note(&message.namespace, now);
+        if !self.is_at_hand(&self.scope_of(&message.namespace), now) {
+            self.forget(now);
+        }
+        let scope = self.scope_of(&message.namespace);
         let cached = self.cache.entry(scope.clone()).or_default();
         if let Some(result) = cached.fresh(now).cloned() {
             return Box::pin(async move { result });

@@ -182,11 +182,11 @@ fn what_serves_nobody_any_more_is_forgotten() {
         let unused = Arc::downgrade(&stage.ask("a").await.unwrap());
         stage.pass(200).await;
         let namespaced = Arc::downgrade(&stage.ask("b").await.unwrap());
-        assert_eq!(unused.strong_count(), 1, "its namespace is still in use");
+        assert!(unused.strong_count() > 0, "its namespace is still in use");
         stage.pass(101).await;
         stage.ask("c").await.unwrap();
         assert_eq!(unused.strong_count(), 0);
-        assert_eq!(namespaced.strong_count(), 1);
+        assert!(namespaced.strong_count() > 0);
         // A third namespace: from now on the cluster is read.
         stage.ask("d").await.unwrap();
         assert_eq!(namespaced.strong_count(), 0);
