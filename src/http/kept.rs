@@ -14,6 +14,7 @@ use std::time::Duration;
 use actix_web::web::Bytes;
 use lru::LruCache;
 
+use super::wire::ListText;
 use crate::actors::listing::{Aggregate, List};
 use crate::actors::registry_handle::{RegistryError, RegistryHandle};
 use crate::actors::roster::Place;
@@ -28,6 +29,12 @@ const MOMENT: Duration = Duration::from_millis(100);
 /// How many pages are kept, of which one can have all autoscalers.
 const PAGES: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);
 
+/// For how long a page that nobody asks for is kept: one that is asked for again by then is written anew in part only.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// How many bytes of pages are kept. The list of ten thousand autoscalers has 15 MB.
+const MOST_BYTES: usize = 32 * 1024 * 1024;
+
 /// How many answers about single autoscalers are kept.
 const SINGLES: NonZeroUsize = NonZeroUsize::MIN.saturating_add(255);
 
@@ -39,7 +46,7 @@ const LONGEST_SINGLE: usize = 16 * 1024;
 pub struct KeptAnswers {
     singles: Mutex<LruCache<String, Single>>,
     figures: Mutex<Option<Kept<Aggregate>>>,
-    pages: Mutex<LruCache<PageKey, Kept<Bytes>>>,
+    pages: Mutex<LruCache<PageKey, Kept<Arc<ListText>>>>,
 }
 
 /// Something made of all autoscalers.
@@ -95,7 +102,7 @@ impl KeptAnswers {
         self.figures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn pages(&self) -> MutexGuard<'_, LruCache<PageKey, Kept<Bytes>>> {
+    fn pages(&self) -> MutexGuard<'_, LruCache<PageKey, Kept<Arc<ListText>>>> {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -138,33 +145,40 @@ impl KeptAnswers {
         Ok(what)
     }
 
-    /// The text of the answer to `list` while the service is in `service_mode`; `write` makes it.
+    /// The text of the answer to `list` while the service is in `service_mode`; `write` makes it, with the help of an earlier
+    /// one if there is one.
     pub fn page<E>(
         &self,
         registry: &RegistryHandle,
         list: &List,
         service_mode: Mode,
-        write: impl FnOnce() -> Result<Bytes, E>,
+        write: impl FnOnce(Option<&ListText>) -> Result<ListText, E>,
     ) -> Result<Bytes, E> {
         if list.scope != NamespaceScope::All {
-            return write();
+            return Ok(write(None)?.text().clone());
         }
         let List { status, limit, after, .. } = list.clone();
         let key = PageKey { status, limit, after, is_braked: service_mode == Mode::Observe };
         let news = registry.news().count();
-        if let Some(text) = self.pages().get(&key).and_then(|kept| kept.still(news)) {
-            return Ok(text);
+        let earlier = self.pages().get(&key).cloned();
+        if let Some(page) = earlier.as_ref().and_then(|kept| kept.still(news)) {
+            return Ok(page.text().clone());
         }
         let since = Stopwatch::start();
-        let what = write()?;
-        self.pages().put(key, Kept { what: what.clone(), news, since });
-        Ok(what)
+        let what = Arc::new(write(earlier.as_ref().map(|kept| &*kept.what))?);
+        let text = what.text().clone();
+        self.pages().put(key, Kept { what, news, since });
+        Ok(text)
     }
 
-    /// Drops what is too old, which may be large.
+    /// Drops what nobody has asked for of late, and what is too much.
     pub fn tidy(&self) {
         let mut pages = self.pages();
-        while pages.peek_lru().is_some_and(|(_, kept)| kept.since.elapsed() >= MOMENT) {
+        let mut bytes: usize = pages.iter().map(|(_, kept)| kept.what.text().len()).sum();
+        while let Some((_, kept)) = pages.peek_lru()
+            && (kept.since.elapsed() >= IDLE || bytes > MOST_BYTES)
+        {
+            bytes = bytes.saturating_sub(kept.what.text().len());
             pages.pop_lru();
         }
     }

@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 use super::app::{TestApp, deployment, empty_cluster, request};
 
 async fn with(workloads: usize) -> TestApp {
-    let app = TestApp::start_with(&empty_cluster(), 20.0, |cluster| {
+    TestApp::start_with(&empty_cluster(), 20.0, |cluster| {
         cluster.add_running_workloads((0..workloads).map(|n| deployment(&format!("web-{n}"), 1, 250.0))).unwrap();
-    });
-    app.await.ready().await
+    })
+    .await
+    .ready()
+    .await
 }
 
 /// How many there are, by the list, by the figures and by those of the active ones, and how many are listed as active.
@@ -75,5 +77,31 @@ async fn readings_are_as_new_in_the_list_as_by_id_a_moment_later() {
         (is_new && details["current_cpu_percent"] == 50).then_some(())
     })
     .await;
+    app.stop().await;
+}
+
+#[actix_web::test]
+async fn a_list_is_the_same_whether_it_is_written_in_part_or_as_a_whole() {
+    let app = with(30).await;
+    let mut ids = Vec::new();
+    for number in 0..30 {
+        ids.push(app.created(&request(&format!("web-{number}"))).await);
+        app.get("/api/v1/autoscaling").await;
+    }
+    for id in ids.drain(1..20) {
+        app.delete(&format!("/api/v1/autoscaling/{id}")).await;
+    }
+    for id in &ids {
+        // So that nothing more is evaluated.
+        app.send(Method::POST, &format!("/api/v1/autoscaling/{id}/pause"), &Value::Null).await;
+        app.get("/api/v1/autoscaling").await;
+    }
+    let (_, in_part) = app.get("/api/v1/autoscaling").await;
+    let (_, first) = app.get("/api/v1/autoscaling?limit=3").await;
+    // What is of one namespace is not kept.
+    let (_, whole) = app.get("/api/v1/autoscaling?namespace=default").await;
+    assert_eq!((&in_part, &in_part["count"]), (&whole, &json!(11)));
+    assert_eq!(first["autoscalers"].as_array().unwrap(), &whole["autoscalers"].as_array().unwrap()[..3]);
+    assert!(first["continue"].is_string());
     app.stop().await;
 }

@@ -50,6 +50,9 @@ impl Load<'_> {
 
     /// Sends the share of one connection.
     fn send_every(&self, first: u32, start: Instant) -> anyhow::Result<Measured> {
+        // Not earlier: a connection on which nothing is asked for seconds is closed.
+        let opened = start + Duration::from_secs_f64(f64::from(first) / self.rate);
+        sleep(opened.saturating_duration_since(Instant::now()).saturating_sub(Duration::from_millis(100)));
         let mut connection = Connection::open(self.host)?;
         let mut measured = Measured { latencies: histogram()?, bytes: 0 };
         let mut number = first;

@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, Responder};
 use serde::Deserialize;
 use utoipa::{IntoParams, OpenApi};
 
-use super::{find, find_to, get, json, only, query, scope, text};
+use super::{find, find_to, get, json, only, query, scope, text, unwritable};
 use crate::actors::listing::List;
 use crate::actors::messages::{CreateError, Created, UpdateError};
 use crate::actors::registry_handle::CHANGE_TRIES;
@@ -23,7 +23,8 @@ use crate::http::error::ApiError;
 use crate::http::openapi::{BadParameters, Busy, NoSuchAutoscaler, NotChanged, NotCreated, NotKept};
 use crate::http::state::HttpState;
 use crate::http::wire::{
-    AggregateBody, AutoscalerBody, CreateRequest, DeletedBody, ListBody, NewAutoscaler, page_place, patched_rules,
+    AggregateBody, AutoscalerBody, CreateRequest, DeletedBody, ListBody, ListText, NewAutoscaler, page_place,
+    patched_rules,
 };
 use crate::ports::store::StoreError;
 
@@ -148,8 +149,9 @@ async fn list(state: Data<HttpState>, asker: Asker, request: HttpRequest) -> Res
     let list = List::try_from(query)?;
     let scope = scope(&state, &asker, namespace.as_deref()).await?;
     let (list, mode) = (List { scope, ..list }, state.brake.mode());
-    let text =
-        state.kept.page(&state.registry, &list, mode, || text(&ListBody::new(&state.registry.list(&list)?, mode)));
+    let text = state.kept.page(&state.registry, &list, mode, |earlier| {
+        ListText::new(&state.registry.list(&list)?, mode, earlier).map_err(unwritable)
+    });
     Ok(json(text?))
 }
 

@@ -107,10 +107,13 @@ async fn scope(state: &HttpState, asker: &Asker, namespace: Option<&str>) -> Res
 
 /// The text of an answer.
 fn text(body: &impl Serialize) -> Result<Bytes, ApiError> {
-    serde_json::to_vec(body).map(Bytes::from).map_err(|error| {
-        log::error!("an answer cannot be written: {error}");
-        ApiError::unwritable()
-    })
+    serde_json::to_vec(body).map(Bytes::from).map_err(unwritable)
+}
+
+/// The answer in the place of one that has no text.
+fn unwritable(error: serde_json::Error) -> ApiError {
+    log::error!("an answer cannot be written: {error}");
+    ApiError::unwritable()
 }
 
 /// The answer with this text, which is JSON.

@@ -140,7 +140,7 @@ impl AutoscalerBody {
     }
 
     /// An item of the answer to list: without the definition, the devices and the last decision, which are most of the text.
-    fn item(record: &AutoscalerRecord, service_mode: Mode) -> Self {
+    pub(super) fn item(record: &AutoscalerRecord, service_mode: Mode) -> Self {
         Self::in_short(record, &record.snapshot(), record.status(), service_mode)
     }
 
@@ -242,6 +242,11 @@ impl<'a> ListBody<'a> {
     pub fn new(page: &'a Page, service_mode: Mode) -> Self {
         let autoscalers = Items { records: &page.autoscalers, service_mode };
         Self { autoscalers, count: page.autoscalers.len(), r#continue: page.next.as_ref().map(page_token) }
+    }
+
+    /// The same without its items.
+    pub(super) fn shell(page: &'a Page, service_mode: Mode) -> Self {
+        Self { autoscalers: Items { records: &[], service_mode }, ..Self::new(page, service_mode) }
     }
 }
 
