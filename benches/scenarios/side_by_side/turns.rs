@@ -16,8 +16,8 @@ use crate::testbed::surge::{Surge, surge};
 use crate::testbed::traffic::{Bytes, Traffic};
 use crate::testbed::world::World;
 
-/// How long a contender has to start, before it counts as idle.
-const IDLE: Duration = Duration::from_secs(20);
+/// How long a contender has to start, before it counts as idle: the Lease of its last turn must have run out, too.
+const IDLE: Duration = Duration::from_secs(30);
 
 /// What was measured in a turn.
 #[derive(Clone, Debug, Serialize, Deserialize)]
