@@ -111,8 +111,9 @@ fn row(at_once: &AtOnce, measured: &Measured) -> anyhow::Result<Row> {
     let p99 = measured.answers.quantile(0.99);
     let is_target = autoscalers == 10_000;
     let refusing = if at_once.refusing { ", the API server refusing for 3 s" } else { "" };
+    let late = measured.refused.iter().filter(|at| **at > 0.5).count();
     let refused = if at_once.refusing {
-        format!(", {} requests refused, {} of them after 0.5 s", measured.refused.len(), late)
+        format!(", {} requests refused, {late} of them after 0.5 s", measured.refused.len())
     } else {
         String::new()
     };
