@@ -10,6 +10,9 @@ use super::scrape::Scrape;
 use super::service::{Service, Start};
 use super::simulator::{Options, Simulator};
 
+/// When no status has been written for so long, all are.
+const QUIET: Duration = Duration::from_secs(8);
+
 /// How often it is looked whether something is so.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -99,7 +102,7 @@ impl Stage {
             if begun.elapsed() > limit {
                 bail!("after {limit:?} {with_status} of {autoscalers} autoscalers have a status");
             }
-            tokio::time::sleep(Duration::from_secs(5)).await;
+            tokio::time::sleep(QUIET).await;
         }
     }
 }
