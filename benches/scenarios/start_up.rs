@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use chrono::Utc;
 use clap::Args;
 use serde_json::json;
 
@@ -35,6 +36,8 @@ struct Started {
     /// What was sent to the service until then.
     requests: u64,
     mib: f64,
+    /// How many statuses were written until nothing more was: all said before what they say again.
+    statuses_written: u64,
 }
 
 pub fn run(start_up: &StartUp, save: Option<&Path>) -> anyhow::Result<()> {
@@ -65,20 +68,23 @@ async fn measure(start_up: &StartUp, save: Option<&Path>) -> anyhow::Result<()> 
 }
 
 async fn start(stage: &mut Stage, autoscalers: usize) -> anyhow::Result<Started> {
-    let begun = Instant::now();
+    let (begun, since) = (Instant::now(), Utc::now());
     stage.service = start_service(&stage.simulator)?;
     let listens_after = begun.elapsed().as_secs_f64();
-    stage.all_evaluated(autoscalers, Duration::from_secs(300)).await?;
-    let all_evaluated_after = begun.elapsed().as_secs_f64();
+    let seen = stage.all_evaluated(autoscalers, since, Duration::from_secs(300)).await?;
+    let all_evaluated_after = (seen - begun).as_secs_f64();
     let pid = stage.service.pid();
     let asked = stage.simulator.asked().await?;
+    let (cpu, held) = (Taken::by(pid)?.cpu(), Held::by(pid)?);
     eprintln!("all evaluated after {all_evaluated_after:.1} s");
+    stage.all_saved(autoscalers, Duration::from_secs(600)).await?;
     Ok(Started {
         listens_after,
         all_evaluated_after,
-        cpu_seconds: Taken::by(pid)?.cpu().as_secs_f64(),
-        peak_rss_mib: Held::by(pid)?.peak_rss_mib,
+        cpu_seconds: cpu.as_secs_f64(),
+        peak_rss_mib: held.peak_rss_mib,
         requests: asked.calls(),
         mib: asked.bytes() as f64 / f64::from(1 << 20),
+        statuses_written: stage.simulator.asked().await?.of("workloadautoscalers/status"),
     })
 }

@@ -92,6 +92,11 @@ impl Asked {
         calls.map(|one| one.requests).sum()
     }
 
+    /// How many requests there were for a resource or subresource.
+    pub fn of(&self, resource: &str) -> u64 {
+        self.requests.iter().filter(|one| one.resource == resource).map(|one| one.requests).sum()
+    }
+
     /// How many bytes were sent in answer to everything.
     pub fn bytes(&self) -> u64 {
         self.requests.iter().map(|one| one.bytes).sum()
