@@ -24,6 +24,7 @@ use crate::actors::saving::Saver;
 use crate::actors::shared::Shared;
 use crate::actors::snapshot::ScaleTotals;
 use crate::actors::subscribers::Subscribers;
+use crate::actors::turns::Turns;
 use crate::adapters::dcgm::fixed::{ExporterUrlError, FixedExporters};
 use crate::adapters::dcgm::scraper::{ScrapeLimits, Scraper};
 use crate::adapters::destinations::Destinations;
@@ -380,6 +381,7 @@ impl Application {
             clock,
             max_age: settings.metrics.max_age(),
             log_bounds: settings.decisions.bounds(),
+            turns: Arc::new(Turns::new(clock)),
             brake: brake.clone(),
             totals,
             instruments,

@@ -23,6 +23,11 @@ use anyhow::Context;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
+/// Ten thousand autoscalers make and drop small things all the time, on several threads: docs/performance.md has what that
+/// costs with which allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Autoscales Kubernetes workloads by CPU, memory and GPU, and explains every decision
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]

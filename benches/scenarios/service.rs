@@ -3,8 +3,6 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context;
-
 use super::machine::MEASURED;
 use super::process::{Process, on_core};
 
@@ -56,15 +54,5 @@ impl Service {
     /// The address of something it serves: `/metrics`.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.url)
-    }
-
-    /// What `GET /metrics` says of a series, labels included: `orchestrator_ticks_total`.
-    pub async fn series(&self, http: &reqwest::Client, name: &str) -> anyhow::Result<f64> {
-        let text = http.get(self.url("/metrics")).send().await?.error_for_status()?.text().await?;
-        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        value
-            .with_context(|| format!("there is no series {name}"))?
-            .parse()
-            .with_context(|| format!("{name} is no number"))
     }
 }

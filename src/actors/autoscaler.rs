@@ -5,6 +5,7 @@ mod outcome;
 mod status;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix::prelude::*;
 use tokio::sync::oneshot;
@@ -64,6 +65,8 @@ pub(super) struct Autoscaler {
     saving_later: Option<SpawnHandle>,
     /// Cancels the evaluation in hand, if there is one.
     evaluating: Option<CancellationToken>,
+    /// Whether the evaluation in hand waits for its turn to change something.
+    queued: Arc<AtomicBool>,
     /// Whether to evaluate at once when the evaluation in hand is finished.
     afresh: bool,
     /// Whether somebody wants it to try again, whoever it has left the workload to.
@@ -112,6 +115,7 @@ impl Autoscaler {
             saving: None,
             saving_later: None,
             evaluating: None,
+            queued: Arc::default(),
             afresh: false,
             forgiving: false,
             stopping: false,
@@ -138,6 +142,9 @@ impl Autoscaler {
         }
         if self.evaluating.is_some() {
             self.shared.instruments.left_out();
+            if self.queued.load(Ordering::Relaxed) {
+                return;
+            }
             log::warn!("{}: the last evaluation is still under way, so this one is left out", self.record.id);
             return;
         }
@@ -157,6 +164,7 @@ impl Autoscaler {
         self.rules = rules.clone();
         let cancel = self.record.deleted.child_token();
         self.evaluating = Some(cancel.clone());
+        self.queued.store(false, Ordering::Relaxed);
         let evaluation = Evaluation {
             record: self.record.clone(),
             shared: self.shared.clone(),
@@ -172,6 +180,7 @@ impl Autoscaler {
             expected: self.expected,
             conflicts: self.snapshot.conflicts.clone(),
             announced: self.snapshot.announced.clone(),
+            queued: self.queued.clone(),
         };
         let begun = Stopwatch::start();
         context.spawn(evaluation.run().into_actor(self).map(move |evaluated, autoscaler, context| {

@@ -4,30 +4,31 @@
 //! autoscaler ends it at any point but one: a change that is already on its way to the API server is awaited, so that
 //! nothing scales afterwards.
 
+mod acting;
+
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures_util::future;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
+use self::acting::Attempt;
 use super::collectors::gpu_table::{GpuTable, PodGpus};
 use super::messages::{GetGpus, GetUsage, UsageResult};
-use super::saving::{announced, status_of};
 use super::shared::Shared;
-use super::snapshot::{AutoscalerRecord, Snapshot};
+use super::snapshot::AutoscalerRecord;
 use crate::clock::Stopwatch;
 use crate::domain::Timestamp;
-use crate::domain::autoscaler::{Direction, Mode, OnConflict, RequestedKind, ScalingRules, WorkloadRef};
+use crate::domain::autoscaler::{Direction, OnConflict, ScalingRules};
 use crate::domain::capacity::Room;
 use crate::domain::conflict::{Conflicts, Intrusion};
 use crate::domain::decision::{Decision, State, decide};
 use crate::domain::limits::{ScaleEvent, direction};
 use crate::domain::observation::{Observation, ObservedPod, Pod, SourceState};
 use crate::domain::saved::Announced;
-use crate::ports::store::StoreError;
-use crate::ports::{ClusterError, PodSelection, Scale, WorkloadView, Written};
+use crate::ports::{ClusterError, PodSelection, WorkloadView, Written};
 
 /// How often a change is tried when others change the workload at the same time.
 const TRIES: usize = 3;
@@ -70,6 +71,8 @@ pub(super) struct Evaluation {
     pub conflicts: Conflicts,
     /// A change that the last leader was about to make.
     pub announced: Option<Announced>,
+    /// Whether it waits for its turn to change something.
+    pub queued: Arc<AtomicBool>,
 }
 
 /// What came of an evaluation.
@@ -125,16 +128,6 @@ pub(super) enum Action {
     ChangeFailed(ClusterError),
 }
 
-/// What became of an attempt to change the scale.
-enum Attempt {
-    Ended(Action),
-    /// The workload has another count than the one that was decided on.
-    Moved {
-        replicas: u32,
-    },
-    Cancelled,
-}
-
 impl Evaluation {
     /// Runs the evaluation.
     pub(super) async fn run(mut self) -> Evaluated {
@@ -152,6 +145,7 @@ impl Evaluation {
             self.conflicts.forget();
         }
         let mut made = self.find_out_what_was_made(observation.current_replicas);
+        let mut turn = None;
         let Some(intrusion) = cancel.run_until_cancelled(self.notice_others(&mut observation)).await else {
             return Evaluated::Cancelled;
         };
@@ -159,6 +153,27 @@ impl Evaluation {
         loop {
             // Deciding again starts from the same state: one evaluation leaves one recommendation.
             let decision = self.decide(&mut observation);
+            if turn.is_none() && decision.direction().is_some() && self.is_to_act() {
+                let Some(taken) = cancel.run_until_cancelled(self.wait_for_turn()).await else {
+                    return Evaluated::Cancelled;
+                };
+                let waited = turn.insert(taken).waited;
+                if waited {
+                    // What was looked at before is not what there is now.
+                    match cancel.run_until_cancelled(self.observe()).await {
+                        None => return Evaluated::Cancelled,
+                        Some(Err(outcome)) => return outcome,
+                        Some(Ok((now, _))) if now != uid => return Evaluated::Cancelled,
+                        Some(Ok((_, latest))) => {
+                            if latest.current_replicas != observation.current_replicas {
+                                self.expected = Some(observation.current_replicas);
+                            }
+                            observation = Arc::new(latest);
+                        }
+                    }
+                    continue;
+                }
+            }
             let action = match self.act(&decision, &uid).await {
                 Attempt::Cancelled => return Evaluated::Cancelled,
                 Attempt::Ended(action) => action,
@@ -333,142 +348,5 @@ impl Evaluation {
         }
         let asked = self.shared.gpus.send(GetGpus).timeout(USAGE_TIMEOUT).await;
         asked.map_err(|error| format!("the GPU collector does not answer: {error}").into())
-    }
-
-    async fn act(&mut self, decision: &Decision, uid: &Arc<str>) -> Attempt {
-        if self.rules.mode == Mode::Active {
-            match self.cancel.run_until_cancelled(self.rival()).await {
-                None => return Attempt::Cancelled,
-                Some(Some(by)) => return Attempt::Ended(Action::Blocked { by }),
-                Some(None) => {}
-            }
-        }
-        if decision.direction().is_none() {
-            return self.check_permission().await;
-        }
-        if self.is_observing() {
-            return Attempt::Ended(Action::Observed);
-        }
-        if self.conflicts.yielded.is_some() {
-            return Attempt::Ended(Action::Yielded);
-        }
-        if !self.leads() {
-            return Attempt::Ended(Action::Standby);
-        }
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            let scale = match self.read_scale().await {
-                None => return Attempt::Cancelled,
-                Some(Err(error)) => return Attempt::Ended(Action::ReadFailed(error)),
-                Some(Ok(scale)) => scale,
-            };
-            if scale.uid != *uid {
-                let error = "the workload was deleted and created again; the new one is looked at next time";
-                return Attempt::Ended(Action::ReadFailed(ClusterError::Conflict(error.into())));
-            }
-            if scale.replicas != decision.current {
-                return Attempt::Moved { replicas: scale.replicas };
-            }
-            let Some(_permit) = self.shared.brake.permit().await else { return Attempt::Ended(Action::Observed) };
-            match self.cancel.clone().run_until_cancelled(self.announce(decision)).await {
-                None => return Attempt::Cancelled,
-                Some(Err(action)) => return Attempt::Ended(action),
-                Some(Ok(announced)) => self.announced = Some(announced),
-            }
-            if self.cancel.is_cancelled() {
-                return Attempt::Cancelled;
-            }
-            // As late as possible: a process that was frozen until now may have been replaced.
-            if !self.leads() {
-                return Attempt::Ended(Action::Standby);
-            }
-            // From here on the change may happen whatever we do: its end is awaited even when the autoscaler is deleted.
-            let workload = &self.record.workload;
-            match self.shared.cluster.scaler.set(workload, decision.desired, scale.resource_version).await {
-                Ok(()) => return Attempt::Ended(Action::Scaled { at: self.shared.clock.now() }),
-                // It was certainly not made.
-                Err(ClusterError::Conflict(_)) if attempt < TRIES => self.announced = None,
-                Err(error) if self.was_set_all_the_same(&error, decision.desired, uid).await => {
-                    return Attempt::Ended(Action::Scaled { at: self.shared.clock.now() });
-                }
-                Err(error) => return Attempt::Ended(Action::ChangeFailed(error)),
-            }
-        }
-    }
-
-    /// Another autoscaler of the cluster that scales the workload. The watch may still show one that was removed a moment
-    /// ago so that this one can begin; so, before the first time that it is in the way, the API server is asked.
-    async fn rival(&self) -> Option<String> {
-        let Shared { cluster, .. } = &self.shared;
-        let WorkloadRef { kind, namespace, name } = &self.record.workload;
-        let Some(seen) = cluster.index.rival(&self.record.workload) else {
-            // Who was in the way is taken to be there as long as nobody knows.
-            let unknown = cluster.index.rivals_fault().filter(|_| self.was_blocked)?;
-            return Some(format!("another autoscaler, as far as was known; {unknown}"));
-        };
-        if self.was_blocked {
-            return Some(seen);
-        }
-        match cluster.resolver.resolve(namespace.clone(), name.clone(), RequestedKind::Exactly(*kind)).await {
-            Ok(resolved) => resolved.scaled_by,
-            Err(_) => Some(seen),
-        }
-    }
-
-    /// Says on the autoscaler's object that the workload is about to be scaled. That fails when the object is not as it was
-    /// when this was decided; so of two replicas that both take themselves for the leader, one at most gets further.
-    async fn announce(&self, decision: &Decision) -> Result<Announced, Action> {
-        let Shared { saver, clock, leadership, .. } = &self.shared;
-        let id = format!("{:08x}", Uuid::new_v4().as_fields().0);
-        let announced = announced(id, decision.current, decision.desired, clock);
-        if !saver.is_needed() {
-            return Ok(announced);
-        }
-        let snapshot = Snapshot { announced: Some(announced.clone()), ..Snapshot::clone(&self.record.snapshot()) };
-        let status = status_of(&self.record, &snapshot, self.generation, clock, leadership.identity());
-        match saver.announce(&self.record, self.written_by_others, status).await {
-            Ok(()) => Ok(announced),
-            Err(StoreError::Changed | StoreError::Gone) => Err(Action::ObjectChanged),
-            // That the scale may be changed is not in question.
-            Err(error) => Err(Action::ChangeFailed(ClusterError::Conflict(format!(
-                "the change could not be announced on {}: {error}",
-                self.record.object.key
-            )))),
-        }
-    }
-
-    fn is_observing(&self) -> bool {
-        self.rules.mode == Mode::Observe || self.shared.brake.mode() == Mode::Observe
-    }
-
-    /// Whether a change took place although no answer came. Who deletes the autoscaler at that moment is not made to wait
-    /// for this, so such a change is then not counted.
-    async fn was_set_all_the_same(&self, error: &ClusterError, replicas: u32, uid: &Arc<str>) -> bool {
-        let is_unanswered = matches!(error, ClusterError::Timeout(_) | ClusterError::Unavailable(_));
-        is_unanswered
-            && matches!(self.read_scale().await, Some(Ok(scale)) if scale.replicas == replicas && scale.uid == *uid)
-    }
-
-    /// `None` when the autoscaler was deleted meanwhile.
-    async fn read_scale(&self) -> Option<Result<Scale, ClusterError>> {
-        let reading = self.shared.cluster.scaler.read(&self.record.workload);
-        self.cancel.run_until_cancelled(reading).await
-    }
-
-    /// Only after a refusal: without it an autoscaler that has nothing to change would not learn that it may again.
-    async fn check_permission(&self) -> Attempt {
-        if !self.was_forbidden {
-            return Attempt::Ended(Action::None);
-        }
-        if self.is_observing() || !self.leads() {
-            return Attempt::Ended(Action::Untried);
-        }
-        let probing = self.shared.cluster.scaler.probe(&self.record.workload);
-        match self.cancel.run_until_cancelled(probing).await {
-            None => Attempt::Cancelled,
-            Some(Ok(())) => Attempt::Ended(Action::None),
-            Some(Err(error)) => Attempt::Ended(Action::ChangeFailed(error)),
-        }
     }
 }

@@ -24,3 +24,4 @@ pub mod snapshot;
 pub mod subscribers;
 mod supervision;
 mod timer;
+pub mod turns;

@@ -12,6 +12,7 @@ use super::messages::{GetGpus, GetUsage};
 use super::saving::Saver;
 use super::snapshot::{AutoscalerRecord, ScaleTotals};
 use super::subscribers::Subscribers;
+use super::turns::Turns;
 use crate::clock::Clock;
 use crate::domain::access::CallerName;
 use crate::domain::decision_log::LogBounds;
@@ -42,6 +43,8 @@ pub struct Shared {
     pub max_age: Duration,
     /// How much each autoscaler remembers of its decisions.
     pub log_bounds: LogBounds,
+    /// Who may change a workload now.
+    pub turns: Arc<Turns>,
     /// The emergency brake.
     pub brake: Arc<Brake>,
     /// Counts every scale operation.

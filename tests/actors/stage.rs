@@ -18,6 +18,7 @@ use ai_storage_orchestrator::actors::saving::Saver;
 use ai_storage_orchestrator::actors::shared::Shared;
 use ai_storage_orchestrator::actors::snapshot::{AutoscalerRecord, ScaleTotals, Snapshot};
 use ai_storage_orchestrator::actors::subscribers::Subscribers;
+use ai_storage_orchestrator::actors::turns::Turns;
 use ai_storage_orchestrator::adapters::memory::MemoryStore;
 use ai_storage_orchestrator::clock::Clock;
 use ai_storage_orchestrator::domain::Timestamp;
@@ -188,6 +189,7 @@ impl Stage {
             clock,
             max_age: Duration::from_secs(90),
             log_bounds: LogBounds { entries: 32, bytes: 64 * 1024 },
+            turns: Arc::new(Turns::new(clock)),
             brake: brake.clone(),
             totals: totals.clone(),
             instruments: instruments.clone(),

@@ -74,7 +74,7 @@ impl Options {
         add("interval", self.interval.to_string());
         add("compatibility", self.compatibility.clone());
         let flags = [("--overlapping", self.overlapping), ("--plain", self.plain)];
-        arguments.extend(flags.into_iter().filter_map(|(flag, given)| given.then(|| flag.to_owned())));
+        arguments.extend(flags.into_iter().filter(|(_, given)| *given).map(|(flag, _)| flag.to_owned()));
         arguments
     }
 }
