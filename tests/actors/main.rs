@@ -22,3 +22,4 @@ mod replicas;
 mod scaling;
 mod sharing;
 mod ticks;
+mod turns;

@@ -1,0 +1,91 @@
+//! Many that want to change their workloads at the same moment.
+
+use std::time::Duration;
+
+use ai_storage_orchestrator::ports::ClusterError;
+
+use super::cluster::{Answer, Gate, Op, deployment};
+use super::stage::{Stage, log_lines, play, rules};
+
+const MANY: usize = 100;
+
+/// So many change something at the same time (`actors::turns`).
+const AT_ONCE: usize = 32;
+
+fn name(number: usize) -> String {
+    format!("web-{number}")
+}
+
+/// A hundred workloads that need twice the replicas they have, whose scales cannot be read before the gate is open.
+async fn all_want_more(stage: &Stage) -> Gate {
+    let gate = Gate::new();
+    for number in 0..MANY {
+        stage.cluster.add(&name(number), 2, 140);
+        stage.cluster.next(Op::Read, &name(number), [Answer::Waits(gate.clone())]);
+    }
+    for number in 0..MANY {
+        stage.create_for(&deployment(&name(number)), rules(1, 10)).await;
+    }
+    stage.settle().await;
+    gate
+}
+
+#[test]
+fn some_change_their_workloads_at_a_time_and_all_get_their_turn() {
+    play(async |stage| {
+        let gate = all_want_more(stage).await;
+        stage.pass(20.0).await;
+        assert_eq!(stage.cluster.calls(Op::Read).len(), AT_ONCE, "the others wait");
+        assert!(stage.cluster.calls(Op::Set).is_empty());
+        gate.open();
+        stage.settle().await;
+        assert_eq!(stage.changes(), [4; MANY]);
+        assert!((0..MANY).all(|number| stage.cluster.replicas(&name(number)) == 4));
+    });
+}
+
+#[test]
+fn who_waited_decides_by_what_there_is_when_its_turn_comes() {
+    play(async |stage| {
+        let gate = all_want_more(stage).await;
+        // The last to come is still waiting when its load is gone.
+        stage.cluster.set_load(&name(MANY - 1), 70);
+        stage.pass(6.0).await;
+        gate.open();
+        stage.settle().await;
+        assert_eq!(stage.cluster.replicas(&name(MANY - 1)), 2);
+        assert_eq!(stage.changes(), [4; MANY - 1]);
+    });
+}
+
+#[test]
+fn who_waits_can_be_deleted_and_never_scales() {
+    play(async |stage| {
+        let gate = all_want_more(stage).await;
+        let page = stage.registry.list(&Default::default()).unwrap();
+        let last = page.autoscalers.iter().find(|record| record.workload.name == name(MANY - 1)).unwrap();
+        assert!(stage.delete(last).await);
+        gate.open();
+        stage.pass(60.0).await;
+        assert_eq!(stage.cluster.replicas(&name(MANY - 1)), 2);
+    });
+}
+
+#[test]
+fn an_api_server_that_refuses_one_is_left_alone_by_all_for_as_long_as_it_asks_and_then_all_go_on() {
+    play(async |stage| {
+        let gate = all_want_more(stage).await;
+        let refusal = ClusterError::Overloaded { message: "busy".into(), retry_after: Some(Duration::from_secs(7)) };
+        stage.cluster.next(Op::Set, &name(0), [Answer::Fails(refusal)]);
+        gate.open();
+        stage.settle().await;
+        let before = stage.cluster.scaler_calls();
+        // What was under way has ended; nobody begins anything.
+        stage.pass(6.9).await;
+        assert_eq!(stage.cluster.scaler_calls(), before);
+        assert!(stage.changes().len() < MANY);
+        stage.pass(0.2).await;
+        assert!((0..MANY).all(|number| stage.cluster.replicas(&name(number)) == 4));
+        assert!(log_lines("failed to change the scale").is_empty(), "a refusal that was obeyed is no failure");
+    });
+}
