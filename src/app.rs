@@ -16,6 +16,7 @@ use crate::access::{Access, CallerReviews, NoRandomness, TokenFile, TokenFileErr
 use crate::actors::brake::Brake;
 use crate::actors::collectors::gpu::{GpuCollector, GpuCollectorSettings};
 use crate::actors::collectors::resource::{CollectorSettings, ResourceCollector};
+use crate::actors::collectors::shelf::Shelf;
 use crate::actors::events::Journal;
 use crate::actors::leadership::Leadership;
 use crate::actors::registry::Registry;
@@ -336,9 +337,16 @@ impl Application {
             cluster_scope_from: settings.metrics.cluster_scope_from_namespaces,
         };
         let subscribers = Arc::new(Subscribers::default());
-        let usage =
-            ResourceCollector::new(cluster.metrics.clone(), clock, collector, instruments.clone(), subscribers.clone())
-                .start();
+        let shelf = Arc::new(Shelf::default());
+        let usage = ResourceCollector::new(
+            cluster.metrics.clone(),
+            clock,
+            collector,
+            instruments.clone(),
+            subscribers.clone(),
+            shelf.clone(),
+        )
+        .start();
         let gpu_table = Arc::new(ArcSwap::default());
         let gpu_collector = GpuCollectorSettings {
             freshness: settings.gpu.freshness(settings.metrics.max_age()),
@@ -375,6 +383,7 @@ impl Application {
             cluster,
             usage: usage.recipient(),
             gpus: gpus.recipient(),
+            shelf,
             subscribers,
             min_interval: settings.scaling.min_interval(),
             fallback: settings.gpu.fallback(),
@@ -393,8 +402,10 @@ impl Application {
         };
         let arbiters: Vec<_> = (0..threads(settings.actors.arbiters, 1)).map(|_| Arbiter::new()).collect();
         let handles = arbiters.iter().map(Arbiter::handle).collect();
-        let registry =
-            RegistryHandle::start(Registry::new(shared, settings.namespaces.rules(), handles), REGISTRY_TIME_LIMIT);
+        let registry = RegistryHandle::start(
+            Registry::new(Arc::new(shared), settings.namespaces.rules(), handles),
+            REGISTRY_TIME_LIMIT,
+        );
 
         let state = Data::new(HttpState {
             registry,

@@ -29,7 +29,7 @@ use crate::instruments::LivingActor;
 /// The actor.
 pub(super) struct Autoscaler {
     record: Arc<AutoscalerRecord>,
-    shared: Shared,
+    shared: Arc<Shared>,
     timer: Timer,
     /// The next tick, when one is to come.
     next_tick: Option<SpawnHandle>,
@@ -81,7 +81,7 @@ pub(super) struct Autoscaler {
 }
 
 impl Autoscaler {
-    pub(super) fn new(record: Arc<AutoscalerRecord>, shared: Shared, notice: DeathNotice) -> Self {
+    pub(super) fn new(record: Arc<AutoscalerRecord>, shared: Arc<Shared>, notice: DeathNotice) -> Self {
         let timer = Timer::new(record.rules().interval.length(), phase_seed(&record.id));
         let mut snapshot = Snapshot::clone(&record.snapshot());
         if snapshot.announced.is_none() {
@@ -183,7 +183,8 @@ impl Autoscaler {
             queued: self.queued.clone(),
         };
         let begun = Stopwatch::start();
-        context.spawn(evaluation.run().into_actor(self).map(move |evaluated, autoscaler, context| {
+        // Boxed before it is handed on: it is large.
+        context.spawn(Box::pin(evaluation.run()).into_actor(self).map(move |evaluated, autoscaler, context| {
             autoscaler.shared.instruments.evaluated(begun.elapsed());
             Self::finish(evaluated, autoscaler, context);
         }));

@@ -49,7 +49,7 @@ const OPEN_FOR: Duration = Duration::from_secs(30);
 /// All that an evaluation needs.
 pub(super) struct Evaluation {
     pub record: Arc<AutoscalerRecord>,
-    pub shared: Shared,
+    pub shared: Arc<Shared>,
     pub rules: Arc<ScalingRules>,
     /// The generation of the autoscaler's object that the rules are from.
     pub generation: i64,
@@ -331,6 +331,10 @@ impl Evaluation {
     }
 
     async fn usage(&self) -> UsageResult {
+        let Shared { shelf, clock, .. } = &*self.shared;
+        if let Some(table) = shelf.get(&self.record.workload.namespace, clock.now()) {
+            return Ok(table);
+        }
         let ask = GetUsage { namespace: self.record.workload.namespace.clone() };
         match self.shared.usage.send(ask).timeout(USAGE_TIMEOUT).await {
             Ok(result) => result,

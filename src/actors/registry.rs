@@ -45,7 +45,7 @@ const TO_SAVE: Duration = Duration::from_millis(500);
 
 /// The actor.
 pub struct Registry {
-    shared: Shared,
+    shared: Arc<Shared>,
     namespaces: NamespaceRules,
     /// The threads that autoscalers run on; on the registry's own when there is none.
     arbiters: Vec<ArbiterHandle>,
@@ -84,7 +84,7 @@ const RECOVERED_AFTER: TimeDelta = TimeDelta::minutes(10);
 
 impl Registry {
     /// A registry whose autoscalers are spread over `arbiters`.
-    pub fn new(shared: Shared, namespaces: NamespaceRules, arbiters: Vec<ArbiterHandle>) -> Self {
+    pub fn new(shared: Arc<Shared>, namespaces: NamespaceRules, arbiters: Vec<ArbiterHandle>) -> Self {
         // A store that tells nothing of its own accord has nothing yet.
         let synced = Arc::new(AtomicBool::new(!shared.saver.is_needed()));
         Self {

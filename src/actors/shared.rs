@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix::Recipient;
 
 use super::brake::Brake;
+use super::collectors::shelf::Shelf;
 use super::events::{Event, EventKind, Journal};
 use super::leadership::Leadership;
 use super::messages::{GetGpus, GetUsage};
@@ -31,6 +32,8 @@ pub struct Shared {
     pub usage: Recipient<GetUsage>,
     /// The collector for GPUs.
     pub gpus: Recipient<GetGpus>,
+    /// What that one has read.
+    pub shelf: Arc<Shelf>,
     /// Who is told when what those read changes.
     pub subscribers: Arc<Subscribers>,
     /// What changes more often than this is looked at only so often.

@@ -8,6 +8,7 @@ use actix::Actor as _;
 use ai_storage_orchestrator::actors::brake::Brake;
 use ai_storage_orchestrator::actors::collectors::gpu::{GpuCollector, GpuCollectorSettings};
 use ai_storage_orchestrator::actors::collectors::resource::{CollectorSettings, ResourceCollector};
+use ai_storage_orchestrator::actors::collectors::shelf::Shelf;
 use ai_storage_orchestrator::actors::events::Journal;
 use ai_storage_orchestrator::actors::leadership::Leadership;
 use ai_storage_orchestrator::actors::listing::List;
@@ -61,7 +62,7 @@ pub struct Stage {
     pub brake: Arc<Brake>,
     ports: Cluster,
     start: Timestamp,
-    shared: Shared,
+    shared: Arc<Shared>,
     pub sources: telemetry::Sources,
     pub told: Arc<Told>,
 }
@@ -155,10 +156,16 @@ impl Stage {
         let ports = cluster.ports();
         let (instruments, totals) = (Arc::new(Instruments::default()), Arc::new(ScaleTotals::default()));
         let settings = CollectorSettings { freshness: FRESHNESS, cluster_scope_from: CLUSTER_SCOPE_FROM };
-        let subscribers = Arc::new(Subscribers::default());
-        let collector =
-            ResourceCollector::new(ports.metrics.clone(), clock, settings, instruments.clone(), subscribers.clone())
-                .start();
+        let (subscribers, shelf) = (Arc::new(Subscribers::default()), Arc::new(Shelf::default()));
+        let collector = ResourceCollector::new(
+            ports.metrics.clone(),
+            clock,
+            settings,
+            instruments.clone(),
+            subscribers.clone(),
+            shelf.clone(),
+        )
+        .start();
         let settings = GpuCollectorSettings {
             freshness: FRESHNESS,
             max_age: Duration::from_secs(90),
@@ -179,10 +186,11 @@ impl Stage {
         let brake = Arc::new(Brake::new(Mode::Active));
         let told = Arc::new(Told::default());
         let store: Arc<dyn AutoscalerStore> = Arc::new(MemoryStore::new(clock));
-        let shared = Shared {
+        let shared = Arc::new(Shared {
             cluster: ports.clone(),
             usage: collector.recipient(),
             gpus: gpus.recipient(),
+            shelf,
             subscribers,
             min_interval,
             fallback: Fallback::Shown,
@@ -198,7 +206,7 @@ impl Stage {
             store,
             leadership: Leadership::alone(),
             announcer: told.clone(),
-        };
+        });
         let registry = RegistryHandle::start(Registry::new(shared.clone(), namespaces(), Vec::new()), TIME_LIMIT);
         let sources = telemetry::Sources {
             instruments,
@@ -225,10 +233,11 @@ impl Stage {
             brake: Arc::new(Brake::new(Mode::Active)),
             totals: Arc::default(),
             journal: Arc::new(Journal::new(100)),
-            ..self.shared.clone()
+            ..Shared::clone(&self.shared)
         };
         let journal = shared.journal.clone();
-        let registry = Arc::new(RegistryHandle::start(Registry::new(shared, namespaces(), Vec::new()), TIME_LIMIT));
+        let registry =
+            Arc::new(RegistryHandle::start(Registry::new(Arc::new(shared), namespaces(), Vec::new()), TIME_LIMIT));
         let (following, events) = (registry.clone(), objects.follow());
         let following = spawn_local(async move { following.follow(events).await });
         Replica { registry, journal, claims, clock: self.clock, name, following }
@@ -273,8 +282,8 @@ impl Stage {
 
     /// How many autoscaler actors there are, evaluations in hand counted extra.
     pub fn actors(&self) -> usize {
-        // Three more belong to the stage, and one to the registry.
-        Arc::strong_count(&self.ports.index) - 4
+        // One more belongs to the stage, and one to the registry.
+        Arc::strong_count(&self.shared) - 2
     }
 
     pub async fn try_create(&self, workload: &WorkloadRef, rules: ScalingRules) -> Result<Created, CreateError> {

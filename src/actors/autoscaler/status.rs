@@ -73,7 +73,7 @@ impl Autoscaler {
 
     /// Writes how the autoscaler stands, if that is worth a request, now or as soon as it may be written again.
     pub(super) fn save_if_due(&mut self, context: &mut Context<Self>) {
-        let Shared { saver, clock, leadership, .. } = &self.shared;
+        let Shared { saver, clock, leadership, .. } = &*self.shared;
         if !saver.is_needed() || !leadership.is_ours() || self.saving.is_some() || self.record.is_deleted() {
             return;
         }

@@ -4,3 +4,4 @@
 pub mod gpu;
 pub mod gpu_table;
 pub mod resource;
+pub mod shelf;

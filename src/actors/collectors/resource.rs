@@ -9,6 +9,7 @@ use actix::prelude::*;
 use futures_util::FutureExt as _;
 use tokio::sync::oneshot;
 
+use super::shelf::Shelf;
 use crate::actors::messages::{GetUsage, ReadingsChanged, UsageResult};
 use crate::actors::subscribers::{Subscribers, tell};
 use crate::clock::Clock;
@@ -40,6 +41,7 @@ pub struct ResourceCollector {
     settings: CollectorSettings,
     instruments: Arc<Instruments>,
     subscribers: Arc<Subscribers>,
+    shelf: Arc<Shelf>,
     /// When each namespace was last asked for.
     namespaces: HashMap<String, Timestamp>,
     cache: HashMap<Scope, Cached>,
@@ -76,9 +78,10 @@ impl ResourceCollector {
         settings: CollectorSettings,
         instruments: Arc<Instruments>,
         subscribers: Arc<Subscribers>,
+        shelf: Arc<Shelf>,
     ) -> Self {
         let (namespaces, cache) = (HashMap::new(), HashMap::new());
-        Self { source, clock, settings, instruments, subscribers, namespaces, cache }
+        Self { source, clock, settings, instruments, subscribers, shelf, namespaces, cache }
     }
 
     /// Whether one request for the cluster replaces one for each namespace.
@@ -180,7 +183,11 @@ impl ResourceCollector {
             let _ = waiting.send(result.clone());
         }
         let read = result.as_ref().ok().cloned();
-        cached.latest = Some(Fetched { at: self.clock.now(), good_for, result });
+        let now = self.clock.now();
+        if let Some(table) = &read {
+            self.shelf.put(&scope, table.clone(), now, now + good_for);
+        }
+        cached.latest = Some(Fetched { at: now, good_for, result });
         if let Some(table) = read
             && let Some(known) = cached.known.replace(table.clone())
         {

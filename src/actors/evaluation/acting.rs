@@ -142,7 +142,7 @@ impl Evaluation {
     /// Another autoscaler of the cluster that scales the workload. The watch may still show one that was removed a moment
     /// ago so that this one can begin; so, before the first time that it is in the way, the API server is asked.
     async fn rival(&self) -> Option<String> {
-        let Shared { cluster, .. } = &self.shared;
+        let Shared { cluster, .. } = &*self.shared;
         let WorkloadRef { kind, namespace, name } = &self.record.workload;
         let Some(seen) = cluster.index.rival(&self.record.workload) else {
             // Who was in the way is taken to be there as long as nobody knows.
@@ -161,7 +161,7 @@ impl Evaluation {
     /// Says on the autoscaler's object that the workload is about to be scaled. That fails when the object is not as it was
     /// when this was decided; so of two replicas that both take themselves for the leader, one at most gets further.
     async fn announce(&self, decision: &Decision) -> Result<Announced, StoreError> {
-        let Shared { saver, clock, leadership, .. } = &self.shared;
+        let Shared { saver, clock, leadership, .. } = &*self.shared;
         let id = format!("{:08x}", Uuid::new_v4().as_fields().0);
         let announced = announced(id, decision.current, decision.desired, clock);
         if !saver.is_needed() {

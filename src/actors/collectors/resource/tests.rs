@@ -78,7 +78,9 @@ fn play(test: impl AsyncFnOnce(Stage)) {
         let answer = Mutex::new(Answer::Table);
         let source = Arc::new(Source { calls: Mutex::default(), answer, open: watch::Sender::new(true) });
         let settings = CollectorSettings { freshness: FRESHNESS, cluster_scope_from: 3 };
-        let collector = ResourceCollector::new(source.clone(), clock, settings, Arc::default(), Arc::default()).start();
+        let collector =
+            ResourceCollector::new(source.clone(), clock, settings, Arc::default(), Arc::default(), Arc::default())
+                .start();
         test(Stage { source, collector, clock }).await;
     });
 }
