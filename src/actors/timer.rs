@@ -5,6 +5,13 @@ use std::time::Duration;
 
 use crate::domain::Timestamp;
 
+/// All ticks are at multiples of this: a thread that is woken for each of ten thousand spends more on waking than on ticks,
+/// and those of one beat are done before anybody would call them late.
+const BEAT: Duration = Duration::from_millis(20);
+
+/// Shorter intervals than this have no beat.
+const SHORT: Duration = Duration::from_secs(1);
+
 /// Gives the times of evaluation of one autoscaler.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timer {
@@ -15,8 +22,10 @@ pub(super) struct Timer {
 impl Timer {
     /// A timer whose phase within the interval follows from `seed`; the same seed always gives the same phase.
     pub(super) fn new(interval: Duration, seed: u64) -> Self {
-        let share = fastrand::Rng::with_seed(seed).f64();
-        Self { interval, phase: interval.mul_f64(share) }
+        let phase = interval.mul_f64(fastrand::Rng::with_seed(seed).f64());
+        let beat = if interval < SHORT { Duration::from_millis(1) } else { BEAT };
+        let beats = phase.as_millis() / beat.as_millis().max(1);
+        Self { interval, phase: beat * u32::try_from(beats).unwrap_or(0) }
     }
 
     /// How long to wait after an evaluation at `now`: until the next time at the phase that is at least half an
@@ -62,6 +71,17 @@ mod tests {
         assert!(early > Duration::from_secs(9), "{early:?}");
         let very_late = timer.next_after(start + TimeDelta::milliseconds(95_000));
         assert!(very_late >= Duration::from_secs(5) && very_late <= Duration::from_secs(15));
+    }
+
+    #[test]
+    fn ticks_fall_on_beats_that_all_have_in_common() {
+        for seed in 0..100 {
+            let now = at(1_234 + 7 * seed);
+            let tick = now + Timer::new(Duration::from_secs(15), u64::try_from(seed).unwrap()).next_after(now);
+            assert_eq!(tick.timestamp_millis() % 20, 0, "{tick}");
+        }
+        let short = Timer::new(Duration::from_millis(15), 7);
+        assert!(short.next_after(at(0)) <= Duration::from_millis(23), "{short:?}");
     }
 
     #[test]
