@@ -32,7 +32,6 @@ use ai_storage_orchestrator::domain::decision_log::LogBounds;
 use ai_storage_orchestrator::domain::gpu::Fallback;
 use ai_storage_orchestrator::domain::namespaces::NamespaceRules;
 use ai_storage_orchestrator::instruments::Instruments;
-use ai_storage_orchestrator::ports::Cluster;
 use ai_storage_orchestrator::ports::announcer::{Announcement, Announcer};
 use ai_storage_orchestrator::ports::election::Claim;
 use ai_storage_orchestrator::ports::store::AutoscalerStore;
@@ -60,7 +59,6 @@ pub struct Stage {
     pub registry: Arc<RegistryHandle>,
     pub clock: Clock,
     pub brake: Arc<Brake>,
-    ports: Cluster,
     start: Timestamp,
     shared: Arc<Shared>,
     pub sources: telemetry::Sources,
