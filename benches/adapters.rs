@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ai_storage_orchestrator::adapters::dcgm::scraper::{ScrapeLimits, Scraper};
-use ai_storage_orchestrator::adapters::kubernetes::{Clients, KubernetesCluster, Limits};
+use ai_storage_orchestrator::adapters::kubernetes::client::Clients;
+use ai_storage_orchestrator::adapters::kubernetes::{KubernetesCluster, Limits};
 use ai_storage_orchestrator::clock::Clock;
 use ai_storage_orchestrator::domain::autoscaler::{WorkloadKind, WorkloadRef};
 use ai_storage_orchestrator::domain::gpu::Preference;
@@ -47,15 +48,15 @@ fn settings() -> SimulationSettings {
     let mut nodes = NodeSettings::new("node", Cpu::millis(10_000_000), Memory::mebibytes(1 << 30));
     nodes.count = 100;
     nodes.pods = 10_000;
-    let mut settings = SimulationSettings::default();
-    settings.nodes = vec![nodes];
-    settings.workloads = Vec::new();
-    settings.autoscalers = Vec::new();
-    settings
+    SimulationSettings { nodes: vec![nodes], ..SimulationSettings::empty() }
 }
 
 fn place(number: usize) -> (String, String) {
     (format!("team-{}", number / 100), format!("web-{number}"))
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 /// A client for which the metrics API always says `answer`.
@@ -71,7 +72,7 @@ fn saying(answer: Bytes) -> kube::Client {
 }
 
 fn reading_the_metrics_api(criterion: &mut Criterion) {
-    let runtime = Runtime::new().unwrap();
+    let runtime = runtime();
     let _entered = runtime.enter();
     let request = Request::get("/apis/metrics.k8s.io/v1beta1/pods").body(Vec::new()).unwrap();
     let answer = runtime.block_on(cluster().client().request_text(request)).unwrap();
@@ -89,7 +90,7 @@ fn reading_the_metrics_api(criterion: &mut Criterion) {
 }
 
 fn finding_a_workload(criterion: &mut Criterion) {
-    let runtime = Runtime::new().unwrap();
+    let runtime = runtime();
     let _entered = runtime.enter();
     let clients = Clients::shared(cluster().client());
     let kubernetes = KubernetesCluster::start(clients, Clock::wall(), Limits::default(), Arc::default());
@@ -114,7 +115,7 @@ fn finding_a_workload(criterion: &mut Criterion) {
 
 fn reading_an_exporter(criterion: &mut Criterion) {
     const ANSWER: &[u8] = include_bytes!("../tests/fixtures/dcgm/h100_x8_one_attributed_pod.prom");
-    let runtime = Runtime::new().unwrap();
+    let runtime = runtime();
     let service =
         tower::service_fn(|_: Request<Bytes>| async { Ok::<_, Infallible>(Response::new(Bytes::from_static(ANSWER))) });
     let limits = ScrapeLimits { timeout: Duration::from_secs(5), max_answer: 1 << 20 };

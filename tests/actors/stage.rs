@@ -217,7 +217,7 @@ impl Stage {
             clock,
         };
         let start = clock.now();
-        Self { cluster, registry: Arc::new(registry), clock, brake, ports, start, shared, sources, told }
+        Self { cluster, registry: Arc::new(registry), clock, brake, start, shared, sources, told }
     }
 
     /// A replica that keeps its autoscalers in `objects`, and does not lead yet.
