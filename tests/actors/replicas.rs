@@ -34,7 +34,13 @@ fn only_the_leader_acts_and_the_standby_shows_the_same() {
         let objects = Objects::new(stage.clock);
         stage.cluster.add("web", 2, 140);
         let (leader, standby) = two(stage, &objects).await;
+        // A real API server takes its time, in which the standby has decided as well.
+        let gate = Gate::new();
+        stage.cluster.next(Op::Read, "web", [Answer::Waits(gate.clone())]);
         assert!(matches!(standby.create(rules(1, 10)).await, Ok(Created::New(_))));
+        gate.reached().await;
+        stage.settle().await;
+        gate.open();
         stage.pass(20.0).await;
         assert_eq!(stage.changes(), [4]);
         let (led, followed) = (leader.one().await, standby.one().await);
