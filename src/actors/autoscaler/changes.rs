@@ -9,7 +9,8 @@ use super::super::collectors::gpu_table::{GpuTable, PodGpus};
 use super::super::messages::ReadingsChanged;
 use super::Autoscaler;
 use crate::domain::decision::decide;
-use crate::domain::observation::{Observation, ObservedPod, SourceState};
+use crate::domain::gpu::GpuUsage;
+use crate::domain::observation::{Observation, ObservedPod, PodUsage, SourceState};
 use crate::ports::UsageTable;
 
 impl Autoscaler {
@@ -86,10 +87,7 @@ impl Autoscaler {
 /// Puts what a pod uses now in the place of what it used. Whether that is something else.
 fn take_usage(observed: &mut ObservedPod, namespace: &str, table: &UsageTable) -> bool {
     let now = table.get(namespace, &observed.pod.name).cloned();
-    let is_other = match (&observed.usage, &now) {
-        (Some(seen), Some(now)) => !Arc::ptr_eq(seen, now) && !seen.is_like(now),
-        (seen, now) => seen.is_some() != now.is_some(),
-    };
+    let is_other = differ(observed.usage.as_ref(), now.as_ref(), PodUsage::is_like);
     observed.usage = now;
     is_other
 }
@@ -100,12 +98,17 @@ fn take_gpus(observed: &mut ObservedPod, namespace: &str, table: &GpuTable) -> b
         return false;
     }
     let PodGpus { usage: now, gap } = table.find(namespace, &observed.pod.name, observed.pod.node.as_ref());
-    let is_other = match (&observed.gpus, &now) {
-        (Some(seen), Some(now)) => !seen.is_like(now),
-        (seen, now) => seen.is_some() != now.is_some(),
-    };
+    let is_other = differ(observed.gpus.as_ref(), now.as_ref(), GpuUsage::is_like);
     (observed.gpus, observed.gpu_gap) = (now, gap);
     is_other
+}
+
+/// Whether only one of two readings is there, or they are not alike.
+fn differ<T>(seen: Option<&Arc<T>>, now: Option<&Arc<T>>, are_alike: impl Fn(&T, &T) -> bool) -> bool {
+    match (seen, now) {
+        (Some(seen), Some(now)) => !Arc::ptr_eq(seen, now) && !are_alike(seen, now),
+        (seen, now) => seen.is_some() != now.is_some(),
+    }
 }
 
 impl Handler<ReadingsChanged> for Autoscaler {

@@ -1,4 +1,4 @@
-//! The collector for GPUs: reads every node's exporter, as long as somebody asks or follows.
+//! The collector for GPUs: reads every node's exporter, as long as somebody asks or subscribes.
 
 use std::collections::{BTreeMap, HashSet};
 use std::panic::AssertUnwindSafe;

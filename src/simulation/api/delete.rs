@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::query::Query;
 use super::write::json_body;
-use super::{ApiError, ApiRequest, Reply};
+use super::{ApiError, ApiRequest, Reply, find};
 use crate::simulation::resource::Resource;
 use crate::simulation::store::ObjectKey;
 use crate::simulation::world::World;
@@ -18,7 +18,7 @@ pub(super) fn delete(
     key: &ObjectKey,
 ) -> Result<Reply, ApiError> {
     let options = if request.body.is_empty() { Value::Null } else { json_body(request)? };
-    let object = world.store.get(resource, key).ok_or_else(|| ApiError::not_found(resource, &key.name))?.value();
+    let object = find(world, resource, key)?.value();
     let (wanted, present) = (&options["preconditions"], &object["metadata"]);
     if let (Some(asked), Some(present)) = (wanted["uid"].as_str(), present["uid"].as_str())
         && asked != present

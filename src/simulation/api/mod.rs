@@ -17,6 +17,8 @@ mod write;
 
 pub use service::SimulatedApi;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use serde_json::Value;
@@ -27,7 +29,7 @@ use self::route::Route;
 use self::watch::WatchPlan;
 use super::metrics::MetricsApi;
 use super::resource::{Definition, Resource};
-use super::store::Object;
+use super::store::{Object, ObjectKey};
 use super::world::World;
 
 /// A request, as far as it matters here.
@@ -140,6 +142,11 @@ fn with_types(definition: &Definition, mut object: Value) -> Value {
     object["kind"] = definition.kind.into();
     object["apiVersion"] = definition.api_version().into();
     object
+}
+
+/// An object that a client names.
+fn find<'a>(world: &'a World, resource: Resource, key: &ObjectKey) -> Result<&'a Arc<Object>, ApiError> {
+    world.store.get(resource, key).ok_or_else(|| ApiError::not_found(resource, &key.name))
 }
 
 /// Whether a client wants only the metadata of objects.

@@ -4,14 +4,14 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::query::Query;
-use super::{ApiError, ApiRequest, Reply, full_json, push_full_json, wants_metadata_only};
+use super::{ApiError, ApiRequest, Reply, find, full_json, push_full_json, wants_metadata_only};
 use crate::simulation::resource::Resource;
 use crate::simulation::selector::Selector;
 use crate::simulation::store::ObjectKey;
 use crate::simulation::world::World;
 
 pub(super) fn get(world: &World, request: &ApiRequest, resource: Resource, key: &ObjectKey) -> Result<Reply, ApiError> {
-    let object = world.store.get(resource, key).ok_or_else(|| ApiError::not_found(resource, &key.name))?;
+    let object = find(world, resource, key)?;
     let json = full_json(resource.definition(), object, wants_metadata_only(request));
     Ok(Reply::Json(StatusCode::OK, json.into()))
 }

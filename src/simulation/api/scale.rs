@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::query::Query;
 use super::write::{check_identity, json_body, merge, store_spec};
-use super::{ApiError, ApiRequest, Reply};
+use super::{ApiError, ApiRequest, Reply, find};
 use crate::simulation::resource::Resource;
-use crate::simulation::store::{Object, ObjectKey};
+use crate::simulation::store::ObjectKey;
 use crate::simulation::world::World;
 
 const MEDIA_TYPES: &str = "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml";
@@ -64,11 +64,6 @@ fn apply(
     changed["spec"]["replicas"] = replicas.into();
     let stored = store_spec(world, query, resource, key, &object, changed)?;
     Ok(Reply::ok(&scale(&stored, key)))
-}
-
-fn find<'a>(world: &'a World, resource: Resource, key: &ObjectKey) -> Result<&'a Object, ApiError> {
-    let object = world.store.get(resource, key).ok_or_else(|| ApiError::not_found(resource, &key.name))?;
-    Ok(object)
 }
 
 fn wanted_replicas(key: &ObjectKey, scale: &Value) -> Result<i32, ApiError> {

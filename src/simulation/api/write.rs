@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::query::Query;
-use super::{ApiError, ApiRequest, Reply, full_json};
+use super::{ApiError, ApiRequest, Reply, find, full_json};
 use crate::simulation::controllers::WorkloadRef;
 use crate::simulation::resource::Resource;
 use crate::simulation::settings::WorkloadKind;
@@ -39,7 +39,7 @@ pub(super) fn replace(
     key: &ObjectKey,
 ) -> Result<Reply, ApiError> {
     let after = json_body(request)?;
-    let before = present(world, resource, key)?;
+    let before = find(world, resource, key)?.value();
     store(world, query, resource, key, &before, after)
 }
 
@@ -77,15 +77,10 @@ fn patched(
         return Err(ApiError::unsupported_media_type(MEDIA_TYPES));
     }
     let patch = json_body(request)?;
-    let before = present(world, resource, key)?;
+    let before = find(world, resource, key)?.value();
     let mut after = before.clone();
     merge(&mut after, patch);
     Ok((before, after))
-}
-
-fn present(world: &World, resource: Resource, key: &ObjectKey) -> Result<Value, ApiError> {
-    let object = world.store.get(resource, key).ok_or_else(|| ApiError::not_found(resource, &key.name))?;
-    Ok(object.value())
 }
 
 /// Stores what a client has made of an object, unless it may not.
@@ -122,7 +117,7 @@ fn store_checked(
     after: Value,
 ) -> Result<Reply, ApiError> {
     store_spec(world, query, resource, key, before, after)?;
-    let stored = world.store.get(resource, key).ok_or_else(|| ApiError::not_found(resource, &key.name))?;
+    let stored = find(world, resource, key)?;
     Ok(Reply::Json(StatusCode::OK, full_json(resource.definition(), stored, false).into()))
 }
 
