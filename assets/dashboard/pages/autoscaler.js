@@ -35,6 +35,8 @@ class Page {
   #range = USUAL;
   #latest = null;
   #ended = false;
+  #removing = false;
+  #missing = false;
 
   constructor({ root, id, at, api, events, session, navigate }) {
     this.#id = id;
@@ -173,14 +175,26 @@ class Page {
 
   async #remove() {
     const { details } = this.#latest.autoscaler;
-    const remove = () => this.#api.delete(`/autoscaling/${encodeURIComponent(this.#id)}`);
-    if (!(await confirmRemoval(details, remove))) return;
+    if (!(await confirmRemoval(details, () => this.#delete()))) return;
     notify(`The autoscaler of ${details.workload_name} was deleted. The workload keeps its ${details.current_replicas} replicas.`);
     if (!this.#ended) this.#navigate('#/');
   }
 
+  /** The stream tells of the end as well, often before the answer: then the fleet is shown next, and not that it is missing. */
+  async #delete() {
+    this.#removing = true;
+    try {
+      await this.#api.delete(`/autoscaling/${encodeURIComponent(this.#id)}`);
+    } catch (error) {
+      this.#removing = false;
+      if (this.#missing) this.#gone();
+      throw error;
+    }
+  }
+
   #gone() {
-    if (this.#ended) return;
+    this.#missing = true;
+    if (this.#ended || this.#removing) return;
     // The service does not tell what is not there from what may not be seen.
     const unseen = this.#session.identity?.mode === 'kubernetes' ? ' Or you may not see it.' : '';
     replaceChildren(this.#root, element('div', { class: 'empty' }, element('h1', {}, 'This autoscaler does not exist'),
