@@ -82,8 +82,8 @@ fn reading_the_metrics_api(criterion: &mut Criterion) {
     let metrics = kubernetes.cluster().metrics;
     criterion.bench_function(&name, |bencher| {
         bencher.iter(|| {
-            let table = runtime.block_on(metrics.list(Scope::Cluster)).unwrap();
-            assert_eq!(table.pods.values().map(|pods| pods.len()).sum::<usize>(), 2 * WORKLOADS);
+            let table = runtime.block_on(metrics.list(Scope::Cluster, None)).unwrap();
+            assert_eq!(table.namespaces.values().map(|pods| pods.len()).sum::<usize>(), 2 * WORKLOADS);
             table
         });
     });

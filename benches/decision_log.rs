@@ -77,8 +77,8 @@ fn log(decisions: usize) -> DecisionLog {
             max_age: Duration::from_secs(90),
         });
         let decision = Arc::new(decide(&rules, &State::default(), observation, at));
-        let (outcome, reason, sentence) = (decision.outcome, decision.reason, decision.sentence());
-        log.add(Entry::new(decision, outcome, reason, sentence));
+        let (outcome, reason) = (decision.outcome, decision.reason);
+        log.add(Entry::new(decision, outcome, reason, None));
     }
     log
 }

@@ -236,35 +236,49 @@ pub enum Scope {
     Cluster,
 }
 
+/// What was measured of the pods of one namespace, by their names.
+pub type NamespaceUsage = HashMap<Arc<str>, Arc<PodUsage>>;
+
 /// What was measured, by namespace and pod.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UsageTable {
     /// The source's name, for instance `metrics.k8s.io/v1beta1`.
     pub source: &'static str,
-    /// Namespace -> pod -> usage.
-    pub pods: HashMap<String, HashMap<String, Arc<PodUsage>>>,
+    /// By namespace. One in which nothing has changed may be shared with an earlier table.
+    pub namespaces: HashMap<Arc<str>, Arc<NamespaceUsage>>,
 }
 
 impl UsageTable {
+    /// A table without a pod.
+    pub fn new(source: &'static str) -> Self {
+        Self { source, namespaces: HashMap::new() }
+    }
+
     /// The usage of one pod, if it was measured.
     pub fn get(&self, namespace: &str, pod: &str) -> Option<&Arc<PodUsage>> {
-        self.pods.get(namespace)?.get(pod)
+        self.namespaces.get(namespace)?.get(pod)
+    }
+
+    /// The same with the pod's name.
+    pub fn entry(&self, namespace: &str, pod: &str) -> Option<(&Arc<str>, &Arc<PodUsage>)> {
+        self.namespaces.get(namespace)?.get_key_value(pod)
     }
 
     /// Whether some pod of a namespace is seen to use something else than in `before`, or only one of the two knows it.
     pub fn differs_in(&self, namespace: &str, before: &Self) -> bool {
-        let (now, before) = (self.pods.get(namespace), before.pods.get(namespace));
+        let (now, before) = (self.namespaces.get(namespace), before.namespaces.get(namespace));
         let (Some(now), Some(before)) = (now, before) else { return now.is_some() != before.is_some() };
         let is_as_before =
-            |(pod, usage): (&String, &Arc<PodUsage>)| before.get(pod).is_some_and(|before| before.is_like(usage));
-        now.len() != before.len() || !now.iter().all(is_as_before)
+            |(pod, usage): (&Arc<str>, &Arc<PodUsage>)| before.get(pod).is_some_and(|before| before.is_like(usage));
+        !Arc::ptr_eq(now, before) && (now.len() != before.len() || !now.iter().all(is_as_before))
     }
 }
 
 /// A source of CPU and memory readings.
 pub trait ResourceMetrics: Send + Sync {
-    /// Reads all pods in `scope` with one request.
-    fn list(&self, scope: Scope) -> PortFuture<Result<UsageTable, ClusterError>>;
+    /// Reads all pods in `scope` with one request. `known` is what was read before: what has not changed since then may be
+    /// shared with it.
+    fn list(&self, scope: Scope, known: Option<Arc<UsageTable>>) -> PortFuture<Result<UsageTable, ClusterError>>;
 }
 
 /// A DCGM exporter: a program that shows the GPUs of one node.

@@ -19,7 +19,7 @@ use super::events::EventKind;
 use super::listing::Listing;
 use super::messages::{ActorGone, Drain, GetUsage, Probe, Settle, Stop};
 use super::roster::{Listed, Place, Roster};
-use super::saving::status_of;
+use super::saving::{complete, status_of};
 use super::shared::Shared;
 use super::snapshot::{AutoscalerRecord, ScaleTotals, Snapshot, Status};
 use super::supervision::{DeathNotice, restart_delay};
@@ -259,7 +259,7 @@ async fn save_all(shared: &Shared, records: &[Arc<AutoscalerRecord>]) {
             let next = status_of(record, &record.snapshot(), record.generation(), &shared.clock, holder);
             let rules = record.rules();
             urgency(record.saved().as_deref(), &next, Some(&*rules).filter(|rules| rules.mode == Mode::Active))?;
-            Some(shared.saver.save(record, next))
+            Some(shared.saver.save(record, complete(next, record)))
         })
         .collect();
     // One that fails is logged.

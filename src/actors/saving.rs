@@ -137,7 +137,7 @@ impl Saver {
     }
 }
 
-/// What is to be written of an autoscaler.
+/// What is to be written of an autoscaler, if it is worth a request; [`complete`] adds what never is.
 pub(super) fn status_of(
     record: &AutoscalerRecord,
     snapshot: &Snapshot,
@@ -158,12 +158,6 @@ pub(super) fn status_of(
         let target = rules.targets.get(metric)?;
         Some(ShownMetric { metric, target, percent: snapshot.utilization_percent(metric) })
     };
-    let last_decision = record.last_decision().map(|entry| LastDecision {
-        at: as_written(entry.last_at),
-        outcome: entry.outcome,
-        reason: entry.reason,
-        message: entry.message.clone(),
-    });
     let wall = |steady| as_written(clock.to_wall(steady));
     let run = |run: &Run| Run { first: wall(run.first), last: wall(run.last), ..*run };
     let event = |event: &ScaleEvent| ScaleEvent { at: wall(event.at), ..*event };
@@ -180,7 +174,7 @@ pub(super) fn status_of(
             scale_up_count: snapshot.scale_up_count,
             scale_down_count: snapshot.scale_down_count,
             last_action,
-            last_decision,
+            last_decision: None,
         },
         memory: Memory {
             holder: holder.to_owned(),
@@ -191,6 +185,17 @@ pub(super) fn status_of(
             conflicts: snapshot.conflicts.clone(),
         },
     }
+}
+
+/// The same with the autoscaler's last decision.
+pub(super) fn complete(mut status: SavedStatus, record: &AutoscalerRecord) -> SavedStatus {
+    status.shown.last_decision = record.last_decision().map(|entry| LastDecision {
+        at: as_written(entry.last_at),
+        outcome: entry.outcome,
+        reason: entry.reason,
+        message: entry.message().into_owned(),
+    });
+    status
 }
 
 /// A time as exactly as it is written, so that what is read again is the same.

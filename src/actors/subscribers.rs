@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::ThreadId;
 use std::time::Duration;
 
-use actix::{Recipient, WeakRecipient};
+use actix::{Arbiter, ArbiterHandle, Recipient, WeakRecipient};
 use futures_util::future::join_all;
 
 use super::messages::ReadingsChanged;
 use crate::clock::Clock;
-use crate::domain::autoscaler::Metric;
 
 /// So many autoscalers are told at once. When they have looked it is the others' turn, so that ten thousand who are told do
 /// not make a tick late, on however slow a machine.
@@ -30,6 +30,9 @@ pub struct Subscribers {
 struct Subscriber {
     wants_gpus: bool,
     recipient: WeakRecipient<ReadingsChanged>,
+    /// The thread on which it lives, and how to get something done there.
+    thread: ThreadId,
+    arbiter: ArbiterHandle,
 }
 
 /// An autoscaler that is told, for as long as this lives.
@@ -57,7 +60,7 @@ impl Subscribers {
         self.by_namespace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on `recipient` is told of other readings in its namespace: of CPU and memory, and of GPUs if it wants that.
+    /// From now on `recipient`, who lives on this thread, is told of other readings in its namespace: of CPU and memory, and of GPUs if it wants that.
     pub(super) fn subscribe(
         self: &Arc<Self>,
         namespace: &str,
@@ -65,7 +68,8 @@ impl Subscribers {
         recipient: WeakRecipient<ReadingsChanged>,
     ) -> Subscription {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let subscriber = Subscriber { wants_gpus, recipient };
+        let (thread, arbiter) = (std::thread::current().id(), Arbiter::current());
+        let subscriber = Subscriber { wants_gpus, recipient, thread, arbiter };
         self.lock().entry(namespace.to_owned()).or_default().insert(number, subscriber);
         Subscription { subscribers: self.clone(), namespace: namespace.to_owned(), number }
     }
@@ -81,18 +85,36 @@ impl Subscribers {
         self.lock().values().flat_map(HashMap::values).any(|subscriber| subscriber.wants_gpus)
     }
 
-    /// Those of the namespaces that `is_concerned` names, of the metric's source.
-    pub(super) fn of(&self, metric: Metric, is_concerned: impl Fn(&str) -> bool) -> Vec<Recipient<ReadingsChanged>> {
+    /// Tells those of the namespaces that `is_concerned` names, on the threads on which they live: no thread is woken by
+    /// another for each of them.
+    pub(super) fn tell(&self, news: &ReadingsChanged, clock: Clock, is_concerned: impl Fn(&str) -> bool) {
+        for (arbiter, recipients) in self.to_be_told(news, is_concerned).into_values() {
+            // A thread that has ended has nobody on it any more.
+            arbiter.spawn(tell(recipients, news.clone(), clock));
+        }
+    }
+
+    fn to_be_told(
+        &self,
+        news: &ReadingsChanged,
+        is_concerned: impl Fn(&str) -> bool,
+    ) -> HashMap<ThreadId, (ArbiterHandle, Vec<Recipient<ReadingsChanged>>)> {
+        let of_gpus = matches!(news, ReadingsChanged::Gpus(_));
         let by_namespace = self.lock();
         let concerned = by_namespace.iter().filter(|(namespace, _)| is_concerned(namespace));
         let subscribers = concerned.flat_map(|(_, subscribers)| subscribers.values());
-        let subscribers = subscribers.filter(|subscriber| subscriber.wants_gpus || !metric.is_of_gpus());
-        subscribers.filter_map(|subscriber| subscriber.recipient.upgrade()).collect()
+        let mut by_thread = HashMap::new();
+        for subscriber in subscribers.filter(|subscriber| subscriber.wants_gpus || !of_gpus) {
+            let Some(recipient) = subscriber.recipient.upgrade() else { continue };
+            let on_thread = by_thread.entry(subscriber.thread);
+            on_thread.or_insert_with(|| (subscriber.arbiter.clone(), Vec::new())).1.push(recipient);
+        }
+        by_thread
     }
 }
 
 /// Tells all of them, some at a time.
-pub(super) async fn tell(subscribers: Vec<Recipient<ReadingsChanged>>, news: ReadingsChanged, clock: Clock) {
+async fn tell(subscribers: Vec<Recipient<ReadingsChanged>>, news: ReadingsChanged, clock: Clock) {
     let mut unheard = 0;
     for batch in subscribers.chunks(BATCH) {
         let looked = join_all(batch.iter().map(|subscriber| subscriber.send(news.clone()))).await;

@@ -1,5 +1,6 @@
 //! What an autoscaler decided of late, in bounded memory.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -25,8 +26,8 @@ pub struct Entry {
     pub outcome: Outcome,
     /// The reason that decided.
     pub reason: Reason,
-    /// The whole as a sentence, that of the last.
-    pub message: String,
+    /// What is to be said of the last; `None` when that is what its decision says of itself, which nobody may ever read.
+    pub said: Option<String>,
     /// The last of the run; `None` when so little was known that nothing could be decided.
     pub decision: Option<Arc<Decision>>,
     /// Who made the rules that it was made by, if that is known.
@@ -34,10 +35,11 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// A single decision and what came of it.
-    pub fn new(decision: Arc<Decision>, outcome: Outcome, reason: Reason, message: String) -> Self {
+    /// A single decision and what came of it, with what is to be said instead of [`Decision::sentence`].
+    pub fn new(decision: Arc<Decision>, outcome: Outcome, reason: Reason, instead: Option<String>) -> Self {
         let at = decision.at;
-        Self { first_at: at, last_at: at, count: 1, outcome, reason, message, decision: Some(decision), rules_by: None }
+        let decision = Some(decision);
+        Self { first_at: at, last_at: at, count: 1, outcome, reason, said: instead, decision, rules_by: None }
     }
 
     /// An evaluation that could not decide.
@@ -48,9 +50,18 @@ impl Entry {
             count: 1,
             outcome: Outcome::Held,
             reason,
-            message,
+            said: Some(message),
             decision: None,
             rules_by: None,
+        }
+    }
+
+    /// The whole as a sentence, that of the last.
+    pub fn message(&self) -> Cow<'_, str> {
+        match (&self.said, &self.decision) {
+            (Some(said), _) => said.into(),
+            (None, Some(decision)) => decision.sentence().into(),
+            (None, None) => "".into(),
         }
     }
 
@@ -59,12 +70,12 @@ impl Entry {
         let changes = matches!(self.outcome, Outcome::ScaleUp | Outcome::ScaleDown);
         // What failed, or was not even tried, says why in its message alone.
         let says_the_same = match self.outcome {
-            Outcome::Failed => self.message == next.message,
+            Outcome::Failed => self.said == next.said,
             _ => true,
         };
         let is_same = match (&self.decision, &next.decision) {
             (Some(this), Some(next)) => says_the_same && is_same(this, next) && follows(this, next),
-            (None, None) => self.message == next.message,
+            (None, None) => self.said == next.said,
             _ => false,
         };
         !changes
@@ -81,7 +92,7 @@ impl Entry {
             let strays = seen.strays.iter().map(|usage| bytes_of_usage(usage));
             own + seen.pods.iter().map(bytes_of_pod).chain(strays).sum::<usize>()
         });
-        size_of::<Self>() + self.message.len() + decision
+        size_of::<Self>() + self.said.as_ref().map_or(0, String::len) + decision
     }
 }
 

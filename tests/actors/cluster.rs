@@ -431,7 +431,7 @@ impl WorkloadScaler for FakeCluster {
 }
 
 impl ResourceMetrics for FakeCluster {
-    fn list(&self, scope: Scope) -> PortFuture<Result<UsageTable, ClusterError>> {
+    fn list(&self, scope: Scope, _: Option<Arc<UsageTable>>) -> PortFuture<Result<UsageTable, ClusterError>> {
         let subject = match &scope {
             Scope::Cluster => "*".to_owned(),
             Scope::Namespace(namespace) => namespace.clone(),
@@ -439,7 +439,7 @@ impl ResourceMetrics for FakeCluster {
         let answer = self.called(Op::List, &subject, None);
         self.answer(answer, (String::new(), subject), move |state| {
             let measured_at = state.clock.now();
-            let mut table: HashMap<String, HashMap<String, Arc<PodUsage>>> = HashMap::new();
+            let mut table = UsageTable::new("fake");
             for ((namespace, name), workload) in &state.workloads {
                 if matches!(&scope, Scope::Namespace(wanted) if wanted != namespace) {
                     continue;
@@ -447,12 +447,12 @@ impl ResourceMetrics for FakeCluster {
                 let cpu = Some(Amount::from_thousandths(workload.load * 10 / u64::from(workload.replicas.max(1))));
                 let used = ContainerUsage { name: "main".into(), cpu, memory: None };
                 let usage = Arc::new(PodUsage { measured_at, window: Duration::from_secs(15), containers: vec![used] });
-                let of_namespace = table.entry(namespace.clone()).or_default();
+                let of_namespace = Arc::make_mut(table.namespaces.entry(Arc::from(&**namespace)).or_default());
                 // The watches may know more pods than there are: all that they can know are measured.
                 let pods = workload.seen_replicas.unwrap_or(workload.replicas).max(workload.replicas);
-                of_namespace.extend((0..pods).map(|number| (format!("{name}-{number}"), usage.clone())));
+                of_namespace.extend((0..pods).map(|number| (Arc::from(format!("{name}-{number}")), usage.clone())));
             }
-            Ok(UsageTable { source: "fake", pods: table })
+            Ok(table)
         })
     }
 }

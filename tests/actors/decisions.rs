@@ -24,7 +24,7 @@ fn decisions_are_remembered_newest_first_and_the_same_again_and_again_is_one() {
         assert!((2..=5).contains(&after.count));
         assert!(decisions.is_sorted_by_key(|entry| std::cmp::Reverse(entry.last_at)));
         assert_eq!(log_lines(" scaled ").len(), 1);
-        assert!(log_lines(" scaled ")[0].ends_with(&up.message), "the log says the same: {}", up.message);
+        assert!(log_lines(" scaled ")[0].ends_with(&*up.message()), "the log says the same: {}", up.message());
         assert_eq!(record.last_decision().as_ref(), decisions.first());
         let seen = &up.decision.as_ref().unwrap().observation;
         assert_eq!((seen.pods.len(), seen.current_replicas), (2, 2), "with everything that was looked at");
@@ -39,7 +39,7 @@ fn a_failure_and_an_evaluation_that_could_not_decide_are_remembered_too() {
         let record = stage.create("web", rules(1, 10)).await;
         let entry = record.last_decision().unwrap();
         assert_eq!((entry.outcome, entry.reason), (Outcome::Failed, Reason::FailedUpdateScale));
-        assert!(entry.message.contains("no"), "{}", entry.message);
+        assert!(entry.message().contains("no"), "{}", entry.message());
 
         stage.cluster.always(Op::View, "web", Answer::Unknown("the pods of the cluster cannot be watched"));
         stage.pass(60.0).await;

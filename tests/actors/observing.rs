@@ -27,7 +27,7 @@ fn an_observing_autoscaler_decides_and_records_and_never_scales() {
         assert_eq!((able.holds, able.reason), (false, Reason::ObserveOnly));
         let decisions = record.decisions();
         assert_eq!((decisions.len(), decisions[0].outcome), (1, Outcome::Observed));
-        assert!(decisions[0].count >= 8 && decisions[0].message.contains("2 -> 4"), "{}", decisions[0].message);
+        assert!(decisions[0].count >= 8 && decisions[0].message().contains("2 -> 4"), "{}", decisions[0].message());
 
         stage.update(&record, rules(1, 10)).await;
         stage.settle().await;

@@ -17,6 +17,9 @@ use crate::domain::saved::Announced;
 use crate::ports::ClusterError;
 use crate::ports::announcer::Announcement;
 
+/// What came of a decision, why, and what is to be said instead of what it says of itself.
+type Said = (Outcome, Reason, Option<String>);
+
 impl Autoscaler {
     pub(super) fn workload_gone(&mut self, now: Timestamp) {
         let workload = &self.record.workload;
@@ -71,11 +74,11 @@ impl Autoscaler {
         if let Some((intrusion, writer)) = intrusion {
             self.tell_of_intrusion(intrusion, &writer, had_yielded);
         }
-        let (verdict, reason, message) = match action {
-            Action::Untried => (decision.outcome, decision.reason, decision.sentence()),
+        let (verdict, reason, instead) = match action {
+            Action::Untried => (decision.outcome, decision.reason, None),
             Action::None => {
                 self.works();
-                (decision.outcome, decision.reason, decision.sentence())
+                (decision.outcome, decision.reason, None)
             }
             Action::Observed => self.not_done(&decision, Reason::ObserveOnly, "only observed, not done"),
             // The log is to tell what was done, and by whom does not matter.
@@ -103,7 +106,7 @@ impl Autoscaler {
             Action::ChangeFailed(error) => self.could_not_scale(Reason::FailedUpdateScale, &error),
         };
         self.record.saw(now, &decision, self.snapshot.current_replicas);
-        self.remember(Entry::new(decision.clone(), verdict, reason, message));
+        self.remember(Entry::new(decision.clone(), verdict, reason, instead));
         self.snapshot.decision = Some(decision);
     }
 
@@ -138,25 +141,25 @@ impl Autoscaler {
     }
 
     /// The workload is left to somebody else.
-    pub(super) fn yielded(&mut self) -> (Outcome, Reason, String) {
+    pub(super) fn yielded(&mut self) -> Said {
         let message = self.snapshot.conflicts.yielded.as_ref().map(Yielded::sentence).unwrap_or_default();
         self.leave(Reason::YieldedToAnother, message)
     }
 
     /// Another autoscaler of the cluster scales the workload.
-    pub(super) fn blocked(&mut self, by: &str) -> (Outcome, Reason, String) {
+    pub(super) fn blocked(&mut self, by: &str) -> Said {
         let message = format!("{} is already scaled by {by}; remove that first", self.record.workload);
         self.leave(Reason::ScaledByAnother, message)
     }
 
-    pub(super) fn leave(&mut self, reason: Reason, message: String) -> (Outcome, Reason, String) {
+    pub(super) fn leave(&mut self, reason: Reason, message: String) -> Said {
         self.replace_able(Condition::new(ConditionKind::AbleToScale, false, reason, message.clone()));
         if reason == Reason::YieldedToAnother && self.judges() {
             // People have been told that it yielded.
             self.reported = Some(message.clone());
         }
         self.fail(message.clone());
-        (Outcome::Held, reason, message)
+        (Outcome::Held, reason, Some(message))
     }
 
     pub(super) fn is_blocked(&self) -> bool {
@@ -164,13 +167,13 @@ impl Autoscaler {
     }
 
     /// What was decided is not done, which is no failure.
-    pub(super) fn not_done(&mut self, decision: &Decision, reason: Reason, why: &str) -> (Outcome, Reason, String) {
+    pub(super) fn not_done(&mut self, decision: &Decision, reason: Reason, why: &str) -> Said {
         let message = format!("{why}: {}", decision.sentence());
         self.replace_able(Condition::new(ConditionKind::AbleToScale, false, reason, message.clone()));
-        (Outcome::Observed, reason, message)
+        (Outcome::Observed, reason, Some(message))
     }
 
-    pub(super) fn scaled(&mut self, decision: &Decision, at: Timestamp) -> (Outcome, Reason, String) {
+    pub(super) fn scaled(&mut self, decision: &Decision, at: Timestamp) -> Said {
         let sentence = decision.sentence();
         let verdict = match decision.direction() {
             Some(direction) => {
@@ -199,9 +202,9 @@ impl Autoscaler {
         log::info!("{}: scaled {} {sentence}", self.record.id, self.record.workload);
         let change = (decision.current, decision.desired);
         self.shared.tell_of_change(&self.record, EventKind::Scaled, Some(change), sentence.clone());
-        self.tell_people(false, "SuccessfulRescale", sentence.clone());
+        self.tell_people(false, "SuccessfulRescale", sentence);
         let is_free = decision.reason == Reason::DesiredWithinRange;
-        (verdict, if is_free { Reason::SucceededRescale } else { decision.reason }, sentence)
+        (verdict, if is_free { Reason::SucceededRescale } else { decision.reason }, None)
     }
 
     /// The time of a change that has just been made. It is that of its tick, so that a period of as many seconds as the
@@ -212,7 +215,7 @@ impl Autoscaler {
         if took_long { now } else { self.due }
     }
 
-    pub(super) fn could_not_scale(&mut self, reason: Reason, error: &ClusterError) -> (Outcome, Reason, String) {
+    pub(super) fn could_not_scale(&mut self, reason: Reason, error: &ClusterError) -> Said {
         let workload = &self.record.workload;
         let verb = if reason == Reason::FailedGetScale { "read" } else { "change" };
         let message = format!("failed to {verb} the scale of {workload}: {error}");
@@ -228,7 +231,7 @@ impl Autoscaler {
             _ if self.snapshot.forbidden => {}
             _ => self.recover(),
         }
-        (Outcome::Failed, reason, message)
+        (Outcome::Failed, reason, Some(message))
     }
 
     pub(super) fn replace_able(&mut self, able: Condition) {

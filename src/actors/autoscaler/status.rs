@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use super::super::events::EventKind;
-use super::super::saving::{AFTER_CHANGE, AFTER_FAILURE, follow, status_of};
+use super::super::saving::{AFTER_CHANGE, AFTER_FAILURE, complete, follow, status_of};
 use super::super::shared::Shared;
 use super::super::snapshot::Status;
 use super::Autoscaler;
@@ -66,7 +66,7 @@ impl Autoscaler {
         let change = (action.from, action.to);
         let is_same = |decision: &Arc<Decision>| (decision.current, decision.desired) == change;
         if let (Some(decision), Some(decided)) = (self.left_to_leader.take().filter(is_same), decided) {
-            self.remember(Entry::new(decision, decided.outcome, decided.reason, message.clone()));
+            self.remember(Entry::new(decision, decided.outcome, decided.reason, Some(message.clone())));
         }
         self.shared.tell_of_change(&self.record, EventKind::Scaled, Some(change), message);
     }
@@ -88,6 +88,7 @@ impl Autoscaler {
             self.saving_later = Some(self.save_after(wait, context));
             return;
         }
+        let next = complete(next, &self.record);
         self.saved_at = Some(clock.steady());
         let (saver, record) = (saver.clone(), self.record.clone());
         let saving = async move { saver.save(&record, next).await };

@@ -12,10 +12,9 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::gpu_table::{ExporterFault, ExporterReport, GpuTable, Reading};
 use crate::actors::messages::{GetGpus, ReadingsChanged};
-use crate::actors::subscribers::{Subscribers, tell};
+use crate::actors::subscribers::Subscribers;
 use crate::clock::Clock;
 use crate::domain::Timestamp;
-use crate::domain::autoscaler::Metric;
 use crate::instruments::{Instruments, Source};
 use crate::ports::{Exporter, ExporterDirectory, GpuMetrics, Scrape, ScrapeError};
 
@@ -102,9 +101,9 @@ impl GpuCollector {
         self.refreshed_at = Some(self.clock.steady());
         self.refresh += 1;
         let refresh = self.refresh;
-        context.run_later(self.clock.real(PATIENCE), move |collector, context| {
+        context.run_later(self.clock.real(PATIENCE), move |collector, _| {
             if collector.refresh == refresh && !collector.awaited.is_empty() {
-                collector.answer(context);
+                collector.answer();
             }
         });
         let listed = self.directory.exporters();
@@ -161,18 +160,12 @@ impl GpuCollector {
             let scraped = scraped.unwrap_or_else(|_| Err(ScrapeError::Unreachable("reading it panicked".into())));
             (scraped, (clock.steady() - begun).to_std().unwrap_or_default())
         };
-        context.spawn(reading.into_actor(self).map(move |(scraped, took), collector, context| {
-            collector.finish(exporter, scraped, took, context);
+        context.spawn(reading.into_actor(self).map(move |(scraped, took), collector, _| {
+            collector.finish(exporter, scraped, took);
         }));
     }
 
-    fn finish(
-        &mut self,
-        exporter: Exporter,
-        scraped: Result<Scrape, ScrapeError>,
-        took: Duration,
-        context: &mut Context<Self>,
-    ) {
+    fn finish(&mut self, exporter: Exporter, scraped: Result<Scrape, ScrapeError>, took: Duration) {
         self.under_way.remove(&exporter);
         self.instruments.read(Source::GpuExporter, self.clock.now(), scraped.is_ok());
         let before = self.reports.get(&exporter);
@@ -198,12 +191,12 @@ impl GpuCollector {
         self.reports.insert(exporter.clone(), Arc::new(report));
         let was_awaited = self.awaited.remove(&exporter);
         if self.awaited.is_empty() {
-            if was_awaited { self.answer(context) } else { self.publish() }
+            if was_awaited { self.answer() } else { self.publish() }
         }
     }
 
     /// Answers everybody with what is known now, and tells the subscribers.
-    fn answer(&mut self, context: &mut Context<Self>) {
+    fn answer(&mut self) {
         self.awaited.clear();
         self.publish();
         let table = self.published.load_full();
@@ -211,10 +204,7 @@ impl GpuCollector {
             // Who has stopped waiting needs no answer.
             let _ = waiting.send(table.clone());
         }
-        let subscribers = self.subscribers.of(Metric::Gpu, |_| true);
-        if !subscribers.is_empty() {
-            context.spawn(tell(subscribers, ReadingsChanged::Gpus(table), self.clock).into_actor(self));
-        }
+        self.subscribers.tell(&ReadingsChanged::Gpus(table), self.clock, |_| true);
     }
 
     fn publish(&self) {

@@ -11,10 +11,9 @@ use tokio::sync::oneshot;
 
 use super::shelf::Shelf;
 use crate::actors::messages::{GetUsage, ReadingsChanged, UsageResult};
-use crate::actors::subscribers::{Subscribers, tell};
+use crate::actors::subscribers::Subscribers;
 use crate::clock::Clock;
 use crate::domain::Timestamp;
-use crate::domain::autoscaler::Metric;
 use crate::instruments::{Instruments, Source};
 use crate::ports::{ClusterError, ResourceMetrics, Scope, UsageTable};
 
@@ -145,21 +144,18 @@ impl ResourceCollector {
     }
 
     /// Tells the subscribers in namespaces where `table` is not what was known before.
-    fn tell_of_changes(&self, scope: &Scope, known: &UsageTable, table: &Arc<UsageTable>, context: &mut Context<Self>) {
-        let has_changed = |namespace: &str| match scope {
+    fn tell_of_changes(&self, scope: &Scope, known: &UsageTable, table: &Arc<UsageTable>) {
+        self.subscribers.tell(&ReadingsChanged::Usage(table.clone()), self.clock, |namespace| match scope {
             Scope::Namespace(name) if name != namespace => false,
             _ => table.differs_in(namespace, known),
-        };
-        let concerned = self.subscribers.of(Metric::Cpu, has_changed);
-        if !concerned.is_empty() {
-            context.spawn(tell(concerned, ReadingsChanged::Usage(table.clone()), self.clock).into_actor(self));
-        }
+        });
     }
 
     fn fetch(&mut self, scope: Scope, context: &mut Context<Self>) {
         // A panic of the source must not end the collector, on which every autoscaler depends.
         let (source, wanted) = (self.source.clone(), scope.clone());
-        let listing = AssertUnwindSafe(async move { source.list(wanted).await });
+        let known = self.cache.get(&scope).and_then(|cached| cached.known.clone());
+        let listing = AssertUnwindSafe(async move { source.list(wanted, known).await });
         let finished = listing.catch_unwind().into_actor(self).map(move |result, collector, context| {
             let result =
                 result.unwrap_or_else(|_| Err(ClusterError::Unavailable("reading the metrics panicked".into())));
@@ -191,7 +187,7 @@ impl ResourceCollector {
         if let Some(table) = read
             && let Some(known) = cached.known.replace(table.clone())
         {
-            self.tell_of_changes(&scope, &known, &table, context);
+            self.tell_of_changes(&scope, &known, &table);
         }
         self.refresh_later(scope, good_for, context);
     }

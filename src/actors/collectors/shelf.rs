@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     fn table(source: &'static str) -> Arc<UsageTable> {
-        Arc::new(UsageTable { source, pods: HashMap::new() })
+        Arc::new(UsageTable::new(source))
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use uuid::Uuid;
 
-use super::super::saving::{announced, status_of};
+use super::super::saving::{announced, complete, status_of};
 use super::super::shared::Shared;
 use super::super::snapshot::Snapshot;
 use super::super::turns::Turn;
@@ -169,6 +169,7 @@ impl Evaluation {
         }
         let snapshot = Snapshot { announced: Some(announced.clone()), ..Snapshot::clone(&self.record.snapshot()) };
         let status = status_of(&self.record, &snapshot, self.generation, clock, leadership.identity());
+        let status = complete(status, &self.record);
         saver.announce(&self.record, self.written_by_others, status).await.map(|()| announced)
     }
 

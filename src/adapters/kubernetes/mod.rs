@@ -28,6 +28,7 @@ mod owned;
 mod placement;
 mod pod;
 mod pod_level;
+mod pod_metrics;
 mod pods;
 mod replica_sets;
 mod requests;

@@ -30,8 +30,8 @@ fn decision(seconds: i64, cpu: u64) -> Arc<Decision> {
 }
 
 fn entry_of(decision: Arc<Decision>) -> Entry {
-    let (outcome, reason, message) = (decision.outcome, decision.reason, decision.sentence());
-    Entry::new(decision, outcome, reason, message)
+    let (outcome, reason) = (decision.outcome, decision.reason);
+    Entry::new(decision, outcome, reason, None)
 }
 
 fn entry(seconds: i64, cpu: u64) -> Entry {
@@ -56,9 +56,9 @@ fn decisions_that_change_nothing_are_one_entry_with_their_number_and_span() {
     let log = log_of(WIDE, [entry(0, 70), entry(15, 71), entry(30, 72)]);
     let entries: Vec<_> = log.newest_first().collect();
     assert_eq!(entries.len(), 1);
-    let Entry { first_at, last_at, count, outcome, message, decision, .. } = &**entries[0];
+    let Entry { first_at, last_at, count, outcome, decision, .. } = &**entries[0];
     assert_eq!((*first_at, *last_at, *count, *outcome), (at(0), at(30), 3, Outcome::NoChange));
-    assert_eq!(message, "stays at 4: cpu 72 % (target 70 %) proposes 4", "that of the last");
+    assert_eq!(entries[0].message(), "stays at 4: cpu 72 % (target 70 %) proposes 4", "that of the last");
     assert_eq!(decision.as_ref().unwrap().at, at(30), "the last of the run");
 }
 
@@ -189,7 +189,7 @@ fn a_larger_workload_costs_more() {
 fn cost(change: impl Fn(&mut Observation)) -> usize {
     let of = |seen| {
         let decision = decision_by(&Arc::new(prompt()), 0, seen);
-        Entry::new(decision, Outcome::Held, Reason::Paused, String::new()).bytes()
+        Entry::new(decision, Outcome::Held, Reason::Paused, None).bytes()
     };
     let base = observe(4, pods(1, 70, 50, at(0)));
     let mut more = base.clone();
@@ -213,7 +213,11 @@ fn everything_that_an_entry_holds_is_reckoned() {
     assert_eq!(cost(|seen| seen.pods.push(with_gpus.clone())), bytes_of_bare + 2 * size_of::<GpuReading>());
     let rescaled = entry_of(decision_by(&Arc::new(prompt()), 0, observe(12, vec![])));
     let (steps, seen) = (size_of::<super::super::decision::Step>(), size_of::<Observation>());
-    assert_eq!(rescaled.bytes(), size_of::<Entry>() + rescaled.message.len() + size_of::<Decision>() + steps + seen);
+    let bytes = size_of::<Entry>() + size_of::<Decision>() + steps + seen;
+    assert_eq!(rescaled.bytes(), bytes, "its sentence is made when somebody reads it");
+    let decision = rescaled.decision.unwrap();
+    let said = Entry::new(decision, Outcome::Failed, Reason::FailedUpdateScale, Some("it was refused".to_owned()));
+    assert_eq!((said.bytes(), &*said.message()), (bytes + "it was refused".len(), "it was refused"));
     let undecided = Entry::undecided(at(0), Reason::FailedGetPods, "no answer".to_owned());
     assert_eq!(undecided.bytes(), size_of::<Entry>() + "no answer".len());
 }
@@ -238,7 +242,7 @@ proptest! {
             log.add(next.clone());
             added += 1;
             let newest = log.newest_first().next().unwrap();
-            prop_assert_eq!((newest.last_at, &newest.message), (now, &next.message));
+            prop_assert_eq!((newest.last_at, newest.message()), (now, next.message()));
             prop_assert_eq!(log.bytes(), log.newest_first().map(|entry| entry.bytes()).sum::<usize>());
             let kept = log.newest_first().count();
             prop_assert!(kept == 1 || (kept <= entries && log.bytes() <= bytes));

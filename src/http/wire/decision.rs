@@ -167,7 +167,7 @@ impl DecisionBody {
             last_at: Some(rfc3339_millis(entry.last_at)),
             count: Some(entry.count),
             rules_by: entry.rules_by.as_deref().map(str::to_owned),
-            ..body.with(entry.outcome, entry.reason, entry.message.clone())
+            ..body.with(entry.outcome, entry.reason, entry.message().into_owned())
         }
     }
 

@@ -38,7 +38,7 @@ impl Source {
 }
 
 impl ResourceMetrics for Source {
-    fn list(&self, scope: Scope) -> PortFuture<Result<UsageTable, ClusterError>> {
+    fn list(&self, scope: Scope, _: Option<Arc<UsageTable>>) -> PortFuture<Result<UsageTable, ClusterError>> {
         self.calls.lock().unwrap().push(scope);
         let answer = self.answer.lock().unwrap().clone();
         assert!(!matches!(answer, Answer::PanicsAtOnce), "scripted panic");
@@ -46,7 +46,7 @@ impl ResourceMetrics for Source {
         Box::pin(async move {
             open.wait_for(|open| *open).await.unwrap();
             match answer {
-                Answer::Table => Ok(UsageTable { source: "test", pods: HashMap::new() }),
+                Answer::Table => Ok(UsageTable::new("test")),
                 Answer::Fails(error) => Err(error),
                 _ => panic!("scripted panic"),
             }

@@ -47,7 +47,7 @@ async fn read(items: Vec<Value>) -> UsageTable {
         "/apis/metrics.k8s.io" => Answer::ok(group(&["v1beta1"])),
         _ => Answer::ok(list(&items)),
     });
-    ResourceMetrics::list(&metrics, Scope::Cluster).await.unwrap()
+    ResourceMetrics::list(&metrics, Scope::Cluster, None).await.unwrap()
 }
 
 #[tokio::test]
@@ -72,6 +72,38 @@ async fn a_reading_is_read_whole() {
     assert_eq!(table.source, "metrics.k8s.io/v1beta1");
     assert_eq!(table.get("default", "web-1"), Some(&Arc::new(usage)));
     assert_eq!(table.get("default", "web-2"), None);
+}
+
+#[tokio::test]
+async fn what_has_not_changed_is_shared_with_what_is_known() {
+    let in_namespace = |namespace: &str, name: &str, cpu: &str| {
+        let mut item = reading(name);
+        item["metadata"]["namespace"] = json!(namespace);
+        item["containers"][0]["usage"]["cpu"] = json!(cpu);
+        item
+    };
+    let first = Arc::new(
+        read(vec![in_namespace("a", "one", "1m"), in_namespace("b", "one", "1m"), in_namespace("b", "two", "1m")])
+            .await,
+    );
+    let (metrics, _) = metrics(move |asked| match asked.path.as_str() {
+        "/apis/metrics.k8s.io" => Answer::ok(group(&["v1beta1"])),
+        // The namespaces are not in order, and one comes in two parts.
+        _ => Answer::ok(list(&[
+            in_namespace("b", "two", "1m"),
+            in_namespace("a", "one", "1m"),
+            in_namespace("c", "new", "3m"),
+            in_namespace("b", "one", "2m"),
+        ])),
+    });
+    let now = ResourceMetrics::list(&metrics, Scope::Cluster, Some(first.clone())).await.unwrap();
+    assert!(Arc::ptr_eq(&now.namespaces["a"], &first.namespaces["a"]));
+    let usage = |table: &UsageTable, namespace: &str, pod: &str| table.get(namespace, pod).unwrap().clone();
+    assert!(Arc::ptr_eq(&usage(&now, "b", "two"), &usage(&first, "b", "two")));
+    let cpu = |namespace, pod| usage(&now, namespace, pod).containers[0].cpu.unwrap().as_in_go();
+    assert_eq!((cpu("b", "one"), cpu("c", "new"), now.namespaces["b"].len()), (2, 3, 2));
+    assert_eq!(usage(&first, "b", "one").containers[0].cpu.unwrap().as_in_go(), 1, "what was known stays as it was");
+    assert_eq!(["a", "b", "c"].map(|namespace| now.differs_in(namespace, &first)), [false, true, true]);
 }
 
 #[tokio::test]
@@ -119,9 +151,9 @@ async fn the_offered_version_is_found_once_and_asked_once_per_reading() {
             "/apis/metrics.k8s.io" => Answer::ok(group(offered)),
             _ => Answer::ok(list(&[])),
         });
-        let table = ResourceMetrics::list(&metrics, Scope::Namespace("ml".to_owned())).await.unwrap();
+        let table = ResourceMetrics::list(&metrics, Scope::Namespace("ml".to_owned()), None).await.unwrap();
         assert_eq!(table.source, format!("metrics.k8s.io/{version}"));
-        ResourceMetrics::list(&metrics, Scope::Cluster).await.unwrap();
+        ResourceMetrics::list(&metrics, Scope::Cluster, None).await.unwrap();
         let expected = [
             "GET /apis/metrics.k8s.io".to_owned(),
             format!("GET /apis/metrics.k8s.io/{version}/namespaces/ml/pods"),
@@ -139,7 +171,7 @@ async fn a_cluster_without_the_metrics_api_says_so_and_is_asked_again() {
         (true, "/apis/metrics.k8s.io") => Answer::ok(group(&["v1"])),
         (true, _) => Answer::ok(list(&[])),
     });
-    let ask = || ResourceMetrics::list(&metrics, Scope::Cluster);
+    let ask = || ResourceMetrics::list(&metrics, Scope::Cluster, None);
     let absent = ask().await.unwrap_err();
     assert!(matches!(absent, ClusterError::Unavailable(_)));
     assert!(absent.to_string().contains("is metrics-server installed?"), "{absent}");
@@ -155,7 +187,7 @@ async fn a_cluster_without_the_metrics_api_says_so_and_is_asked_again() {
 #[tokio::test]
 async fn unknown_versions_are_as_good_as_none() {
     let (metrics, _) = metrics(|_| Answer::ok(group(&["v3"])));
-    let error = ResourceMetrics::list(&metrics, Scope::Cluster).await.unwrap_err();
+    let error = ResourceMetrics::list(&metrics, Scope::Cluster, None).await.unwrap_err();
     assert!(error.to_string().contains("is metrics-server installed?"), "{error}");
 }
 
@@ -165,7 +197,7 @@ async fn a_failing_metrics_server_is_told_from_a_failing_cluster() {
         "/apis/metrics.k8s.io" => Answer::ok(group(&["v1beta1"])),
         _ => Answer::Text(503, "service unavailable\n", None),
     });
-    let error = ResourceMetrics::list(&metrics, Scope::Cluster).await.unwrap_err();
+    let error = ResourceMetrics::list(&metrics, Scope::Cluster, None).await.unwrap_err();
     let message = "the metrics API (metrics.k8s.io/v1beta1) fails: the API server answers 503: service unavailable";
     assert_eq!(error.to_string(), message);
 }
@@ -176,7 +208,7 @@ async fn an_answer_that_is_no_list_is_an_error() {
         "/apis/metrics.k8s.io" => Answer::ok(group(&["v1beta1"])),
         _ => Answer::Text(200, "{\"items\": 7}", None),
     });
-    let error = ResourceMetrics::list(&metrics, Scope::Cluster).await.unwrap_err();
+    let error = ResourceMetrics::list(&metrics, Scope::Cluster, None).await.unwrap_err();
     assert!(error.to_string().starts_with("the metrics API's answer makes no sense"), "{error}");
 }
 
@@ -186,7 +218,7 @@ async fn read_hostile(body: String) -> Result<UsageTable, ClusterError> {
         "/apis/metrics.k8s.io" => Answer::ok(group(&["v1beta1"])),
         _ => Answer::Raw(body.clone()),
     });
-    ResourceMetrics::list(&metrics, Scope::Cluster).await
+    ResourceMetrics::list(&metrics, Scope::Cluster, None).await
 }
 
 #[tokio::test]

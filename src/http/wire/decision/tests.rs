@@ -25,7 +25,7 @@ fn decision() -> Decision {
 }
 
 fn entry(decision: &Arc<Decision>) -> Entry {
-    Entry::new(decision.clone(), Outcome::Failed, Reason::FailedUpdateScale, "it was refused".to_owned())
+    Entry::new(decision.clone(), Outcome::Failed, Reason::FailedUpdateScale, Some("it was refused".to_owned()))
 }
 
 fn keys(value: &Value) -> Vec<&String> {
