@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use anyhow::{Context, ensure};
 use serde::Serialize;
@@ -38,6 +39,13 @@ struct Each {
     cpu_microseconds: f64,
     /// What is held more than without any object.
     bytes_held: f64,
+}
+
+impl fmt::Display for Each {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { requests, cpu_microseconds, bytes_held } = self;
+        write!(formatter, "{requests:.3} requests, {cpu_microseconds:.0} us, {:.1} KiB", bytes_held / 1024.0)
+    }
 }
 
 /// The rows, of which the first has everything that was measured.
@@ -106,6 +114,13 @@ pub fn rows(setting: &Setting, turns: &[Turn]) -> anyhow::Result<Vec<Row>> {
             ),
             Some(time(&tuned) <= 0.5),
             ratios((time(&defaults), time(&tuned))),
+        )?,
+        Row::new(
+            &what("Per autoscaler and tick of 15 s: API requests, CPU, bytes held"),
+            "reported (the first implementation: 2 GET, 1 LIST and 1 GET for each pod)",
+            format!("{}; HPA: {} (defaults), {} (tuned)", ours.each, defaults.each, tuned.each),
+            None,
+            json!({"service": ours.each, "hpa-defaults": defaults.each, "hpa-tuned": tuned.each}),
         )?,
     ])
 }
