@@ -32,7 +32,7 @@ struct Subscriber {
     recipient: WeakRecipient<ReadingsChanged>,
     /// The thread on which it lives, and how to get something done there.
     thread: ThreadId,
-    arbiter: ArbiterHandle,
+    arbiter: Option<ArbiterHandle>,
 }
 
 /// An autoscaler that is told, for as long as this lives.
@@ -68,7 +68,7 @@ impl Subscribers {
         recipient: WeakRecipient<ReadingsChanged>,
     ) -> Subscription {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let (thread, arbiter) = (std::thread::current().id(), Arbiter::current());
+        let (thread, arbiter) = (std::thread::current().id(), Arbiter::try_current());
         let subscriber = Subscriber { wants_gpus, recipient, thread, arbiter };
         self.lock().entry(namespace.to_owned()).or_default().insert(number, subscriber);
         Subscription { subscribers: self.clone(), namespace: namespace.to_owned(), number }
@@ -89,8 +89,13 @@ impl Subscribers {
     /// another for each of them.
     pub(super) fn tell(&self, news: &ReadingsChanged, clock: Clock, is_concerned: impl Fn(&str) -> bool) {
         for (arbiter, recipients) in self.to_be_told(news, is_concerned).into_values() {
-            // A thread that has ended has nobody on it any more.
-            arbiter.spawn(tell(recipients, news.clone(), clock));
+            let telling = tell(recipients, news.clone(), clock);
+            match arbiter {
+                // A thread that has ended has nobody on it any more.
+                Some(arbiter) => _ = arbiter.spawn(telling),
+                // There is no other thread.
+                None => _ = actix::spawn(telling),
+            }
         }
     }
 
@@ -98,7 +103,7 @@ impl Subscribers {
         &self,
         news: &ReadingsChanged,
         is_concerned: impl Fn(&str) -> bool,
-    ) -> HashMap<ThreadId, (ArbiterHandle, Vec<Recipient<ReadingsChanged>>)> {
+    ) -> HashMap<ThreadId, (Option<ArbiterHandle>, Vec<Recipient<ReadingsChanged>>)> {
         let of_gpus = matches!(news, ReadingsChanged::Gpus(_));
         let by_namespace = self.lock();
         let concerned = by_namespace.iter().filter(|(namespace, _)| is_concerned(namespace));
