@@ -182,15 +182,10 @@ pub(super) struct IntentChanged;
 #[rtype(result = "()")]
 pub(super) struct Settle;
 
-/// To an autoscaler, from a collector: what was read is not what was read before, for some pods.
-#[derive(Clone, Debug, Message)]
+/// To an autoscaler: on the latest readings its last decision would be another one.
+#[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
-pub enum ReadingsChanged {
-    /// CPU and memory.
-    Usage(Arc<UsageTable>),
-    /// GPUs.
-    Gpus(Arc<GpuTable>),
-}
+pub(super) struct ReadingsChanged;
 
 /// The answer to [`GetUsage`].
 pub type UsageResult = Result<Arc<UsageTable>, ClusterError>;

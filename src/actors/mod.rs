@@ -15,6 +15,7 @@ pub mod listing;
 pub mod messages;
 pub mod news;
 pub mod preview;
+mod readings;
 pub mod registry;
 pub mod registry_handle;
 pub mod roster;

@@ -6,14 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
 use std::time::Duration;
 
-use actix::{Arbiter, ArbiterHandle, Recipient, WeakRecipient};
-use futures_util::future::join_all;
+use actix::{Arbiter, ArbiterHandle, WeakRecipient};
 
 use super::messages::ReadingsChanged;
+use super::readings::Readings;
+use super::snapshot::AutoscalerRecord;
 use crate::clock::Clock;
 
-/// So many autoscalers are told at once. When they have looked it is the others' turn, so that ten thousand who are told do
-/// not make a tick late, on however slow a machine.
+/// It is looked at the readings of so many autoscalers at once. Then it is the others' turn, so that ten thousand of them do not
+/// make a tick late, on however slow a machine.
 const BATCH: usize = 64;
 
 /// How long their turn is.
@@ -26,8 +27,9 @@ pub struct Subscribers {
     next: AtomicU64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Subscriber {
+    record: Arc<AutoscalerRecord>,
     wants_gpus: bool,
     recipient: WeakRecipient<ReadingsChanged>,
     /// The thread on which it lives, and how to get something done there.
@@ -63,15 +65,16 @@ impl Subscribers {
     /// From now on `recipient`, who lives on this thread, is told of other readings in its namespace: of CPU and memory, and of GPUs if it wants that.
     pub(super) fn subscribe(
         self: &Arc<Self>,
-        namespace: &str,
+        record: Arc<AutoscalerRecord>,
         wants_gpus: bool,
         recipient: WeakRecipient<ReadingsChanged>,
     ) -> Subscription {
+        let namespace = record.workload.namespace.clone();
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (thread, arbiter) = (std::thread::current().id(), Arbiter::try_current());
-        let subscriber = Subscriber { wants_gpus, recipient, thread, arbiter };
-        self.lock().entry(namespace.to_owned()).or_default().insert(number, subscriber);
-        Subscription { subscribers: self.clone(), namespace: namespace.to_owned(), number }
+        let subscriber = Subscriber { record, wants_gpus, recipient, thread, arbiter };
+        self.lock().entry(namespace.clone()).or_default().insert(number, subscriber);
+        Subscription { subscribers: self.clone(), namespace, number }
     }
 
     /// Whether anybody in a namespace is to be told; or in any, without one.
@@ -85,11 +88,11 @@ impl Subscribers {
         self.lock().values().flat_map(HashMap::values).any(|subscriber| subscriber.wants_gpus)
     }
 
-    /// Tells those of the namespaces that `is_concerned` names, on the threads on which they live: no thread is woken by
-    /// another for each of them.
-    pub(super) fn tell(&self, news: &ReadingsChanged, clock: Clock, is_concerned: impl Fn(&str) -> bool) {
-        for (arbiter, recipients) in self.to_be_told(news, is_concerned).into_values() {
-            let telling = tell(recipients, news.clone(), clock);
+    /// Looks at readings for those of the namespaces that `is_concerned` names, and tells whom they make decide otherwise: on
+    /// the threads on which they live, so that no thread is woken by another for each of them.
+    pub(super) fn tell(&self, readings: &Readings, clock: Clock, is_concerned: impl Fn(&str) -> bool) {
+        for (arbiter, subscribers) in self.by_thread(readings, is_concerned).into_values() {
+            let telling = tell(subscribers, readings.clone(), clock);
             match arbiter {
                 // A thread that has ended has nobody on it any more.
                 Some(arbiter) => _ = arbiter.spawn(telling),
@@ -99,35 +102,31 @@ impl Subscribers {
         }
     }
 
-    fn to_be_told(
+    fn by_thread(
         &self,
-        news: &ReadingsChanged,
+        readings: &Readings,
         is_concerned: impl Fn(&str) -> bool,
-    ) -> HashMap<ThreadId, (Option<ArbiterHandle>, Vec<Recipient<ReadingsChanged>>)> {
-        let of_gpus = matches!(news, ReadingsChanged::Gpus(_));
+    ) -> HashMap<ThreadId, (Option<ArbiterHandle>, Vec<Subscriber>)> {
+        let of_gpus = matches!(readings, Readings::Gpus(_));
         let by_namespace = self.lock();
         let concerned = by_namespace.iter().filter(|(namespace, _)| is_concerned(namespace));
         let subscribers = concerned.flat_map(|(_, subscribers)| subscribers.values());
         let mut by_thread = HashMap::new();
         for subscriber in subscribers.filter(|subscriber| subscriber.wants_gpus || !of_gpus) {
-            let Some(recipient) = subscriber.recipient.upgrade() else { continue };
             let on_thread = by_thread.entry(subscriber.thread);
-            on_thread.or_insert_with(|| (subscriber.arbiter.clone(), Vec::new())).1.push(recipient);
+            let (_, subscribers) = on_thread.or_insert_with(|| (subscriber.arbiter.clone(), Vec::new()));
+            subscribers.push(subscriber.clone());
         }
         by_thread
     }
 }
 
-/// Tells all of them, some at a time.
-async fn tell(subscribers: Vec<Recipient<ReadingsChanged>>, news: ReadingsChanged, clock: Clock) {
-    let mut unheard = 0;
+/// Looks for all of them, some at a time, and tells those to whom it is news.
+async fn tell(subscribers: Vec<Subscriber>, readings: Readings, clock: Clock) {
     for batch in subscribers.chunks(BATCH) {
-        let looked = join_all(batch.iter().map(|subscriber| subscriber.send(news.clone()))).await;
+        let concerned = batch.iter().filter(|subscriber| readings.are_news_for(&subscriber.record, clock));
         // One that has ended meanwhile has no use for it.
-        unheard += looked.iter().filter(|looked| looked.is_err()).count();
+        concerned.filter_map(|subscriber| subscriber.recipient.upgrade()).for_each(|it| it.do_send(ReadingsChanged));
         clock.sleep(TURN).await;
-    }
-    if unheard > 0 {
-        log::debug!("{unheard} of {} autoscalers were gone when readings changed", subscribers.len());
     }
 }

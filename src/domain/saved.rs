@@ -166,13 +166,12 @@ pub fn urgency(last: Option<&SavedStatus>, next: &SavedStatus, acts: Option<&Sca
     {
         return Some(Urgency::AtOnce);
     }
-    let reasons = |shown: &Shown| -> Vec<_> {
-        shown.conditions.iter().map(|(condition, _)| (condition.kind, condition.holds, condition.reason)).collect()
-    };
+    let reason = |(condition, _): &(Condition, Timestamp)| (condition.kind, condition.holds, condition.reason);
+    let same_reasons = seen.conditions.iter().map(reason).eq(now.conditions.iter().map(reason));
     let replicas = |shown: &Shown| (shown.current_replicas, shown.desired_replicas);
     if (seen.status, &seen.failure) != (now.status, &now.failure)
         || replicas(seen) != replicas(now)
-        || reasons(seen) != reasons(now)
+        || !same_reasons
         || (last.memory.announced.is_some() && next.memory.announced.is_none())
     {
         return Some(Urgency::Soon);

@@ -1,17 +1,11 @@
 //! Evaluating when the readings have changed so that it matters, and not only when the timer says so.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
 
-use super::super::collectors::gpu_table::{GpuTable, PodGpus};
 use super::super::messages::ReadingsChanged;
 use super::Autoscaler;
-use crate::domain::decision::decide;
-use crate::domain::gpu::GpuUsage;
-use crate::domain::observation::{Observation, ObservedPod, PodUsage, SourceState};
-use crate::ports::UsageTable;
 
 impl Autoscaler {
     /// From now on the collectors tell it of other readings. The HPA looks when its timer says so, and at no other time.
@@ -21,33 +15,8 @@ impl Autoscaler {
         let rules = self.record.rules();
         if !rules.is_hpa() {
             let me = context.address().recipient().downgrade();
-            let namespace = &self.record.workload.namespace;
-            self.subscription = Some(self.shared.subscribers.subscribe(namespace, rules.targets.need_gpus(), me));
-        }
-    }
-
-    /// Whether the last decision, made now and on these readings, would be another one. Most changes are noise, and looking
-    /// costs a tenth of an evaluation.
-    fn is_news(&self, readings: &ReadingsChanged) -> bool {
-        let Some(last) = &self.snapshot.decision else { return false };
-        let mut observation = Observation::clone(&last.observation);
-        observation.at = self.shared.clock.now();
-        let namespace = self.record.workload.namespace.as_str();
-        let mut is_other = false;
-        for observed in &mut observation.pods {
-            is_other |= match readings {
-                ReadingsChanged::Usage(table) => take_usage(observed, namespace, table),
-                ReadingsChanged::Gpus(table) => take_gpus(observed, namespace, table),
-            };
-        }
-        match readings {
-            ReadingsChanged::Usage(table) => observation.resource_source = SourceState::Read { name: table.source },
-            ReadingsChanged::Gpus(table) => observation.gpu_source = table.source(),
-        }
-        is_other && {
-            let now = self.shared.clock.steady();
-            let next = decide(&self.rules, &self.snapshot.state, Arc::new(observation), now);
-            next.direction().is_some() || next.recommended != last.recommended
+            let (record, wants_gpus) = (self.record.clone(), rules.targets.need_gpus());
+            self.subscription = Some(self.shared.subscribers.subscribe(record, wants_gpus, me));
         }
     }
 
@@ -84,38 +53,11 @@ impl Autoscaler {
     }
 }
 
-/// Puts what a pod uses now in the place of what it used. Whether that is something else.
-fn take_usage(observed: &mut ObservedPod, namespace: &str, table: &UsageTable) -> bool {
-    let now = table.get(namespace, &observed.pod.name).cloned();
-    let is_other = differ(observed.usage.as_ref(), now.as_ref(), PodUsage::is_like);
-    observed.usage = now;
-    is_other
-}
-
-/// The same for its GPUs.
-fn take_gpus(observed: &mut ObservedPod, namespace: &str, table: &GpuTable) -> bool {
-    if observed.pod.requests.gpus == 0 {
-        return false;
-    }
-    let PodGpus { usage: now, gap } = table.find(namespace, &observed.pod.name, observed.pod.node.as_ref());
-    let is_other = differ(observed.gpus.as_ref(), now.as_ref(), GpuUsage::is_like);
-    (observed.gpus, observed.gpu_gap) = (now, gap);
-    is_other
-}
-
-/// Whether only one of two readings is there, or they are not alike.
-fn differ<T>(seen: Option<&Arc<T>>, now: Option<&Arc<T>>, are_alike: impl Fn(&T, &T) -> bool) -> bool {
-    match (seen, now) {
-        (Some(seen), Some(now)) => !Arc::ptr_eq(seen, now) && !are_alike(seen, now),
-        (seen, now) => seen.is_some() != now.is_some(),
-    }
-}
-
 impl Handler<ReadingsChanged> for Autoscaler {
     type Result = ();
 
-    fn handle(&mut self, readings: ReadingsChanged, context: &mut Self::Context) {
-        if self.subscription.is_some() && !self.stopping && self.is_news(&readings) {
+    fn handle(&mut self, _: ReadingsChanged, context: &mut Self::Context) {
+        if self.subscription.is_some() && !self.stopping {
             self.evaluate_on_change(context);
         }
     }

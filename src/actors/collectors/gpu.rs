@@ -11,7 +11,8 @@ use futures_util::FutureExt as _;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::gpu_table::{ExporterFault, ExporterReport, GpuTable, Reading};
-use crate::actors::messages::{GetGpus, ReadingsChanged};
+use crate::actors::messages::GetGpus;
+use crate::actors::readings::Readings;
 use crate::actors::subscribers::Subscribers;
 use crate::clock::Clock;
 use crate::domain::Timestamp;
@@ -204,7 +205,7 @@ impl GpuCollector {
             // Who has stopped waiting needs no answer.
             let _ = waiting.send(table.clone());
         }
-        self.subscribers.tell(&ReadingsChanged::Gpus(table), self.clock, |_| true);
+        self.subscribers.tell(&Readings::Gpus(table), self.clock, |_| true);
     }
 
     fn publish(&self) {

@@ -10,7 +10,8 @@ use futures_util::FutureExt as _;
 use tokio::sync::oneshot;
 
 use super::shelf::Shelf;
-use crate::actors::messages::{GetUsage, ReadingsChanged, UsageResult};
+use crate::actors::messages::{GetUsage, UsageResult};
+use crate::actors::readings::Readings;
 use crate::actors::subscribers::Subscribers;
 use crate::clock::Clock;
 use crate::domain::Timestamp;
@@ -145,7 +146,7 @@ impl ResourceCollector {
 
     /// Tells the subscribers in namespaces where `table` is not what was known before.
     fn tell_of_changes(&self, scope: &Scope, known: &UsageTable, table: &Arc<UsageTable>) {
-        self.subscribers.tell(&ReadingsChanged::Usage(table.clone()), self.clock, |namespace| match scope {
+        self.subscribers.tell(&Readings::Usage(table.clone()), self.clock, |namespace| match scope {
             Scope::Namespace(name) if name != namespace => false,
             _ => table.differs_in(namespace, known),
         });
