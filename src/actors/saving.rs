@@ -23,6 +23,9 @@ use crate::ports::store::{AutoscalerStore, Change, ObjectRef, StoreError, Stored
 /// How many statuses are written at the same time.
 const AT_ONCE: usize = 16;
 
+/// How long to wait with what nobody waits for while all turns to change a workload are taken.
+pub(super) const WHILE_OTHERS_ACT: Duration = Duration::from_secs(5);
+
 /// How long to wait after a failure.
 pub(super) const AFTER_FAILURE: Duration = Duration::from_secs(10);
 

@@ -54,6 +54,11 @@ impl Turns {
         Turn { waited: waited || paused, _place: place }
     }
 
+    /// Whether nobody else can have a turn now.
+    pub(super) fn are_taken(&self) -> bool {
+        self.free.available_permits() == 0
+    }
+
     /// Waits while the API server is to be left alone. Whether it was.
     pub(super) async fn pass_pause(&self) -> bool {
         let mut paused = false;

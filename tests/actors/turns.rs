@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use ai_storage_orchestrator::domain::reason::Reason;
 use ai_storage_orchestrator::ports::ClusterError;
+use ai_storage_orchestrator::ports::store::Wanted;
 
 use super::cluster::{Answer, Gate, Op, deployment};
+use super::objects::Objects;
 use super::stage::{Stage, log_lines, play, rules};
 
 const MANY: usize = 100;
@@ -41,6 +44,36 @@ fn some_change_their_workloads_at_a_time_and_all_get_their_turn() {
         stage.settle().await;
         assert_eq!(stage.changes(), [4; MANY]);
         assert!((0..MANY).all(|number| stage.cluster.replicas(&name(number)) == 4));
+    });
+}
+
+#[test]
+fn what_nobody_waits_for_is_not_written_while_all_turns_are_taken() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        let leader = stage.replica("leader", &objects);
+        leader.lead(100_000);
+        let wanted = |name: &str| Wanted { workload: deployment(name), rules: rules(1, 10), paused: false };
+        stage.cluster.add("quiet", 2, 70);
+        objects.apply("quiet", wanted("quiet"));
+        stage.pass(1.0).await;
+        let gate = Gate::new();
+        for number in 0..MANY {
+            stage.cluster.add(&name(number), 2, 140);
+            stage.cluster.next(Op::Read, &name(number), [Answer::Waits(gate.clone())]);
+            objects.apply(&name(number), wanted(&name(number)));
+        }
+        stage.cluster.always(Op::View, "quiet", Answer::Unknown("the pods cannot be watched"));
+        let shown = || {
+            let quiet = objects.all().into_iter().find(|stored| stored.object.key.name == "quiet").unwrap();
+            quiet.saved.unwrap().shown.conditions[0].0.reason
+        };
+        stage.pass(22.0).await;
+        assert_eq!(shown(), Reason::ReadyForNewScale, "the others come first");
+        stage.pass(10.0).await;
+        assert_eq!(shown(), Reason::FailedGetPods, "but not for ever");
+        gate.open();
+        stage.settle().await;
     });
 }
 

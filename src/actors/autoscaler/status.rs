@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use super::super::events::EventKind;
-use super::super::saving::{AFTER_CHANGE, AFTER_FAILURE, complete, follow, status_of};
+use super::super::saving::{AFTER_CHANGE, AFTER_FAILURE, WHILE_OTHERS_ACT, complete, follow, status_of};
 use super::super::shared::Shared;
 use super::super::snapshot::Status;
 use super::Autoscaler;
@@ -14,7 +14,7 @@ use crate::domain::autoscaler::{Direction, Mode, ScalingRules};
 use crate::domain::cause::ScaleAction;
 use crate::domain::decision::Decision;
 use crate::domain::decision_log::Entry;
-use crate::domain::saved::{LastDecision, urgency};
+use crate::domain::saved::{LastDecision, Urgency, urgency};
 use crate::ports::store::StoreError;
 
 impl Autoscaler {
@@ -83,7 +83,12 @@ impl Autoscaler {
         let next = status_of(&self.record, &self.snapshot, self.generation, clock, leadership.identity());
         let Some(urgency) = urgency(self.record.saved().as_deref(), &next, self.acts().as_deref()) else { return };
         let since = self.saved_at.map_or(Duration::MAX, |at| (clock.steady() - at).to_std().unwrap_or_default());
-        let wait = urgency.spacing().saturating_sub(since);
+        let mut wait = urgency.spacing().saturating_sub(since);
+        let is_recent = since < Urgency::Eventually.spacing();
+        if urgency < Urgency::AtOnce && is_recent && self.shared.turns.are_taken() {
+            // Those who are to act come first, but nobody is put off for ever.
+            wait = wait.max(WHILE_OTHERS_ACT);
+        }
         if !wait.is_zero() {
             self.saving_later = Some(self.save_after(wait, context));
             return;

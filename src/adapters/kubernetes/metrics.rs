@@ -1,13 +1,15 @@
 //! CPU and memory of pods, from the metrics API (`metrics.k8s.io`).
 
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::FutureExt;
+use futures_util::{AsyncBufReadExt, FutureExt};
 use http::Request;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIGroup;
 
 use super::calls::Calls;
-use super::error::LONGEST;
+use super::error::{LONGEST, cluster_error};
 use super::pod_metrics::read_list;
 use crate::plain_text::shortened;
 use crate::ports::{ClusterError, PortFuture, ResourceMetrics, Scope, UsageTable};
@@ -57,11 +59,13 @@ pub(super) struct Metrics {
     calls: Calls,
     /// The version that was found, until it is not there any more.
     version: Arc<Mutex<Option<Version>>>,
+    /// How long the last list was: the next one is about as long.
+    length: Arc<AtomicUsize>,
 }
 
 impl Metrics {
     pub(super) fn new(calls: Calls) -> Self {
-        Self { calls, version: Arc::new(Mutex::new(None)) }
+        Self { calls, version: Arc::default(), length: Arc::default() }
     }
 
     async fn list(&self, scope: &Scope, known: Option<&UsageTable>) -> Result<UsageTable, ClusterError> {
@@ -75,7 +79,10 @@ impl Metrics {
             Scope::Cluster => format!("{GROUP}/{}/pods", version.as_str()),
         };
         match self.get(&path).await {
-            Ok(body) => read_list(&body, version.source(), known).map_err(senseless),
+            Ok(body) => {
+                self.length.store(body.len(), Ordering::Relaxed);
+                read_list(&body, version.source(), known).map_err(senseless)
+            }
             Err(ClusterError::NotFound(message)) => {
                 // It was there: it has been removed, or replaced by another version. The next call looks again.
                 *self.version() = None;
@@ -100,13 +107,28 @@ impl Metrics {
         Ok(version)
     }
 
-    /// The answer's text: were it parsed by `kube`, a mistake in it would put the whole of it into the log.
+    /// The answer's text: were it parsed by `kube`, a mistake in it would put the whole of it into the log. There may be
+    /// megabytes of it, so it is put where it stays as it comes.
     async fn get(&self, path: &str) -> Result<String, ClusterError> {
         let request = Request::get(path)
             .body(Vec::new())
             .map_err(|error| ClusterError::Unavailable(format!("cannot ask for {path}: {error}")))?;
-        let client = self.calls.client();
-        self.calls.run(client.request_text(request)).await
+        let length = self.length.load(Ordering::Relaxed);
+        let mut text = Vec::with_capacity(length + length / 16);
+        let reading = async {
+            let mut answer = pin!(self.calls.client().request_stream(request).await.map_err(cluster_error)?);
+            loop {
+                let part = answer.fill_buf().await.map_err(broken)?;
+                if part.is_empty() {
+                    return Ok(());
+                }
+                text.extend_from_slice(part);
+                let length = part.len();
+                answer.consume_unpin(length);
+            }
+        };
+        self.calls.limited(reading).await?;
+        String::from_utf8(text).map_err(broken)
     }
 
     fn version(&self) -> std::sync::MutexGuard<'_, Option<Version>> {
@@ -120,6 +142,11 @@ impl ResourceMetrics for Metrics {
         // Discovery included: who asks waits a little longer than this, and no longer.
         async move { metrics.calls.limited(metrics.list(&scope, known.as_deref())).await }.boxed()
     }
+}
+
+/// An answer that did not come whole.
+fn broken(error: impl std::fmt::Display) -> ClusterError {
+    ClusterError::Unavailable(shortened(format!("the answer cannot be read: {error}"), LONGEST))
 }
 
 fn senseless(error: serde_json::Error) -> ClusterError {
