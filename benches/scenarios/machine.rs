@@ -59,9 +59,18 @@ pub fn commit() -> String {
     if is_changed { format!("{commit} with changes") } else { commit }
 }
 
-/// How this process was called, for somebody who wants to repeat it.
+/// How this process was called, for somebody who wants to repeat it: without where the row went.
 pub fn command() -> String {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let mut given =
+        std::env::args().skip(1).filter(|argument| argument != "--bench" && !argument.starts_with("--save="));
+    let mut arguments = Vec::new();
+    while let Some(argument) = given.next() {
+        if argument == "--save" {
+            given.next();
+        } else {
+            arguments.push(argument);
+        }
+    }
     let profile = if cfg!(debug_assertions) { "--profile dev " } else { "" };
     format!("cargo bench {profile}--bench scenarios -- {}", arguments.join(" "))
 }
