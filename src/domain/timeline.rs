@@ -3,6 +3,8 @@
 //! A point is what the last evaluation within its step saw. The last half hour is kept by the quarter minute, what is
 //! older by the minute. A step without an evaluation is a gap, and stays one.
 
+mod points;
+
 use std::collections::VecDeque;
 
 use chrono::TimeDelta;
@@ -11,6 +13,7 @@ use super::Timestamp;
 use super::autoscaler::{Metric, ReplicaBounds, ScalingRules, TargetPercent};
 use super::cause::ScaleAction;
 use super::decision::Decision;
+use points::{Packed, Points, push};
 
 /// One evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,85 +63,46 @@ impl From<&ScalingRules> for Frame {
     }
 }
 
-/// A point in twelve bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Packed {
-    counts: [u16; 2],
-    levels: [u16; 4],
-}
-
-/// More replicas than any cluster has of one workload are as good as unknown.
-const NO_COUNT: u16 = u16::MAX;
-const NO_LEVEL: u16 = 0x7fff;
-const IS_SIMULATED: u16 = 0x8000;
-
-impl Packed {
-    const GAP: Self = Self { counts: [NO_COUNT; 2], levels: [NO_LEVEL; 4] };
-
-    fn unpack(self) -> Point {
-        let count = |count: u16| (count != NO_COUNT).then_some(count.into());
-        let [current, recommended] = self.counts.map(count);
-        let levels = self.levels.map(|level| {
-            let percent = level & !IS_SIMULATED;
-            (percent != NO_LEVEL).then_some(Level { percent: percent.into(), simulated: level & IS_SIMULATED != 0 })
-        });
-        Point { current, recommended, levels }
-    }
-}
-
-impl From<&Point> for Packed {
-    fn from(point: &Point) -> Self {
-        let count = |count: Option<u32>| count.and_then(|count| u16::try_from(count).ok()).unwrap_or(NO_COUNT);
-        let level = |level: Option<Level>| {
-            let Some(Level { percent, simulated }) = level else { return NO_LEVEL };
-            let percent = u16::try_from(percent).unwrap_or(u16::MAX).min(NO_LEVEL - 1);
-            if simulated { percent | IS_SIMULATED } else { percent }
-        };
-        Self { counts: [count(point.current), count(point.recommended)], levels: point.levels.map(level) }
-    }
-}
-
 /// Points at equal distances, the latest ones.
 #[derive(Debug)]
 struct Ring {
     step_seconds: i64,
-    bound: usize,
-    points: VecDeque<Packed>,
+    points: Points,
     /// The number of the last point's step, counted from 1970.
     last: i64,
 }
 
 impl Ring {
     fn new(step_seconds: i64, bound: usize) -> Self {
-        Self { step_seconds, bound, points: VecDeque::new(), last: 0 }
+        Self { step_seconds, points: Points::new(bound), last: 0 }
     }
 
     /// Puts a point at `seconds`; `forget` gets those that fall out, with their seconds, oldest first.
     fn put(&mut self, seconds: i64, point: Packed, mut forget: impl FnMut(i64, Packed)) {
         let step = seconds.div_euclid(self.step_seconds);
         // A clock that is set back makes the past again.
-        while !self.points.is_empty() && self.last > step {
-            self.points.pop_back();
+        while self.points.len() > 0 && self.last > step {
+            self.points.pop_last();
             self.last -= 1;
         }
-        if self.points.is_empty() {
+        if self.points.len() == 0 {
             self.last = step - 1;
         }
         if self.last == step {
-            self.points.pop_back();
+            self.points.pop_last();
             self.last -= 1;
         }
         while self.last < step {
-            if self.points.len() == self.bound {
+            if self.points.is_full() {
                 self.drop_first(&mut forget);
             }
             // Where all that is kept would be gaps, they need not be made one by one.
-            let is_far = self.points.is_empty() && self.last + 1 < step;
+            let is_far = self.points.len() == 0 && self.last + 1 < step;
             if is_far {
                 self.last = step - 1;
             }
             let next = if self.last + 1 == step { point } else { Packed::GAP };
-            push(&mut self.points, next, self.bound);
+            self.points.push(next);
             self.last += 1;
             self.drop_gaps(&mut forget);
         }
@@ -146,14 +110,14 @@ impl Ring {
 
     /// Drops what is at the front as long as it is nothing.
     fn drop_gaps(&mut self, forget: &mut impl FnMut(i64, Packed)) {
-        while self.points.front() == Some(&Packed::GAP) {
+        while self.points.first() == Some(Packed::GAP) {
             self.drop_first(forget);
         }
     }
 
     fn drop_first(&mut self, forget: &mut impl FnMut(i64, Packed)) {
         let first = self.seconds().next();
-        if let (Some(seconds), Some(point)) = (first, self.points.pop_front()) {
+        if let (Some(seconds), Some(point)) = (first, self.points.pop_first()) {
             forget(seconds, point);
         }
     }
@@ -166,17 +130,8 @@ impl Ring {
     }
 
     fn iter(&self) -> impl Iterator<Item = (i64, Packed)> {
-        self.seconds().zip(self.points.iter().copied())
+        self.seconds().zip(self.points.iter())
     }
-}
-
-/// Adds an item, taking no more memory than `bound` items need.
-fn push<T>(items: &mut VecDeque<T>, item: T, bound: usize) {
-    if items.len() == items.capacity() {
-        let more = items.len().max(4).min(bound.saturating_sub(items.len()));
-        items.reserve_exact(more);
-    }
-    items.push_back(item);
 }
 
 /// The distance of the points of the last half hour, in seconds.
@@ -294,7 +249,8 @@ impl Timeline {
     /// About how many bytes it holds in memory.
     pub fn bytes(&self) -> usize {
         size_of::<Self>()
-            + (self.fine.points.capacity() + self.coarse.points.capacity()) * size_of::<Packed>()
+            + self.fine.points.bytes()
+            + self.coarse.points.bytes()
             + self.frames.capacity() * size_of::<(Timestamp, Frame)>()
             + self.actions.capacity() * size_of::<ScaleAction>()
     }

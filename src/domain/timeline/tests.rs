@@ -85,6 +85,25 @@ fn six_kib_are_enough_whatever_happens() {
 }
 
 #[test]
+fn what_stays_the_same_takes_no_memory() {
+    let bytes_of = |cpu: fn(u32) -> u32, count: fn(u32) -> u32| {
+        let mut timeline = Timeline::default();
+        for step in 0..4000_u32 {
+            let cpu = Level { percent: cpu(step), simulated: false };
+            let levels = [Some(cpu), None, None, None];
+            let point = Point { current: Some(count(step)), recommended: Some(2), levels };
+            timeline.record(at(i64::from(step) * 15), &point, frame());
+        }
+        timeline.bytes()
+    };
+    let (still, noisy) = (bytes_of(|_| 70, |_| 2), bytes_of(|step| 65 + step % 10, |_| 2));
+    let both = bytes_of(|step| 65 + step % 10, |step| 2 + step % 5);
+    assert!(still < 600, "{still}");
+    assert!((900..1_000).contains(&(noisy - still)), "450 points of two bytes: {noisy}");
+    assert!((900..1_000).contains(&(both - noisy)), "and as many once more: {both}");
+}
+
+#[test]
 fn a_long_pause_leaves_what_is_before_it() {
     let mut timeline = recorded((0..40).map(|step| (step * 15, 2)));
     timeline.record(at(4 * 3600), &point(3), frame());
