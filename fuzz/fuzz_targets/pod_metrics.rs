@@ -12,7 +12,7 @@ use serde_json::Value;
 fuzz_target!(|answer: &[u8]| {
     let script = Script { metrics: answer.to_vec(), ..Script::default() };
     let read = within((2 << 20) + 256 * answer.len(), || {
-        run(async { ApiServer::new(script).connect().cluster().metrics.list(Scope::Cluster).await })
+        run(async { ApiServer::new(script).connect().cluster().metrics.list(Scope::Cluster, None).await })
     });
     let table = match read {
         Ok(table) => table,
@@ -21,9 +21,9 @@ fuzz_target!(|answer: &[u8]| {
     // What is passed over may be less than JSON, such as half of a surrogate.
     if let Ok(said) = serde_json::from_slice::<Value>(answer) {
         let items = said["items"].as_array().map_or(0, Vec::len);
-        assert!(table.pods.values().map(|pods| pods.len()).sum::<usize>() <= items);
+        assert!(table.namespaces.values().map(|pods| pods.len()).sum::<usize>() <= items);
     }
-    for usage in table.pods.values().flat_map(|pods| pods.values()) {
+    for usage in table.namespaces.values().flat_map(|pods| pods.values()) {
         for amount in usage.containers.iter().flat_map(|container| [container.cpu, container.memory]).flatten() {
             assert!(amount.thousandths().is_none_or(|thousandths| thousandths <= i64::MAX as u64));
         }
