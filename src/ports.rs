@@ -259,11 +259,6 @@ impl UsageTable {
         self.namespaces.get(namespace)?.get(pod)
     }
 
-    /// The same with the pod's name.
-    pub fn entry(&self, namespace: &str, pod: &str) -> Option<(&Arc<str>, &Arc<PodUsage>)> {
-        self.namespaces.get(namespace)?.get_key_value(pod)
-    }
-
     /// Whether some pod of a namespace is seen to use something else than in `before`, or only one of the two knows it.
     pub fn differs_in(&self, namespace: &str, before: &Self) -> bool {
         let (now, before) = (self.namespaces.get(namespace), before.namespaces.get(namespace));

@@ -36,8 +36,13 @@ fn read_items<'a, T>(
 where
     T: Deserialize<'a> + Into<Option<PodMetrics<'a>>>,
 {
-    let mut tabulation =
-        Tabulation { known, table: UsageTable::new(source), namespace: Cow::default(), run: Vec::new() };
+    let mut tabulation = Tabulation {
+        known,
+        table: UsageTable::new(source),
+        namespace: Cow::default(),
+        known_here: None,
+        run: Vec::new(),
+    };
     let mut answer = serde_json::Deserializer::from_str(body);
     List { tabulation: &mut tabulation, item: PhantomData::<T> }.deserialize(&mut answer)?;
     answer.end()?;
@@ -135,6 +140,8 @@ struct Tabulation<'a> {
     known: Option<&'a UsageTable>,
     table: UsageTable,
     namespace: Cow<'a, str>,
+    /// What is known of the namespace of the run.
+    known_here: Option<(&'a Arc<str>, &'a Arc<NamespaceUsage>)>,
     run: Vec<(Arc<str>, Arc<PodUsage>)>,
 }
 
@@ -147,11 +154,12 @@ impl<'a> Tabulation<'a> {
             return;
         };
         let measured_at = measured_at.to_utc();
-        if namespace != self.namespace {
+        if self.run.is_empty() || namespace != self.namespace {
             self.end_run();
+            self.known_here = self.known.and_then(|known| known.namespaces.get_key_value(&*namespace));
             self.namespace = namespace;
         }
-        let known = self.known.and_then(|known| known.entry(&self.namespace, &name));
+        let known = self.known_here.and_then(|(_, of_namespace)| of_namespace.get_key_value(&*name));
         let is_known = |usage: &PodUsage| {
             (usage.measured_at, usage.window) == (measured_at, window)
                 && usage.containers.len() == containers.len()
@@ -172,7 +180,7 @@ impl<'a> Tabulation<'a> {
         if self.run.is_empty() {
             return;
         }
-        let known = self.known.and_then(|known| known.namespaces.get_key_value(&*self.namespace));
+        let known = self.known_here;
         let namespace = known.map_or_else(|| Arc::from(&*self.namespace), |(namespace, _)| namespace.clone());
         let (run, namespaces) = (&mut self.run, &mut self.table.namespaces);
         match (namespaces.get_mut(&namespace), known) {
