@@ -259,6 +259,14 @@ impl UsageTable {
         self.namespaces.get(namespace)?.get(pod)
     }
 
+    /// Whether everything is shared with `before`: the source has measured nothing since.
+    pub fn is_shared_with(&self, before: &Self) -> bool {
+        let shared = |(namespace, now): (&Arc<str>, &Arc<NamespaceUsage>)| {
+            before.namespaces.get(namespace).is_some_and(|before| Arc::ptr_eq(now, before))
+        };
+        self.namespaces.len() == before.namespaces.len() && self.namespaces.iter().all(shared)
+    }
+
     /// Whether some pod of a namespace is seen to use something else than in `before`, or only one of the two knows it.
     pub fn differs_in(&self, namespace: &str, before: &Self) -> bool {
         let (now, before) = (self.namespaces.get(namespace), before.namespaces.get(namespace));

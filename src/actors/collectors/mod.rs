@@ -4,4 +4,5 @@
 pub mod gpu;
 pub mod gpu_table;
 pub mod resource;
+mod rhythm;
 pub mod shelf;

@@ -9,6 +9,7 @@ use actix::prelude::*;
 use futures_util::FutureExt as _;
 use tokio::sync::oneshot;
 
+use super::rhythm::Rhythm;
 use super::shelf::Shelf;
 use crate::actors::messages::{GetUsage, UsageResult};
 use crate::actors::readings::Readings;
@@ -21,7 +22,8 @@ use crate::ports::{ClusterError, ResourceMetrics, Scope, UsageTable};
 /// How the collector spares the API server.
 #[derive(Clone, Copy, Debug)]
 pub struct CollectorSettings {
-    /// A result younger than this serves everyone who asks.
+    /// A result younger than this serves everyone who asks. So does an older one as long as the rhythm of the source says
+    /// that there is no other.
     pub freshness: Duration,
     /// With this many namespaces in use or more, one request for the cluster replaces one for each.
     pub cluster_scope_from: usize,
@@ -47,8 +49,8 @@ pub struct ResourceCollector {
     cache: HashMap<Scope, Cached>,
 }
 
-#[derive(Default)]
 struct Cached {
+    rhythm: Rhythm,
     latest: Option<Fetched>,
     /// The latest that could be read, which others are compared with.
     known: Option<Arc<UsageTable>>,
@@ -63,6 +65,10 @@ struct Fetched {
 }
 
 impl Cached {
+    fn new(freshness: Duration) -> Self {
+        Self { rhythm: Rhythm::new(freshness), latest: None, known: None, waiting: None }
+    }
+
     /// The latest result, if it still serves.
     fn fresh(&self, now: Timestamp) -> Option<&UsageResult> {
         let fetched = self.latest.as_ref()?;
@@ -127,6 +133,10 @@ impl ResourceCollector {
         });
     }
 
+    fn cached(&mut self, scope: &Scope) -> &mut Cached {
+        self.cache.entry(scope.clone()).or_insert_with(|| Cached::new(self.settings.freshness))
+    }
+
     /// Reads again what has subscribers, as soon as it is old.
     fn refresh_later(&self, scope: Scope, after: Duration, context: &mut Context<Self>) {
         context.run_later(self.clock.real(after), move |collector, context| {
@@ -136,7 +146,7 @@ impl ResourceCollector {
                 Scope::Namespace(name) => !collector.is_by_cluster() && collector.subscribers.are_there(Some(name)),
             };
             let now = collector.clock.now();
-            let cached = collector.cache.entry(scope.clone()).or_default();
+            let cached = collector.cached(&scope);
             if serves && cached.waiting.is_none() && cached.fresh(now).is_none() {
                 cached.waiting = Some(Vec::new());
                 collector.fetch(scope, context);
@@ -166,9 +176,9 @@ impl ResourceCollector {
     }
 
     fn finish(&mut self, scope: Scope, result: UsageResult, context: &mut Context<Self>) {
-        self.instruments.read(Source::ResourceMetrics, self.clock.now(), result.is_ok());
-        let good_for = self.settings.freshness.max(pause_after(&result));
-        let cached = self.cache.entry(scope.clone()).or_default();
+        let now = self.clock.now();
+        self.instruments.read(Source::ResourceMetrics, now, result.is_ok());
+        let cached = self.cached(&scope);
         let failed_before = cached.latest.as_ref().is_some_and(|fetched| fetched.result.is_err());
         match &result {
             Err(error) if !failed_before => log::warn!("CPU and memory cannot be read: {error}"),
@@ -179,25 +189,30 @@ impl ResourceCollector {
             // Who has stopped waiting needs no answer.
             let _ = waiting.send(result.clone());
         }
-        let read = result.as_ref().ok().cloned();
-        let now = self.clock.now();
-        if let Some(table) = &read {
-            self.shelf.put(&scope, table.clone(), now, now + good_for);
-        }
-        cached.latest = Some(Fetched { at: now, good_for, result });
-        if let Some(table) = read
-            && let Some(known) = cached.known.replace(table.clone())
-        {
-            self.tell_of_changes(&scope, &known, &table);
-        }
+        let good_for = match &result {
+            Ok(table) => {
+                let known = cached.known.replace(table.clone()).filter(|known| !table.is_shared_with(known));
+                let good_for = cached.rhythm.look(now, known.is_some());
+                self.shelf.put(&scope, table.clone(), now, now + good_for);
+                if let Some(known) = known {
+                    self.tell_of_changes(&scope, &known, table);
+                }
+                good_for
+            }
+            Err(error) => {
+                cached.rhythm.forget();
+                self.settings.freshness.max(pause_after(error))
+            }
+        };
+        self.cached(&scope).latest = Some(Fetched { at: now, good_for, result });
         self.refresh_later(scope, good_for, context);
     }
 }
 
 /// How long the API server asks to be left alone.
-fn pause_after(result: &UsageResult) -> Duration {
-    match result {
-        Err(ClusterError::Overloaded { retry_after: Some(pause), .. }) => LONGEST_PAUSE.min(*pause),
+fn pause_after(error: &ClusterError) -> Duration {
+    match error {
+        ClusterError::Overloaded { retry_after: Some(pause), .. } => LONGEST_PAUSE.min(*pause),
         _ => Duration::ZERO,
     }
 }
@@ -216,7 +231,7 @@ impl Handler<GetUsage> for ResourceCollector {
             self.forget(now);
         }
         let scope = self.scope_of(&message.namespace);
-        let cached = self.cache.entry(scope.clone()).or_default();
+        let cached = self.cached(&scope);
         if let Some(result) = cached.fresh(now).cloned() {
             return Box::pin(async move { result });
         }
