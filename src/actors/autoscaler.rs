@@ -59,6 +59,8 @@ pub(super) struct Autoscaler {
     left_to_leader: Option<Arc<Decision>>,
     /// When its status was last written, by the clock that never jumps.
     saved_at: Option<Timestamp>,
+    /// Since when it is not written because others act.
+    put_off_at: Option<Timestamp>,
     /// Writes its status, or waits to try that again.
     saving: Option<SpawnHandle>,
     /// Will write its status, if nothing is more urgent before.
@@ -112,6 +114,7 @@ impl Autoscaler {
             expected: None,
             left_to_leader: None,
             saved_at: None,
+            put_off_at: None,
             saving: None,
             saving_later: None,
             evaluating: None,

@@ -26,6 +26,9 @@ const AT_ONCE: usize = 16;
 /// How long to wait with what nobody waits for while all turns to change a workload are taken.
 pub(super) const WHILE_OTHERS_ACT: Duration = Duration::from_secs(5);
 
+/// However long they are taken, it is not put off for longer.
+pub(super) const LONGEST_PUT_OFF: Duration = Duration::from_secs(30);
+
 /// How long to wait after a failure.
 pub(super) const AFTER_FAILURE: Duration = Duration::from_secs(10);
 

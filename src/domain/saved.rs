@@ -136,6 +136,8 @@ pub enum Urgency {
     Eventually,
     /// A person looks at it.
     Soon,
+    /// As soon as nothing more urgent has to be done: it must not be lost, but the announcement of it says enough.
+    Announced,
     /// Somebody waits for it, or it must not be lost.
     AtOnce,
 }
@@ -146,7 +148,7 @@ impl Urgency {
         match self {
             Self::Eventually => Duration::from_secs(30),
             Self::Soon => Duration::from_secs(5),
-            Self::AtOnce => Duration::ZERO,
+            Self::Announced | Self::AtOnce => Duration::ZERO,
         }
     }
 }
@@ -161,10 +163,12 @@ pub fn urgency(last: Option<&SavedStatus>, next: &SavedStatus, acts: Option<&Sca
     let (seen, now) = (&last.shown, &next.shown);
     let counts = |shown: &Shown| (shown.scale_up_count, shown.scale_down_count);
     if last.observed_generation != next.observed_generation
-        || counts(seen) != counts(now)
         || last.memory.conflicts.yielded != next.memory.conflicts.yielded
     {
         return Some(Urgency::AtOnce);
+    }
+    if counts(seen) != counts(now) {
+        return Some(if last.memory.announced.is_some() { Urgency::Announced } else { Urgency::AtOnce });
     }
     let reason = |(condition, _): &(Condition, Timestamp)| (condition.kind, condition.holds, condition.reason);
     let same_reasons = seen.conditions.iter().map(reason).eq(now.conditions.iter().map(reason));

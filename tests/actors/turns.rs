@@ -70,10 +70,43 @@ fn what_nobody_waits_for_is_not_written_while_all_turns_are_taken() {
         };
         stage.pass(22.0).await;
         assert_eq!(shown(), Reason::ReadyForNewScale, "the others come first");
-        stage.pass(10.0).await;
+        stage.pass(24.0).await;
         assert_eq!(shown(), Reason::FailedGetPods, "but not for ever");
         gate.open();
         stage.settle().await;
+    });
+}
+
+#[test]
+fn what_came_of_an_announced_change_is_written_after_those_who_are_still_to_act() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        let leader = stage.replica("leader", &objects);
+        leader.lead(100_000);
+        let (first, others) = (Gate::new(), Gate::new());
+        for number in 0..MANY {
+            let gate = if number == 0 { &first } else { &others };
+            stage.cluster.add(&name(number), 2, 140);
+            stage.cluster.next(Op::Read, &name(number), [Answer::Waits(gate.clone())]);
+            let wanted = Wanted { workload: deployment(&name(number)), rules: rules(1, 10), paused: false };
+            objects.apply(&name(number), wanted);
+            if number == 0 {
+                first.reached().await;
+            }
+        }
+        stage.pass(16.0).await;
+        let written = || {
+            let first = objects.all().into_iter().find(|stored| stored.object.key.name == name(0)).unwrap();
+            let saved = first.saved.unwrap();
+            (saved.memory.announced.is_some(), saved.shown.scale_up_count)
+        };
+        first.open();
+        stage.pass(4.0).await;
+        assert_eq!(stage.cluster.replicas(&name(0)), 4);
+        assert_eq!(written(), (true, 0), "the announcement says enough");
+        others.open();
+        stage.pass(6.0).await;
+        assert_eq!(written(), (false, 1));
     });
 }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use super::super::events::EventKind;
-use super::super::saving::{AFTER_CHANGE, AFTER_FAILURE, WHILE_OTHERS_ACT, complete, follow, status_of};
+use super::super::saving::{
+    AFTER_CHANGE, AFTER_FAILURE, LONGEST_PUT_OFF, WHILE_OTHERS_ACT, complete, follow, status_of,
+};
 use super::super::shared::Shared;
 use super::super::snapshot::Status;
 use super::Autoscaler;
@@ -81,20 +83,25 @@ impl Autoscaler {
             context.cancel_future(later);
         }
         let next = status_of(&self.record, &self.snapshot, self.generation, clock, leadership.identity());
-        let Some(urgency) = urgency(self.record.saved().as_deref(), &next, self.acts().as_deref()) else { return };
+        let Some(urgency) = urgency(self.record.saved().as_deref(), &next, self.acts().as_deref()) else {
+            self.put_off_at = None;
+            return;
+        };
         let since = self.saved_at.map_or(Duration::MAX, |at| (clock.steady() - at).to_std().unwrap_or_default());
         let mut wait = urgency.spacing().saturating_sub(since);
-        let is_recent = since < Urgency::Eventually.spacing();
-        if urgency < Urgency::AtOnce && is_recent && self.shared.turns.are_taken() {
+        if urgency < Urgency::AtOnce && self.shared.turns.are_taken() {
             // Those who are to act come first, but nobody is put off for ever.
-            wait = wait.max(WHILE_OTHERS_ACT);
+            let put_off_at = *self.put_off_at.get_or_insert_with(|| clock.steady());
+            if (clock.steady() - put_off_at).to_std().is_ok_and(|put_off| put_off < LONGEST_PUT_OFF) {
+                wait = wait.max(WHILE_OTHERS_ACT);
+            }
         }
         if !wait.is_zero() {
             self.saving_later = Some(self.save_after(wait, context));
             return;
         }
         let next = complete(next, &self.record);
-        self.saved_at = Some(clock.steady());
+        (self.saved_at, self.put_off_at) = (Some(clock.steady()), None);
         let (saver, record) = (saver.clone(), self.record.clone());
         let saving = async move { saver.save(&record, next).await };
         self.saving = Some(context.spawn(saving.into_actor(self).map(|saved, autoscaler, context| {

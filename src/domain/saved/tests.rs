@@ -90,6 +90,16 @@ fn what_somebody_waits_for_is_written_at_once(#[case] next: SavedStatus) {
 }
 
 #[test]
+fn a_change_that_was_announced_may_be_written_after_what_is_more_urgent() {
+    let announced = Announced { decision_id: "d".into(), at: at(0), from: 4, to: 6 };
+    let announced = changed(|status| status.memory.announced = Some(announced));
+    let made = changed(|status| status.shown.scale_up_count = 1);
+    assert_eq!(urgency(Some(&announced), &made, Some(&rules())), Some(Urgency::Announced));
+    assert!(Urgency::Soon < Urgency::Announced && Urgency::Announced < Urgency::AtOnce);
+    assert_eq!(Urgency::Announced.spacing(), Duration::ZERO);
+}
+
+#[test]
 fn one_that_waits_is_written_again_and_again_and_one_that_cannot_move_is_not() {
     let waits = changed(|status| status.memory.runs.push(run(75, 75, 3)));
     let still_waits = changed(|status| status.memory.runs.push(run(75, 90, 3)));

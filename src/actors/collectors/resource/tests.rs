@@ -5,7 +5,8 @@ use tokio::sync::watch;
 use tokio::task::{LocalSet, spawn_local};
 
 use super::*;
-use crate::ports::{PortFuture, UsageTable};
+use crate::domain::observation::PodUsage;
+use crate::ports::{NamespaceUsage, PortFuture, UsageTable};
 
 const FRESHNESS: Duration = Duration::from_secs(15);
 
@@ -13,6 +14,8 @@ const FRESHNESS: Duration = Duration::from_secs(15);
 #[derive(Clone)]
 enum Answer {
     Table,
+    /// The pods are measured every so many seconds.
+    Measured(i64),
     Fails(ClusterError),
     Panics,
     /// A panic before there is a future.
@@ -20,6 +23,7 @@ enum Answer {
 }
 
 struct Source {
+    clock: Clock,
     calls: Mutex<Vec<Scope>>,
     answer: Mutex<Answer>,
     /// Answers wait while this is false.
@@ -38,20 +42,33 @@ impl Source {
 }
 
 impl ResourceMetrics for Source {
-    fn list(&self, scope: Scope, _: Option<Arc<UsageTable>>) -> PortFuture<Result<UsageTable, ClusterError>> {
+    fn list(&self, scope: Scope, known: Option<Arc<UsageTable>>) -> PortFuture<Result<UsageTable, ClusterError>> {
         self.calls.lock().unwrap().push(scope);
         let answer = self.answer.lock().unwrap().clone();
         assert!(!matches!(answer, Answer::PanicsAtOnce), "scripted panic");
-        let mut open = self.open.subscribe();
+        let (mut open, clock) = (self.open.subscribe(), self.clock);
         Box::pin(async move {
             open.wait_for(|open| *open).await.unwrap();
             match answer {
                 Answer::Table => Ok(UsageTable::new("test")),
+                Answer::Measured(period) => Ok(measured(clock.now(), period, known)),
                 Answer::Fails(error) => Err(error),
                 _ => panic!("scripted panic"),
             }
         })
     }
+}
+
+/// A table with one pod, which was measured when `period` seconds last began. The same one again is shared.
+fn measured(now: Timestamp, period: i64, known: Option<Arc<UsageTable>>) -> UsageTable {
+    let measured_at = now - TimeDelta::milliseconds(now.timestamp_millis() % (period * 1_000));
+    let is_known = |known: &UsageTable| known.get("a", "pod").is_some_and(|usage| usage.measured_at == measured_at);
+    if let Some(known) = known.filter(|known| is_known(known)) {
+        return UsageTable::clone(&known);
+    }
+    let usage = PodUsage { measured_at, window: Duration::ZERO, containers: Vec::new() };
+    let pods = NamespaceUsage::from_iter([("pod".into(), Arc::new(usage))]);
+    UsageTable { namespaces: [("a".into(), Arc::new(pods))].into(), ..UsageTable::new("test") }
 }
 
 struct Stage {
@@ -76,7 +93,7 @@ fn play(test: impl AsyncFnOnce(Stage)) {
     LocalSet::new().block_on(&runtime, async {
         let clock = Clock::scaled(Timestamp::UNIX_EPOCH + TimeDelta::days(20_000), 1.0);
         let answer = Mutex::new(Answer::Table);
-        let source = Arc::new(Source { calls: Mutex::default(), answer, open: watch::Sender::new(true) });
+        let source = Arc::new(Source { clock, calls: Mutex::default(), answer, open: watch::Sender::new(true) });
         let settings = CollectorSettings { freshness: FRESHNESS, cluster_scope_from: 3 };
         let collector =
             ResourceCollector::new(source.clone(), clock, settings, Arc::default(), Arc::default(), Arc::default())
@@ -101,6 +118,35 @@ fn one_result_serves_everyone_until_it_is_no_longer_fresh() {
         let third = stage.ask("a").await.unwrap();
         assert!(!Arc::ptr_eq(&first, &third));
         assert_eq!(stage.source.calls(), [namespace("a")]);
+    });
+}
+
+#[test]
+fn a_source_that_measures_seldom_is_asked_about_once_for_each_time_and_no_later_than_before() {
+    play(async |stage| {
+        stage.source.answers(Answer::Measured(60));
+        let mut latest = 0;
+        for second in 0..3_600 {
+            let table = stage.ask("a").await.unwrap();
+            let age = stage.clock.now() - table.get("a", "pod").unwrap().measured_at;
+            if second >= 1_800 {
+                latest = latest.max(age.num_seconds() - 60);
+            } else {
+                stage.source.calls();
+            }
+            stage.pass(1).await;
+        }
+        let calls = stage.source.calls().len();
+        assert!((30..=45).contains(&calls), "{calls} for thirty changes");
+        assert!((0..=15).contains(&latest), "{latest} s after the change");
+        stage.source.answers(Answer::Fails(ClusterError::Unavailable("away".into())));
+        while stage.ask("a").await.is_ok() {
+            stage.pass(1).await;
+        }
+        stage.source.calls();
+        stage.pass(15).await;
+        assert!(stage.ask("a").await.is_err());
+        assert_eq!(stage.source.calls().len(), 1, "one that fails is asked as its freshness says");
     });
 }
 
