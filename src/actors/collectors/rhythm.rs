@@ -19,6 +19,9 @@ const CHECKED: i32 = 8;
 /// A source with a longer period than so many times the freshness is asked in between.
 const LONGEST_WAIT: i32 = 12;
 
+/// A freshness beyond this is none.
+const LONGEST_FRESHNESS: Duration = Duration::from_secs(3_600);
+
 /// The rhythm of one source, as far as it is known.
 #[derive(Debug)]
 pub(super) struct Rhythm {
@@ -26,7 +29,9 @@ pub(super) struct Rhythm {
     freshness: TimeDelta,
     /// How late a change may come. What comes later is out of rhythm.
     jitter: TimeDelta,
+    /// The latest look.
     looked: Option<Look>,
+    /// What is known of the latest changes, if each came a period after the one before.
     beats: Option<Beats>,
 }
 
@@ -34,21 +39,24 @@ pub(super) struct Rhythm {
 struct Look {
     at: Timestamp,
     has_changed: bool,
+    /// When the next one is due.
     next: Timestamp,
 }
 
 /// Changes in a row, each a period after the one before.
 #[derive(Clone, Debug)]
 struct Beats {
+    /// When the first came, if it did not come late.
     first: Span,
+    /// When the latest did.
     last: Span,
     /// How many came after the first.
     count: i32,
-    /// The period is between these two.
+    /// The shortest and the longest that the period can be.
     period: Option<(TimeDelta, TimeDelta)>,
 }
 
-/// Something is due somewhere in here.
+/// Somewhere in here something happened, or will.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Span {
     from: Timestamp,
@@ -57,7 +65,7 @@ struct Span {
 
 impl Rhythm {
     pub(super) fn new(freshness: Duration) -> Self {
-        let freshness = TimeDelta::from_std(freshness).unwrap_or(TimeDelta::MAX);
+        let freshness = TimeDelta::from_std(freshness.min(LONGEST_FRESHNESS)).unwrap_or_default();
         Self { freshness, jitter: freshness / 10, looked: None, beats: None }
     }
 
@@ -83,7 +91,7 @@ impl Rhythm {
         wait.to_std().unwrap_or_default()
     }
 
-    /// When the next change is seen, if the rhythm is known and slower than a look for each change.
+    /// When the next change will be there, if the rhythm is known and slower than a look for each change.
     fn expected(&self) -> Option<Span> {
         let Beats { last, count, period, .. } = self.beats.as_ref()?;
         let (shortest, longest) = (*period)?;
@@ -102,10 +110,12 @@ impl Rhythm {
             beats.and_then(|beats| beats.and(change)).or_else(|| Some(Beats::begin(Span { from: earliest, to: at })));
     }
 
+    /// Whether the next change is one of those that are looked for as if there were no rhythm.
     fn is_checking(&self) -> bool {
         self.beats.as_ref().is_some_and(|beats| beats.count % CHECKED == 0)
     }
 
+    /// How long to wait at `at`. Where the change may be anywhere in a long time, it is looked for in the middle of that first.
     fn wait(&self, at: Timestamp) -> TimeDelta {
         let Some(expected) = self.expected().filter(|_| !self.is_checking()) else { return self.freshness };
         let from = expected.from.max(at);
