@@ -259,12 +259,16 @@ impl UsageTable {
         self.namespaces.get(namespace)?.get(pod)
     }
 
-    /// Whether everything is shared with `before`: the source has measured nothing since.
-    pub fn is_shared_with(&self, before: &Self) -> bool {
-        let shared = |(namespace, now): (&Arc<str>, &Arc<NamespaceUsage>)| {
-            before.namespaces.get(namespace).is_some_and(|before| Arc::ptr_eq(now, before))
+    /// Whether the source has measured since `before`. Pods that are not there any more leave the answer at any time, so only
+    /// those that are in both say so.
+    pub fn was_measured_after(&self, before: &Self) -> bool {
+        let is_new = |(pod, now): (&Arc<str>, &Arc<PodUsage>), before: &NamespaceUsage| {
+            before.get(pod).is_some_and(|before| before.measured_at != now.measured_at)
         };
-        self.namespaces.len() == before.namespaces.len() && self.namespaces.iter().all(shared)
+        self.namespaces.iter().any(|(namespace, now)| {
+            let before = before.namespaces.get(namespace).filter(|before| !Arc::ptr_eq(now, before));
+            before.is_some_and(|before| now.iter().any(|pod| is_new(pod, before)))
+        })
     }
 
     /// Whether some pod of a namespace is seen to use something else than in `before`, or only one of the two knows it.

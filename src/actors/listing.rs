@@ -7,8 +7,9 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use super::news::News;
 use super::roster::Place;
 use super::snapshot::{AutoscalerRecord, ScaleTotals, Status};
+use super::sums::{Share, Sums};
 use crate::domain::Timestamp;
-use crate::domain::autoscaler::{Direction, Metric};
+use crate::domain::autoscaler::Direction;
 use crate::domain::namespaces::NamespaceScope;
 use crate::ports::store::ObjectKey;
 
@@ -55,6 +56,7 @@ pub struct Aggregate {
 pub struct Listing {
     all: RwLock<All>,
     news: Arc<News>,
+    sums: Arc<Sums>,
 }
 
 #[derive(Debug, Default)]
@@ -72,9 +74,15 @@ impl Listing {
         &self.news
     }
 
+    /// What an autoscaler tells of what becomes of it.
+    pub(super) fn is_told(&self) -> (Arc<News>, Arc<Sums>) {
+        (self.news.clone(), self.sums.clone())
+    }
+
     /// Enters an autoscaler, which is not there yet.
     pub(super) fn enter(&self, record: Arc<AutoscalerRecord>) {
         self.change(|all| {
+            record.is_listed(true);
             *all.namespaces.entry(record.object.key.namespace.clone()).or_default() += 1;
             all.by_id.insert(record.id.clone(), record.clone());
             all.by_creation.insert(all.index_of(&record), record);
@@ -87,6 +95,7 @@ impl Listing {
             if all.by_id.remove(&record.id).is_none() {
                 return;
             }
+            record.is_listed(false);
             let index = all.index_of(record);
             if all.by_creation.get(index).is_some_and(|there| there.id == record.id) {
                 all.by_creation.remove(index);
@@ -135,26 +144,34 @@ impl Listing {
 
     /// Figures over the autoscalers of these namespaces; `totals` are those of the whole service.
     pub fn aggregate(&self, scope: &NamespaceScope, totals: &ScaleTotals) -> Aggregate {
+        match scope {
+            NamespaceScope::All => Aggregate {
+                total: self.all().by_creation.len(),
+                active: self.sums.active(),
+                scale_ups: totals.get(Direction::Up),
+                scale_downs: totals.get(Direction::Down),
+                average_cpu_percent: self.sums.average_cpu_percent(),
+            },
+            NamespaceScope::Only(_) => self.aggregate_of_some(scope),
+        }
+    }
+
+    /// What is counted of deleted ones says nothing of their namespaces, so it is not in there.
+    fn aggregate_of_some(&self, scope: &NamespaceScope) -> Aggregate {
         let seen = self.list(&List { scope: scope.clone(), ..List::default() }).autoscalers;
-        let scales = |direction| match scope {
-            NamespaceScope::All => totals.get(direction),
-            // What is counted of deleted ones says nothing of their namespaces.
-            NamespaceScope::Only(_) => seen.iter().map(|record| record.snapshot().scale_count(direction)).sum(),
-        };
-        let (mut active, mut known, mut sum) = (0, 0_u32, 0.0);
-        for record in seen.iter().filter(|record| record.status() == Status::Active) {
-            active += 1;
-            if let Some(percent) = record.snapshot().utilization_percent(Metric::Cpu) {
-                known += 1;
-                sum += f64::from(percent);
+        let (sums, totals) = (Sums::default(), ScaleTotals::default());
+        for record in &seen {
+            sums.replace(Share::default(), record.share_now());
+            for direction in [Direction::Up, Direction::Down] {
+                totals.add(direction, record.snapshot().scale_count(direction));
             }
         }
         Aggregate {
             total: seen.len(),
-            active,
-            scale_ups: scales(Direction::Up),
-            scale_downs: scales(Direction::Down),
-            average_cpu_percent: (known > 0).then(|| sum / f64::from(known)),
+            active: sums.active(),
+            scale_ups: totals.get(Direction::Up),
+            scale_downs: totals.get(Direction::Down),
+            average_cpu_percent: sums.average_cpu_percent(),
         }
     }
 

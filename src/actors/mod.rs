@@ -23,6 +23,7 @@ pub mod saving;
 pub mod shared;
 pub mod snapshot;
 pub mod subscribers;
+pub mod sums;
 mod supervision;
 mod timer;
 pub mod turns;

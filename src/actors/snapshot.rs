@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::news::News;
+use super::sums::{Share, Sums};
 use crate::domain::Timestamp;
 use crate::domain::access::CallerName;
 use crate::domain::autoscaler::{Direction, Metric, ScalingRules, WorkloadRef};
@@ -212,6 +213,9 @@ pub struct AutoscalerRecord {
     version: AtomicU64,
     /// Told of what happens.
     news: Arc<News>,
+    sums: Arc<Sums>,
+    /// What it is of the sums, as long as readers find it.
+    share: Mutex<Option<Share>>,
 }
 
 impl AutoscalerRecord {
@@ -223,7 +227,7 @@ impl AutoscalerRecord {
         first: Snapshot,
         scaled_by: Option<String>,
         log: LogBounds,
-        news: Arc<News>,
+        (news, sums): (Arc<News>, Arc<Sums>),
     ) -> Self {
         let first = Arc::new(first);
         let followed = stored.saved.as_ref().map_or(0, |saved| saved.observed_generation);
@@ -258,6 +262,8 @@ impl AutoscalerRecord {
             timeline: Mutex::default(),
             version: AtomicU64::new(0),
             news,
+            sums,
+            share: Mutex::new(None),
         }
     }
 
@@ -348,6 +354,7 @@ impl AutoscalerRecord {
 
     pub(super) fn intend(&self, intent: Intent) {
         self.intent.store(Arc::new(intent));
+        self.recount();
         self.version.fetch_add(1, Ordering::Release);
         self.news.happened();
     }
@@ -405,9 +412,36 @@ impl AutoscalerRecord {
         self.restarts.load(Ordering::Relaxed)
     }
 
+    /// What it is of the sums now.
+    pub(super) fn share_now(&self) -> Share {
+        let snapshot = self.latest.load();
+        let active = !self.is_paused() && snapshot.status == Status::Active;
+        Share { active, cpu_percent: snapshot.utilization_percent(Metric::Cpu).filter(|_| active) }
+    }
+
+    /// From now on readers find it, or not any more.
+    pub(super) fn is_listed(&self, is_listed: bool) {
+        let mut share = self.share.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = is_listed.then(|| self.share_now());
+        self.sums.replace(share.unwrap_or_default(), now.unwrap_or_default());
+        *share = now;
+    }
+
+    /// Something has changed about it.
+    fn recount(&self) {
+        let mut share = self.share.lock().unwrap_or_else(PoisonError::into_inner);
+        // Looked at with the lock held: whoever changes it last looks last.
+        if let Some(before) = *share {
+            let now = self.share_now();
+            self.sums.replace(before, now);
+            *share = Some(now);
+        }
+    }
+
     pub(super) fn publish(&self, snapshot: Snapshot) {
         let snapshot = Arc::new(snapshot);
         let before = self.latest.swap(snapshot.clone());
+        self.recount();
         self.version.fetch_add(1, Ordering::Release);
         if snapshot.is_news_after(&before) {
             self.news.happened();

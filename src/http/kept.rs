@@ -1,6 +1,6 @@
 //! Answers that are kept, so that many who ask for the same cost little more than one does.
 //!
-//! That of one autoscaler is kept until something else is to be seen of it. Those about all of them are kept for a moment:
+//! That of one autoscaler is kept until something else is to be seen of it. Lists are kept for a moment:
 //! what happens to one is seen at once, because nothing is kept beyond the next [`News`], and what may be older, by
 //! [`MOMENT`], are readings that changed nothing. Only answers to those who may see every namespace are kept of them, so
 //! that nobody is told what another may see.
@@ -15,8 +15,8 @@ use actix_web::web::Bytes;
 use lru::LruCache;
 
 use super::wire::ListText;
-use crate::actors::listing::{Aggregate, List};
-use crate::actors::registry_handle::{RegistryError, RegistryHandle};
+use crate::actors::listing::List;
+use crate::actors::registry_handle::RegistryHandle;
 use crate::actors::roster::Place;
 use crate::actors::snapshot::{AutoscalerRecord, Status};
 use crate::clock::Stopwatch;
@@ -45,14 +45,13 @@ const LONGEST_SINGLE: usize = 16 * 1024;
 #[derive(Debug)]
 pub struct KeptAnswers {
     singles: Mutex<LruCache<String, Single>>,
-    figures: Mutex<Option<Kept<Aggregate>>>,
-    pages: Mutex<LruCache<PageKey, Kept<Arc<ListText>>>>,
+    pages: Mutex<LruCache<PageKey, Page>>,
 }
 
-/// Something made of all autoscalers.
+/// What was made of a list.
 #[derive(Clone, Debug)]
-struct Kept<T> {
-    what: T,
+struct Page {
+    text: Arc<ListText>,
     /// How much had happened before.
     news: u64,
     since: Stopwatch,
@@ -76,20 +75,16 @@ struct PageKey {
     is_braked: bool,
 }
 
-impl<T: Clone> Kept<T> {
-    /// What is kept, if nothing happened since and it is not too old.
-    fn still(&self, news: u64) -> Option<T> {
-        (self.news == news && self.since.elapsed() < MOMENT).then(|| self.what.clone())
+impl Page {
+    /// Whether nothing happened since and it is not too old.
+    fn still_serves(&self, news: u64) -> bool {
+        self.news == news && self.since.elapsed() < MOMENT
     }
 }
 
 impl Default for KeptAnswers {
     fn default() -> Self {
-        Self {
-            singles: Mutex::new(LruCache::new(SINGLES)),
-            figures: Mutex::default(),
-            pages: Mutex::new(LruCache::new(PAGES)),
-        }
+        Self { singles: Mutex::new(LruCache::new(SINGLES)), pages: Mutex::new(LruCache::new(PAGES)) }
     }
 }
 
@@ -98,11 +93,7 @@ impl KeptAnswers {
         self.singles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn figures(&self) -> MutexGuard<'_, Option<Kept<Aggregate>>> {
-        self.figures.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn pages(&self) -> MutexGuard<'_, LruCache<PageKey, Kept<Arc<ListText>>>> {
+    fn pages(&self) -> MutexGuard<'_, LruCache<PageKey, Page>> {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -129,22 +120,6 @@ impl KeptAnswers {
         Ok(text)
     }
 
-    /// Figures over the autoscalers of these namespaces.
-    pub fn aggregate(&self, registry: &RegistryHandle, scope: &NamespaceScope) -> Result<Aggregate, RegistryError> {
-        if *scope != NamespaceScope::All {
-            return registry.aggregate(scope);
-        }
-        // Before looking: what happens meanwhile may be missing.
-        let news = registry.news().count();
-        if let Some(figures) = self.figures().as_ref().and_then(|kept| kept.still(news)) {
-            return Ok(figures);
-        }
-        let since = Stopwatch::start();
-        let what = registry.aggregate(scope)?;
-        *self.figures() = Some(Kept { what: what.clone(), news, since });
-        Ok(what)
-    }
-
     /// The text of the answer to `list` while the service is in `service_mode`; `write` makes it, with the help of an earlier
     /// one if there is one.
     pub fn page<E>(
@@ -161,24 +136,24 @@ impl KeptAnswers {
         let key = PageKey { status, limit, after, is_braked: service_mode == Mode::Observe };
         let news = registry.news().count();
         let earlier = self.pages().get(&key).cloned();
-        if let Some(page) = earlier.as_ref().and_then(|kept| kept.still(news)) {
-            return Ok(page.text().clone());
+        if let Some(page) = earlier.as_ref().filter(|page| page.still_serves(news)) {
+            return Ok(page.text.text().clone());
         }
         let since = Stopwatch::start();
-        let what = Arc::new(write(earlier.as_ref().map(|kept| &*kept.what))?);
-        let text = what.text().clone();
-        self.pages().put(key, Kept { what, news, since });
-        Ok(text)
+        let text = Arc::new(write(earlier.as_ref().map(|page| &*page.text))?);
+        let answer = text.text().clone();
+        self.pages().put(key, Page { text, news, since });
+        Ok(answer)
     }
 
     /// Drops what nobody has asked for of late, and what is too much.
     pub fn tidy(&self) {
         let mut pages = self.pages();
-        let mut bytes: usize = pages.iter().map(|(_, kept)| kept.what.text().len()).sum();
-        while let Some((_, kept)) = pages.peek_lru()
-            && (kept.since.elapsed() >= IDLE || bytes > MOST_BYTES)
+        let mut bytes: usize = pages.iter().map(|(_, page)| page.text.text().len()).sum();
+        while let Some((_, page)) = pages.peek_lru()
+            && (page.since.elapsed() >= IDLE || bytes > MOST_BYTES)
         {
-            bytes = bytes.saturating_sub(kept.what.text().len());
+            bytes = bytes.saturating_sub(page.text.text().len());
             pages.pop_lru();
         }
     }

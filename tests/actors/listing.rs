@@ -112,6 +112,36 @@ fn autoscalers_that_are_deleted_or_created_between_two_pages_disturb_nothing() {
 }
 
 #[test]
+fn the_figures_over_all_are_those_that_a_look_at_each_gives() {
+    play(async |stage| {
+        let records = create_many(stage, (0..12).map(|number| format!("web-{number}"))).await;
+        let agree = |when: &str| {
+            let [all, looked] = [NamespaceScope::All, NamespaceScope::one("default".into())]
+                .map(|scope| stage.registry.aggregate(&scope).unwrap());
+            assert_eq!(all, looked, "{when}");
+            all
+        };
+        stage.pass(20.0).await;
+        assert_eq!(agree("all are active").average_cpu_percent, Some(70.0));
+        stage.cluster.set_load("web-1", 65);
+        stage.cluster.remove("web-2");
+        stage.cluster.always(Op::View, "web-3", Answer::Unknown("no watch"));
+        stage.cluster.always(Op::View, "web-4", Answer::Panics);
+        stage.set_paused(&records[5], true).await;
+        stage.delete(&records[6]).await;
+        stage.pass(40.0).await;
+        let figures = agree("some have changed");
+        assert_eq!((figures.total, figures.active), (11, 8));
+        stage.set_paused(&records[5], false).await;
+        agree("one is resumed");
+        for record in records.iter().filter(|record| !record.is_deleted()) {
+            stage.delete(record).await;
+        }
+        assert_eq!((agree("none is left").active, agree("none is left").average_cpu_percent), (0, None));
+    });
+}
+
+#[test]
 fn the_average_counts_active_autoscalers_with_a_known_value_only() {
     play(async |stage| {
         assert_eq!(stage.registry.aggregate(&NamespaceScope::All).unwrap().average_cpu_percent, None);

@@ -77,7 +77,9 @@ fn changes(namespace: &Namespace) -> (Vec<Request>, Vec<Request>) {
     let path = format!("/namespaces/{}/", namespace.name);
     let scales = audit::everybodys(|request| request.changes_scale() && request.uri.contains(&path));
     let hpa = format!("{path}horizontalpodautoscalers/{NAME}");
-    let deleted = audit::everybodys(|request| request.verb == "delete" && request.uri.contains(&hpa));
+    // One that came just after the HPA had written its status was refused, and asked again.
+    let is_deletion = |request: &Request| request.verb == "delete" && request.response_status.code < 300;
+    let deleted = audit::everybodys(|request| is_deletion(request) && request.uri.contains(&hpa));
     (scales, deleted)
 }
 

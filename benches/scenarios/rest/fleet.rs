@@ -1,4 +1,4 @@
-//! A service that holds many autoscalers on a simulated cluster of its own.
+//! A service that holds many autoscalers, on a simulated cluster of its own or beside one in another process.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -11,6 +11,8 @@ use tempfile::NamedTempFile;
 
 use super::plain_http::Connection;
 use crate::service::{Service, Start};
+use crate::simulator::{Options, Simulator};
+use crate::stage::start_service;
 
 /// How long a service may take until it holds all autoscalers.
 const TO_FILL: Duration = Duration::from_secs(300);
@@ -20,8 +22,10 @@ const NAMESPACES: usize = 20;
 
 /// A running service and its cluster.
 pub struct Fleet {
+    // The order is that in which they end.
     pub service: Service,
-    _cluster: NamedTempFile,
+    _settings: Option<NamedTempFile>,
+    _simulator: Option<Simulator>,
 }
 
 /// The workload of a number, in its namespace.
@@ -46,7 +50,15 @@ impl Fleet {
         let path = cluster.path().to_str().context("its path is no text")?.to_owned();
         let service =
             Service::start(&Start { arguments: &["--simulated", "--config", &path], core, ..Start::default() })?;
-        let fleet = Self { service, _cluster: cluster };
+        let fleet = Self { service, _settings: Some(cluster), _simulator: None };
+        fleet.wait_for(autoscalers)?;
+        Ok(fleet)
+    }
+
+    /// A service on the core that is measured, with so many autoscalers on a cluster that is simulated on the other one.
+    pub fn beside_its_cluster(autoscalers: usize) -> anyhow::Result<Self> {
+        let simulator = Simulator::start(&Options::of(autoscalers))?;
+        let fleet = Self { service: start_service(&simulator)?, _settings: None, _simulator: Some(simulator) };
         fleet.wait_for(autoscalers)?;
         Ok(fleet)
     }

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::fleet::Fleet;
 use super::open_loop::Load;
 use super::{Latency, Save, seconds};
-use crate::machine::{Held, MEASURED, OTHERS, Taken, pin_this};
+use crate::machine::{Held, Taken};
 use crate::row::Row;
 
 /// Connections among which the requests are dealt out.
@@ -30,8 +30,7 @@ struct Kind<'a> {
 /// Measures each kind of request.
 pub fn latency(with: Latency, save: Save<'_>) -> anyhow::Result<()> {
     let Latency { autoscalers, rate, .. } = with;
-    pin_this(OTHERS)?;
-    let fleet = Fleet::start(autoscalers, autoscalers, Some(MEASURED))?;
+    let fleet = Fleet::beside_its_cluster(autoscalers)?;
     sleep(seconds(with.warm_up));
     let ids = fleet.ids()?;
     let by_id = |number: u32| {

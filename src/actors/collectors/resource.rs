@@ -191,8 +191,9 @@ impl ResourceCollector {
         }
         let good_for = match &result {
             Ok(table) => {
-                let known = cached.known.replace(table.clone()).filter(|known| !table.is_shared_with(known));
-                let good_for = cached.rhythm.look(now, known.is_some());
+                let known = cached.known.replace(table.clone());
+                let is_measured = known.as_ref().is_some_and(|known| table.was_measured_after(known));
+                let good_for = cached.rhythm.look(now, is_measured);
                 self.shelf.put(&scope, table.clone(), now, now + good_for);
                 if let Some(known) = known {
                     self.tell_of_changes(&scope, &known, table);

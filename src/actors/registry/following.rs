@@ -112,8 +112,8 @@ impl Registry {
             (None, None) => Snapshot::new(self.replicas_at_first(&wanted.workload)),
         };
         let scaled_by = resolved.and_then(|resolved| resolved.scaled_by.clone());
-        let (log, news) = (self.shared.log_bounds, self.listing.news().clone());
-        let record = Arc::new(AutoscalerRecord::new(&stored, wanted, id, first, scaled_by, log, news));
+        let (log, told) = (self.shared.log_bounds, self.listing.is_told());
+        let record = Arc::new(AutoscalerRecord::new(&stored, wanted, id, first, scaled_by, log, told));
         record.was_resumed(stored.resumed_at);
         self.label(&record, &stored);
         // What there was before is no news.

@@ -276,5 +276,5 @@ async fn delete(state: Data<HttpState>, asker: Asker, id: Path<String>) -> Resul
 )]
 async fn aggregate(state: Data<HttpState>, asker: Asker) -> Result<Json<AggregateBody>, ApiError> {
     let scope = scope(&state, &asker, None).await?;
-    Ok(Json(AggregateBody::new(&state.kept.aggregate(&state.registry, &scope)?, state.brake.mode())))
+    Ok(Json(AggregateBody::new(&state.registry.aggregate(&scope)?, state.brake.mode())))
 }

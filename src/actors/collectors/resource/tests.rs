@@ -42,7 +42,7 @@ impl Source {
 }
 
 impl ResourceMetrics for Source {
-    fn list(&self, scope: Scope, known: Option<Arc<UsageTable>>) -> PortFuture<Result<UsageTable, ClusterError>> {
+    fn list(&self, scope: Scope, _: Option<Arc<UsageTable>>) -> PortFuture<Result<UsageTable, ClusterError>> {
         self.calls.lock().unwrap().push(scope);
         let answer = self.answer.lock().unwrap().clone();
         assert!(!matches!(answer, Answer::PanicsAtOnce), "scripted panic");
@@ -51,7 +51,7 @@ impl ResourceMetrics for Source {
             open.wait_for(|open| *open).await.unwrap();
             match answer {
                 Answer::Table => Ok(UsageTable::new("test")),
-                Answer::Measured(period) => Ok(measured(clock.now(), period, known)),
+                Answer::Measured(period) => Ok(measured(clock.now(), period)),
                 Answer::Fails(error) => Err(error),
                 _ => panic!("scripted panic"),
             }
@@ -59,15 +59,13 @@ impl ResourceMetrics for Source {
     }
 }
 
-/// A table with one pod, which was measured when `period` seconds last began. The same one again is shared.
-fn measured(now: Timestamp, period: i64, known: Option<Arc<UsageTable>>) -> UsageTable {
+/// A table of pods that were measured when `period` seconds last began. One of them comes and goes at other times.
+fn measured(now: Timestamp, period: i64) -> UsageTable {
     let measured_at = now - TimeDelta::milliseconds(now.timestamp_millis() % (period * 1_000));
-    let is_known = |known: &UsageTable| known.get("a", "pod").is_some_and(|usage| usage.measured_at == measured_at);
-    if let Some(known) = known.filter(|known| is_known(known)) {
-        return UsageTable::clone(&known);
-    }
-    let usage = PodUsage { measured_at, window: Duration::ZERO, containers: Vec::new() };
-    let pods = NamespaceUsage::from_iter([("pod".into(), Arc::new(usage))]);
+    let usage = Arc::new(PodUsage { measured_at, window: Duration::ZERO, containers: Vec::new() });
+    let is_there = |pod: &&str| *pod == "pod" || now.timestamp() % 14 < 7;
+    let pods = ["pod", "passing"].into_iter().filter(is_there).map(|pod| (pod.into(), usage.clone()));
+    let pods = NamespaceUsage::from_iter(pods);
     UsageTable { namespaces: [("a".into(), Arc::new(pods))].into(), ..UsageTable::new("test") }
 }
 
