@@ -17,8 +17,8 @@ stage.test('a real Deployment is seen being scaled, and why', {
 }, async (page) => {
   const row = page.getByRole('row').filter({ has: page.getByRole('link', { name: 'web', exact: true }) });
   await row.getByText(/^2 → \d+, /).waitFor({ timeout: SLOW });
-  // A rate over two readings, between which the load may have changed.
-  assert.match(await row.textContent(), /CPU\s1(3[5-9]|4[0-5])\s%\sof\s70\s%/);
+  // A rate over two readings, which can be one point more.
+  assert.match(await row.textContent(), /CPU\s14[01]\s%\sof\s70\s%/);
   await row.click();
   await page.getByRole('heading', { name: 'web', level: 1 }).waitFor();
   const decision = page.getByRole('region', { name: 'Decisions' }).getByRole('button').filter({ hasText: /2 → \d+/ }).first();
