@@ -39,7 +39,7 @@ impl Sums {
         }
         let (was, is) = (before.parts(), now.parts());
         for (index, sum) in [&self.active, &self.measured, &self.cpu_percent].into_iter().enumerate() {
-            // What goes has come before, so no sum falls below zero, whatever its order of magnitude in between.
+            // Adding a wrapped difference subtracts. What goes was added before, so no sum falls below zero.
             sum.fetch_add(is[index].wrapping_sub(was[index]), Ordering::AcqRel);
         }
     }
