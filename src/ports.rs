@@ -164,6 +164,12 @@ pub trait WorkloadIndex: Send + Sync {
     /// What is known about a workload.
     fn view(&self, workload: &WorkloadRef, selection: PodSelection) -> WorkloadView;
 
+    /// The workload's scale, which spares reading it: whoever changes it names its version, so that the API server refuses when
+    /// it is not the present one. `None` when it is not known.
+    fn scale(&self, _workload: &WorkloadRef) -> Option<Scale> {
+        None
+    }
+
     /// Another autoscaler of the cluster that scales the workload as well, for instance `HorizontalPodAutoscaler
     /// default/web`; `None` when there is none, or when that is not known.
     fn rival(&self, _workload: &WorkloadRef) -> Option<String> {

@@ -99,8 +99,16 @@ struct Workload {
     load: u64,
     /// What the watches still believe, when they lag behind.
     seen_replicas: Option<u32>,
+    /// The scale as the watches know it, when they do.
+    seen_scale: Option<Scale>,
     /// Who else set the replicas last.
     writer: Option<String>,
+}
+
+impl Workload {
+    fn scale(&self) -> Scale {
+        Scale { uid: self.uid.clone(), replicas: self.replicas, resource_version: self.version.to_string() }
+    }
 }
 
 struct State {
@@ -163,7 +171,8 @@ impl FakeCluster {
         let mut state = self.state();
         state.added += 1;
         let uid = format!("uid-{}", state.added).into();
-        let added = Workload { uid, kind, replicas, version: 100, load, seen_replicas: None, writer: None };
+        let added =
+            Workload { uid, kind, replicas, version: 100, load, seen_replicas: None, seen_scale: None, writer: None };
         state.workloads.insert((namespace, name), added);
     }
 
@@ -183,6 +192,11 @@ impl FakeCluster {
     /// The watches show another count than the API server has.
     pub fn lag(&self, name: &str, seen_replicas: u32) {
         self.change(name, |workload| workload.seen_replicas = Some(seen_replicas));
+    }
+
+    /// The watches know the scale, from now on as it is now.
+    pub fn show_scale(&self, name: &str) {
+        self.change(name, |workload| workload.seen_scale = Some(workload.scale()));
     }
 
     /// Somebody else changes the replicas.
@@ -367,6 +381,10 @@ impl WorkloadIndex for FakeCluster {
         WorkloadView::Present { uid, replicas, revision: None, pods: pods(&state.clock, &workload.name, replicas) }
     }
 
+    fn scale(&self, workload: &WorkloadRef) -> Option<Scale> {
+        self.state().workloads.get(&key(workload))?.seen_scale.clone()
+    }
+
     fn rival(&self, _: &WorkloadRef) -> Option<String> {
         self.state().rival.0.clone()
     }
@@ -390,7 +408,7 @@ impl WorkloadScaler for FakeCluster {
         let workload = key(workload);
         self.answer(answer, workload.clone(), move |state| {
             let found = state.workloads.get(&workload).ok_or_else(|| not_found(&workload.1))?;
-            Ok(Scale { uid: found.uid.clone(), replicas: found.replicas, resource_version: found.version.to_string() })
+            Ok(found.scale())
         })
     }
 

@@ -30,6 +30,44 @@ fn a_workload_is_scaled_with_the_version_that_was_read() {
 }
 
 #[test]
+fn a_scale_that_the_watches_know_is_not_read() {
+    play(async |stage| {
+        stage.cluster.add("web", 2, 105);
+        stage.cluster.show_scale("web");
+        stage.create("web", rules(1, 10)).await;
+        assert!(stage.cluster.calls(Op::Read).is_empty());
+        assert_eq!(stage.cluster.calls(Op::Set)[0].change, Some((3, "100".into())));
+        assert_eq!(stage.cluster.replicas("web"), 3);
+    });
+}
+
+#[test]
+fn a_scale_that_the_watches_know_no_more_is_read_before_it_is_changed() {
+    play(async |stage| {
+        stage.cluster.add("web", 2, 105);
+        stage.cluster.show_scale("web");
+        stage.cluster.bump("web");
+        let record = stage.create("web", rules(1, 10)).await;
+        let versions: Vec<_> = stage.cluster.calls(Op::Set).into_iter().map(|call| call.change.unwrap().1).collect();
+        assert_eq!(versions, ["100", "101"], "the API server does not take what names an old version");
+        assert_eq!(stage.cluster.calls(Op::Read).len(), 1);
+        assert_eq!((stage.cluster.replicas("web"), record.snapshot().scale_up_count), (3, 1));
+    });
+}
+
+#[test]
+fn a_scale_is_read_when_the_watches_know_another_count_than_was_decided_on() {
+    play(async |stage| {
+        stage.cluster.add("web", 3, 70);
+        stage.cluster.show_scale("web");
+        stage.cluster.scale_by_hand("web", "kubectl", 2);
+        stage.create("web", rules(1, 10)).await;
+        assert_eq!(stage.cluster.calls(Op::Read).len(), 1);
+        assert_eq!(stage.cluster.calls(Op::Set)[0].change, Some((3, "101".into())));
+    });
+}
+
+#[test]
 fn every_scaling_is_counted_dated_and_logged_once() {
     play(async |stage| {
         stage.cluster.add("web", 2, 105);

@@ -57,13 +57,17 @@ impl Evaluation {
             return Attempt::Ended(Action::Standby);
         }
         let (mut attempt, mut refusals) = (0, 0);
+        let mut known = self.known_scale(decision, uid);
         loop {
             attempt += 1;
-            let scale = match self.read_scale().await {
-                None => return Attempt::Cancelled,
-                Some(Err(error)) if self.tries_again_after(&error, &mut refusals).await => continue,
-                Some(Err(error)) => return Attempt::Ended(Action::ReadFailed(error)),
-                Some(Ok(scale)) => scale,
+            let scale = match known.take() {
+                Some(scale) => scale,
+                None => match self.read_scale().await {
+                    None => return Attempt::Cancelled,
+                    Some(Err(error)) if self.tries_again_after(&error, &mut refusals).await => continue,
+                    Some(Err(error)) => return Attempt::Ended(Action::ReadFailed(error)),
+                    Some(Ok(scale)) => scale,
+                },
             };
             if scale.uid != *uid {
                 let error = "the workload was deleted and created again; the new one is looked at next time";
@@ -183,6 +187,12 @@ impl Evaluation {
         let is_unanswered = matches!(error, ClusterError::Timeout(_) | ClusterError::Unavailable(_));
         is_unanswered
             && matches!(self.read_scale().await, Some(Ok(scale)) if scale.replicas == replicas && scale.uid == *uid)
+    }
+
+    /// The scale that was decided on, as far as the watches know it.
+    fn known_scale(&self, decision: &Decision, uid: &Arc<str>) -> Option<Scale> {
+        let known = self.shared.cluster.index.scale(&self.record.workload)?;
+        (known.uid == *uid && known.replicas == decision.current).then_some(known)
     }
 
     /// `None` when the autoscaler was deleted meanwhile.

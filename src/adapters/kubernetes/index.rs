@@ -17,7 +17,7 @@ use super::watched::{Table, Watched};
 use super::workloads::{Workload, Workloads};
 use crate::domain::autoscaler::{WorkloadKind, WorkloadRef};
 use crate::domain::capacity::{Amounts, PodDemand, Room, room};
-use crate::ports::{PodSelection, WorkloadIndex, WorkloadView};
+use crate::ports::{PodSelection, Scale, WorkloadIndex, WorkloadView};
 
 /// One table for each resource, each with a watch of its own.
 pub(super) struct Index {
@@ -56,15 +56,19 @@ impl Index {
         Exporters::new(self.pods.clone(), discovery)
     }
 
+    /// Looks at a workload, if the table that tells is current.
+    fn look<R>(&self, workload: &WorkloadRef, look: impl FnOnce(Option<&Workload>) -> R) -> Result<R, String> {
+        let (namespace, name) = (&workload.namespace, &workload.name);
+        match workload.kind {
+            WorkloadKind::Deployment => self.deployments.read(|table| look(table.get(namespace, name))),
+            WorkloadKind::StatefulSet => self.stateful_sets.read(|table| look(table.get(namespace, name))),
+            WorkloadKind::ReplicaSet => self.replica_sets.read(|table| look(table.standalone(namespace, name))),
+        }
+    }
+
     /// What the pods of a workload ask of their nodes, if they request GPUs.
     fn demand(&self, workload: &WorkloadRef) -> Result<Option<Arc<PodDemand>>, String> {
-        let (namespace, name) = (&workload.namespace, &workload.name);
-        let demand = |found: Option<&Workload>| found.and_then(|workload| workload.demand.clone());
-        match workload.kind {
-            WorkloadKind::Deployment => self.deployments.read(|table| demand(table.get(namespace, name))),
-            WorkloadKind::StatefulSet => self.stateful_sets.read(|table| demand(table.get(namespace, name))),
-            WorkloadKind::ReplicaSet => self.replica_sets.read(|table| demand(table.standalone(namespace, name))),
-        }
+        self.look(workload, |found| found.and_then(|workload| workload.demand.clone()))
     }
 
     fn find_room(&self, workload: &WorkloadRef) -> Result<Room, String> {
@@ -78,24 +82,18 @@ impl Index {
 
     /// The workload and its pods, if it exists; an error if one of the tables that tell is not current.
     fn find(&self, workload: &WorkloadRef, selection: PodSelection) -> Result<WorkloadView, String> {
-        let (namespace, name) = (&workload.namespace, &workload.name);
+        let found = self.look(workload, |found| found.cloned())?;
         let (found, owners) = match workload.kind {
-            WorkloadKind::Deployment => {
-                let found = self.deployments.read(|table| table.get(namespace, name).cloned())?;
-                self.replica_sets.read(|table| with_replica_sets(found, table))?
-            }
-            WorkloadKind::StatefulSet => {
-                with_itself_as_owner(self.stateful_sets.read(|table| table.get(namespace, name).cloned())?)
-            }
-            WorkloadKind::ReplicaSet => {
-                with_itself_as_owner(self.replica_sets.read(|table| table.standalone(namespace, name).cloned())?)
-            }
+            WorkloadKind::Deployment => self.replica_sets.read(|table| with_replica_sets(found, table))?,
+            WorkloadKind::StatefulSet | WorkloadKind::ReplicaSet => with_itself_as_owner(found),
         };
         let pod = |kept: &Kept| kept.pod.clone();
         let selector = found.as_ref().and_then(|workload| workload.selector.as_deref());
         let pods = self.pods.read(|table| match (selection, selector) {
             (PodSelection::Owned, _) => owners.iter().flat_map(|owner| table.of(owner)).map(pod).collect(),
-            (PodSelection::Selected, Some(selector)) => table.selected(namespace, selector).map(pod).collect(),
+            (PodSelection::Selected, Some(selector)) => {
+                table.selected(&workload.namespace, selector).map(pod).collect()
+            }
             (PodSelection::Selected, None) => Vec::new(),
         })?;
         Ok(match found {
@@ -128,6 +126,14 @@ fn start<T: Table>(watched: &Arc<Watched<T>>, watcher: &Watcher, tasks: &TaskTra
 impl WorkloadIndex for Index {
     fn view(&self, workload: &WorkloadRef, selection: PodSelection) -> WorkloadView {
         self.find(workload, selection).unwrap_or_else(|error| WorkloadView::Unknown { error })
+    }
+
+    fn scale(&self, workload: &WorkloadRef) -> Option<Scale> {
+        let scale = |known: &Workload| {
+            let resource_version = known.version.as_deref()?.to_owned();
+            Some(Scale { uid: known.uid.clone(), replicas: known.replicas, resource_version })
+        };
+        self.look(workload, |found| found.and_then(scale)).ok().flatten()
     }
 
     fn rival(&self, workload: &WorkloadRef) -> Option<String> {

@@ -109,6 +109,8 @@ pub(super) fn controller(object: &impl Resource) -> Option<&OwnerReference> {
 pub(super) struct Workload {
     pub(super) uid: Uid,
     pub(super) replicas: u32,
+    /// The version of the object, which is that of its scale as well.
+    pub(super) version: Option<Arc<str>>,
     /// The revision that its pods are to have. Of a Deployment only its ReplicaSets know it.
     pub(super) revision: Option<Arc<str>>,
     /// What its pods are selected by; `None` when that would be all pods, or cannot be told.
@@ -160,6 +162,7 @@ impl<K: Scalable> Table for Workloads<K> {
             let workload = Workload {
                 uid: uid.as_str().into(),
                 replicas: object.replicas(),
+                version: meta.resource_version.as_deref().filter(|version| !version.is_empty()).map(Arc::from),
                 revision: object.revision().map(Arc::from),
                 selector: selector(&object),
                 demand: object.template().map(demand).filter(PodDemand::has_gpus).map(Arc::new),

@@ -11,7 +11,7 @@ use super::scripted::Objects;
 use super::watching::Watching;
 use crate::clock::Clock;
 use crate::domain::autoscaler::WorkloadKind::{Deployment, ReplicaSet, StatefulSet};
-use crate::ports::WorkloadView;
+use crate::ports::{Scale, WorkloadView};
 
 #[tokio::test(start_paused = true)]
 async fn a_deployment_in_a_rollout_has_the_pods_of_all_its_replica_sets() {
@@ -36,6 +36,27 @@ async fn strangers_are_not_counted() {
     watching.objects.put("pods", only_an_owner);
     watching.settle().await;
     assert_eq!(watching.present(&workload(Deployment, "web")).1.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scale_is_known_with_its_version_as_long_as_the_watch_is_current() {
+    let watching = Watching::a_rollout().await;
+    watching.objects.put("statefulsets", scalable("db", "s", 2));
+    watching.objects.put("replicasets", scalable("alone", "r", 4));
+    watching.objects.put("deployments", scalable("web", "d", 5));
+    watching.settle().await;
+    let index = watching.cluster.cluster().index;
+    let known = |kind, name| index.scale(&workload(kind, name));
+    let scale = |uid: &str, replicas, version: &str| {
+        Some(Scale { uid: uid.into(), replicas, resource_version: version.to_owned() })
+    };
+    assert_eq!(known(Deployment, "web"), scale("d", 5, "12"));
+    assert_eq!(known(StatefulSet, "db"), scale("s", 2, "11"));
+    assert_eq!(known(ReplicaSet, "alone"), scale("r", 4, "14"));
+    assert_eq!(known(Deployment, "api"), None);
+    watching.objects.refuse("deployments", 500, "no");
+    watching.settle().await;
+    assert_eq!((known(Deployment, "web"), known(StatefulSet, "db")), (None, scale("s", 2, "11")));
 }
 
 #[tokio::test(start_paused = true)]
