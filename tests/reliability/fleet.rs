@@ -194,7 +194,7 @@ fn account(namespace: &str, name: &str) -> Vec<Value> {
             "metadata": {"name": "leader-election", "namespace": namespace},
             "rules": [
                 with(json!({"verbs": ["create"]})),
-                with(json!({"verbs": ["get", "update"], "resourceNames": [LEASE]})),
+                with(json!({"verbs": ["get", "list", "watch", "update"], "resourceNames": [LEASE]})),
             ],
         }),
         json!({

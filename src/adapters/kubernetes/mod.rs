@@ -153,6 +153,7 @@ impl KubernetesCluster {
         let election = LeaseElection::new(calls, self.watcher.clock, settings);
         election.stand(false);
         self.spawn(election.run());
+        self.spawn(election.watch(self.watcher.clone()));
         Arc::new(election)
     }
 

@@ -1,4 +1,4 @@
-//! Keeps somebody up to date by one cluster-wide watch: a table, or who is told of every change.
+//! Keeps somebody up to date by one watch, mostly a cluster-wide one: a table, or who is told of every change.
 
 use std::fmt::Debug;
 use std::panic::AssertUnwindSafe;
@@ -56,6 +56,16 @@ pub(super) trait Follower: Send + Sync + 'static {
 
     /// What is known of the objects, and whether it is current.
     fn watched(&self) -> &Watched<Self::Table>;
+
+    /// Where the objects are: in all the cluster, unless it is known better.
+    fn objects(&self, client: Client) -> Api<Self::Object> {
+        Api::all(client)
+    }
+
+    /// The name of the only object that is of interest, if it is one.
+    fn name(&self) -> Option<&str> {
+        None
+    }
 
     /// Adds an object to an incomplete list.
     fn gather(list: &mut Self::List, object: Self::Object) -> Result<(), ClusterError>;
@@ -132,8 +142,11 @@ pub(super) async fn follow<F: Follower>(follower: Arc<F>, watcher: Watcher) {
 
 /// Lists and watches until something goes wrong. Returns what, and when the list was complete, if it ever was.
 async fn follow_once<F: Follower>(follower: &F, client: Client, clock: Clock) -> (ClusterError, Option<Timestamp>) {
-    let config = watcher::Config::default().page_size(PAGE).timeout(WATCH_SECONDS);
-    let mut events = pin!(watcher(Api::<F::Object>::all(client), config));
+    let mut config = watcher::Config::default().page_size(PAGE).timeout(WATCH_SECONDS);
+    if let Some(name) = follower.name() {
+        config = config.fields(&format!("metadata.name={name}"));
+    }
+    let mut events = pin!(watcher(follower.objects(client), config));
     let mut list = F::List::default();
     let mut listed_at = None;
     while let Some(event) = events.next().await {

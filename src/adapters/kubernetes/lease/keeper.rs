@@ -26,20 +26,24 @@ pub(super) struct Keeper {
     /// The Lease as it was answered last, if it is this process's, and how often this process had switched the mode when
     /// it was asked for; `None` when it has to be read first.
     known: Option<(Lease, u64)>,
+    /// Whether the last turn did what it was to do.
+    worked: bool,
     outage: Outage,
 }
 
 impl Keeper {
     pub(super) fn new(identity: Arc<str>, lasts: Duration) -> Self {
         let outage = Outage::new("The election of the leader");
-        Self { candidate: Candidate::new(identity, lasts), lasts, known: None, outage }
+        Self { candidate: Candidate::new(identity, lasts), lasts, known: None, worked: false, outage }
     }
 
     /// Looks at the Lease, and takes or renews it if that is this process's.
     pub(super) async fn turn(&mut self, shared: &Shared) {
+        self.worked = false;
         for _ in 0..TRIES {
             match self.try_turn(shared).await {
                 Ok(()) => {
+                    self.worked = true;
                     self.outage.worked();
                     return;
                 }
@@ -56,10 +60,22 @@ impl Keeper {
     /// How long to wait before the next turn. A Lease that is to be taken is taken as soon as it is free: whoever looks only
     /// now and then has the leader missing for longer.
     pub(super) fn pause(&self, shared: &Shared) -> Duration {
-        let pause = shared.settings.period().mul_f64(0.8 + 0.4 * fastrand::f64());
+        let pause = self.period(shared).mul_f64(0.8 + 0.4 * fastrand::f64());
         let until_free = self.candidate.free_at().map(|at| (at - shared.clock.steady()).to_std().unwrap_or_default());
         // What is free already was asked for in this turn.
         until_free.filter(|until| !until.is_zero()).map_or(pause, |until| pause.min(until.max(SHORTEST_PAUSE)))
+    }
+
+    fn period(&self, shared: &Shared) -> Duration {
+        let usual = shared.settings.period();
+        if self.worked && shared.is_watched() {
+            return shared.settings.period_while_watched();
+        }
+        if self.worked || !shared.leads() {
+            return usual;
+        }
+        // What is left of the claim must be enough for another try, and for its answer.
+        (shared.left() / 2).clamp(usual / 8, usual)
     }
 
     async fn try_turn(&mut self, shared: &Shared) -> Result<(), ClusterError> {

@@ -256,7 +256,7 @@ async fn in_a_bad_network_two_never_lead_at_once() {
     for seed in 0..12 {
         let mut rng = Rng::with_seed(seed);
         let leases = Leases::default();
-        let replicas = ["a", "b", "c"].map(|identity| Replica::start(&leases, identity));
+        let replicas = ["a", "b", "c"].map(|identity| Replica::start_watching(&leases, identity));
         for replica in &replicas {
             replica.network(Network::Wild(rng.fork()));
         }

@@ -7,22 +7,40 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use fastrand::Rng;
+use futures_util::{FutureExt, future};
 use http::Method;
 use serde_json::{Value, json};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
 use super::super::calls::Calls;
 use super::super::lease::{LeaseElection, LeaseSettings};
-use super::scripted::{Answer, Asked, Log, client};
+use super::super::watch::Watcher;
+use super::scripted::{Answer, Asked, Line, Log, client};
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 use crate::ports::election::{Claim, Election};
 
 pub(super) const PATH: &str = "/apis/coordination.k8s.io/v1/namespaces/system/leases/leader";
 
+const COLLECTION: &str = "/apis/coordination.k8s.io/v1/namespaces/system/leases";
+
 /// The Lease as the API server has it.
 #[derive(Clone, Default)]
-pub(super) struct Leases(Arc<Mutex<(Option<Value>, u64)>>);
+pub(super) struct Leases(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    lease: Option<Value>,
+    version: u64,
+    watches: Vec<UnboundedSender<Line>>,
+}
+
+impl State {
+    fn tell(&mut self, kind: &str, lease: &Value) {
+        self.watches.retain(|watch| watch.send(Ok(json!({"type": kind, "object": lease}))).is_ok());
+    }
+}
 
 impl Leases {
     /// A Lease that somebody has already.
@@ -38,7 +56,7 @@ impl Leases {
 
     /// The Lease as it is now.
     pub(super) fn now(&self) -> Value {
-        self.0.lock().unwrap().0.clone().unwrap_or_default()
+        self.0.lock().unwrap().lease.clone().unwrap_or_default()
     }
 
     pub(super) fn holder(&self) -> Value {
@@ -52,9 +70,10 @@ impl Leases {
     /// Writes it, whoever else does.
     pub(super) fn put(&self, mut lease: Value) -> Value {
         let mut state = self.0.lock().unwrap();
-        state.1 += 1;
-        lease["metadata"]["resourceVersion"] = json!(state.1.to_string());
-        state.0 = Some(lease.clone());
+        state.version += 1;
+        lease["metadata"]["resourceVersion"] = json!(state.version.to_string());
+        let before = state.lease.replace(lease.clone());
+        state.tell(if before.is_some() { "MODIFIED" } else { "ADDED" }, &lease);
         lease
     }
 
@@ -66,11 +85,29 @@ impl Leases {
     }
 
     pub(super) fn delete(&self) {
-        self.0.lock().unwrap().0 = None;
+        let mut state = self.0.lock().unwrap();
+        if let Some(lease) = state.lease.take() {
+            state.tell("DELETED", &lease);
+        }
+    }
+
+    /// Tells the open watches nothing any more; returns them, so that they stay open.
+    pub(super) fn forget_watches(&self) -> Vec<UnboundedSender<Line>> {
+        std::mem::take(&mut self.0.lock().unwrap().watches)
+    }
+
+    /// Ends the open watches with an error.
+    pub(super) fn break_watches(&self) {
+        for watch in self.0.lock().unwrap().watches.drain(..) {
+            let _ = watch.send(Err(std::io::Error::other("the connection broke")));
+        }
     }
 
     pub(super) fn answer(&self, asked: &Asked) -> Answer {
-        let now = self.0.lock().unwrap().0.clone();
+        let now = self.0.lock().unwrap().lease.clone();
+        if asked.method == Method::GET && asked.path == COLLECTION {
+            return self.tell_of(asked, now);
+        }
         match (&asked.method, now) {
             (&Method::GET, Some(lease)) => Answer::ok(lease),
             (&Method::POST, None) => Answer::Json(201, self.put(asked.body.clone())),
@@ -86,6 +123,19 @@ impl Leases {
             _ => Answer::not_found("leases \"leader\""),
         }
     }
+
+    /// The answer to a list or a watch.
+    fn tell_of(&self, asked: &Asked, now: Option<Value>) -> Answer {
+        assert!(asked.query.contains("fieldSelector=metadata.name%3Dleader"), "{}", asked.query);
+        let mut state = self.0.lock().unwrap();
+        if asked.query.contains("watch=true") {
+            let (sender, lines) = unbounded_channel();
+            state.watches.push(sender);
+            return Answer::Events(lines);
+        }
+        let version = state.version.to_string();
+        Answer::ok(json!({"metadata": {"resourceVersion": version}, "items": Vec::from_iter(now)}))
+    }
 }
 
 /// How a replica's requests fare.
@@ -93,6 +143,8 @@ pub(super) enum Network {
     Works,
     /// Nothing arrives.
     Cut,
+    /// The Lease can be neither listed nor watched.
+    WithoutWatch,
     /// What is asked is done, but the answer is lost.
     Deaf,
     Refuses(u16, &'static str),
@@ -113,40 +165,58 @@ pub(super) struct Replica {
 }
 
 impl Replica {
-    /// Starts one whose clock shows something else than the others'.
+    /// Starts one whose clock shows something else than the others'. It may not watch the Lease.
     pub(super) fn start(leases: &Leases, identity: &str) -> Self {
+        Self::start_as(leases, identity, false)
+    }
+
+    /// The same, but it watches the Lease.
+    pub(super) fn start_watching(leases: &Leases, identity: &str) -> Self {
+        Self::start_as(leases, identity, true)
+    }
+
+    fn start_as(leases: &Leases, identity: &str, watches: bool) -> Self {
         let network = Arc::new(Mutex::new(Network::Works));
-        let (client, log) = client({
-            let (leases, network) = (leases.clone(), network.clone());
-            move |asked| match &mut *network.lock().unwrap() {
-                Network::Works => leases.answer(asked),
-                Network::Cut => Answer::Silence,
-                Network::Deaf => {
-                    leases.answer(asked);
-                    Answer::Silence
-                }
-                Network::Refuses(code, reason) => Answer::status(*code, reason, "no"),
-                Network::Slow(delay) => Answer::Late(*delay, Box::new(leases.answer(asked))),
-                Network::Wild(rng) => match rng.u8(0..16) {
-                    0 => Answer::Silence,
-                    1 => Answer::Broken,
-                    2 => Answer::status(503, "ServiceUnavailable", "no"),
-                    3 => {
+        let connect = || {
+            client({
+                let (leases, network) = (leases.clone(), network.clone());
+                move |asked| match &mut *network.lock().unwrap() {
+                    Network::Works => leases.answer(asked),
+                    Network::Cut => Answer::Silence,
+                    Network::WithoutWatch if asked.path == COLLECTION => Answer::status(403, "Forbidden", "no"),
+                    Network::WithoutWatch => leases.answer(asked),
+                    Network::Deaf => {
                         leases.answer(asked);
-                        Answer::Broken
+                        Answer::Silence
                     }
-                    4 | 5 => Answer::Late(Duration::from_millis(rng.u64(0..4_000)), Box::new(leases.answer(asked))),
-                    _ => Answer::Late(Duration::from_millis(rng.u64(0..200)), Box::new(leases.answer(asked))),
-                },
-            }
-        });
+                    Network::Refuses(code, reason) => Answer::status(*code, reason, "no"),
+                    Network::Slow(delay) => Answer::Late(*delay, Box::new(leases.answer(asked))),
+                    Network::Wild(rng) => match rng.u8(0..16) {
+                        0 => Answer::Silence,
+                        1 => Answer::Broken,
+                        2 => Answer::status(503, "ServiceUnavailable", "no"),
+                        3 => {
+                            leases.answer(asked);
+                            Answer::Broken
+                        }
+                        4 | 5 => Answer::Late(Duration::from_millis(rng.u64(0..4_000)), Box::new(leases.answer(asked))),
+                        _ => Answer::Late(Duration::from_millis(rng.u64(0..200)), Box::new(leases.answer(asked))),
+                    },
+                }
+            })
+        };
         let epoch = Timestamp::UNIX_EPOCH + TimeDelta::days(20_000 + fastrand::i64(0..100));
         let clock = Clock::scaled(epoch, 1.0);
         let settings = LeaseSettings::new("system", "leader", identity);
+        let (client, log) = connect();
         let calls = Calls::new(client, settings.call_limit(Duration::from_secs(5)));
         let election = Arc::new(LeaseElection::new(calls, clock, settings));
         let frost = Arc::new(Mutex::new(Frost::default()));
-        let task = tokio::spawn(Freezable { work: Box::pin(election.run()), frost: frost.clone() });
+        let watcher = Watcher { client: connect().0, clock, instruments: Arc::default() };
+        let watching = election.watch(watcher);
+        let watching = async move { if watches { watching.await } else { future::pending().await } };
+        let work = Box::pin(future::join(election.run(), watching).map(|_| ()));
+        let task = tokio::spawn(Freezable { work, frost: frost.clone() });
         Self { election, log, clock, network, frost, task }
     }
 

@@ -6,6 +6,7 @@ mod hpas;
 mod index;
 mod lease;
 mod lease_mode;
+mod lease_watch;
 mod leases;
 mod metrics;
 mod objects;
