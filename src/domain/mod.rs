@@ -41,6 +41,11 @@ fn is_younger(at: Timestamp, now: Timestamp, span: std::time::Duration) -> bool 
     (now - at).to_std().map_or(true, |age| age < span)
 }
 
+/// `span` before `at`; `None` beyond all dates.
+fn earlier(at: Timestamp, span: std::time::Duration) -> Option<Timestamp> {
+    at.checked_sub_signed(chrono::TimeDelta::from_std(span).ok()?)
+}
+
 /// `span` after `at`; `None` beyond all dates.
 fn later(at: Timestamp, span: std::time::Duration) -> Option<Timestamp> {
     at.checked_add_signed(chrono::TimeDelta::from_std(span).ok()?)

@@ -7,7 +7,7 @@ use super::autoscaler::{Metric, ScalingRules};
 use super::gpu::{GpuReading, GpuUsage};
 use super::observation::{Observation, ObservedPod, Pod, PodPhase, PodUsage};
 use super::quantity::Amount;
-use super::{Timestamp, is_younger};
+use super::{Timestamp, earlier, is_younger, later};
 
 /// A GPU's 100 %, in the thousandths that everything is summed in.
 pub const WHOLE_GPU: i64 = 100_000;
@@ -87,18 +87,65 @@ pub struct Survey<'a> {
     pub rules: &'a ScalingRules,
     /// What is looked at.
     pub observation: &'a Observation,
-    /// Whether pods of another revision than the wanted one still serve.
-    is_rolling_out: bool,
+    serving: Serving<'a>,
+    /// From when to when a reading that counts was measured. Clocks differ, so it may come from the future; one from far
+    /// ahead would never grow old.
+    fresh: (Timestamp, Timestamp),
+    /// A pod that was started after this is within its CPU initialization; `None` when all are.
+    young_after: Option<Timestamp>,
+}
+
+/// The pods that serve, counted.
+#[derive(Clone, Copy, Default)]
+struct Serving<'a> {
+    pods: usize,
+    /// Those that request GPUs.
+    with_gpus: usize,
+    /// Those that run or have a node to run on.
+    placed: usize,
+    pending: usize,
+    unschedulable: usize,
+    /// What the scheduler says of one of these. The least, so that the order of the pods changes nothing.
+    scheduler: Option<&'a Arc<str>>,
+    /// Those of the revision that is wanted, and those of others.
+    new: usize,
+    old: usize,
+}
+
+impl<'a> Serving<'a> {
+    fn count(rules: &ScalingRules, observation: &'a Observation) -> Self {
+        let mut serving = Self::default();
+        for pod in observation.pods.iter().map(|pod| &*pod.pod).filter(|pod| serves(rules, pod)) {
+            serving.pods += 1;
+            serving.with_gpus += usize::from(pod.requests.gpus > 0);
+            if pod.phase == PodPhase::Pending {
+                serving.pending += 1;
+                serving.placed += usize::from(pod.node.is_some());
+                if let Some(words) = &pod.unschedulable {
+                    serving.unschedulable += 1;
+                    serving.scheduler = Some(serving.scheduler.map_or(words, |least| least.min(words)));
+                }
+            } else {
+                serving.placed += 1;
+            }
+            if pod.revision.is_some() {
+                let is_new = pod.revision == observation.revision;
+                *(if is_new { &mut serving.new } else { &mut serving.old }) += 1;
+            }
+        }
+        serving
+    }
 }
 
 impl<'a> Survey<'a> {
     /// A look at `observation`.
     pub fn new(rules: &'a ScalingRules, observation: &'a Observation) -> Self {
-        // The HPA knows nothing of revisions, and looks at pods of other workloads, too.
-        let knows = observation.revision.is_some() && !rules.is_hpa();
-        let is_old = |pod: &Pod| pod.revision.is_some() && pod.revision != observation.revision && serves(rules, pod);
-        let is_rolling_out = knows && observation.pods.iter().any(|pod| is_old(&pod.pod));
-        Self { rules, observation, is_rolling_out }
+        let (at, max_age) = (observation.at, observation.max_age);
+        let oldest = earlier(at, max_age).unwrap_or(Timestamp::MIN_UTC);
+        let newest = later(at, max_age).unwrap_or(Timestamp::MAX_UTC);
+        let serving = Serving::count(rules, observation);
+        let young_after = earlier(at, rules.warm_up.cpu_initialization);
+        Self { rules, observation, serving, fresh: (oldest, newest), young_after }
     }
 
     /// What `pod` contributes to `metric`.
@@ -136,41 +183,43 @@ impl<'a> Survey<'a> {
 
     /// Whether there are pods, and none of those that serve requests a GPU.
     pub(super) fn serve_without_gpus(&self) -> bool {
-        let mut serving = self.observation.pods.iter().filter(|pod| serves(self.rules, &pod.pod));
-        serving.next().is_some_and(|first| first.pod.requests.gpus == 0)
-            && serving.all(|pod| pod.pod.requests.gpus == 0)
+        self.serving.pods > 0 && self.serving.with_gpus == 0
     }
 
     /// How many replicas can run when the nodes have room for so many more pods.
     pub fn can_run(&self, more: u32) -> u32 {
-        let serving = self.observation.pods.iter().map(|pod| &*pod.pod).filter(|pod| serves(self.rules, pod));
-        let placed = serving.filter(|pod| pod.phase != PodPhase::Pending || pod.node.is_some()).count();
-        u32::try_from(placed).unwrap_or(u32::MAX).saturating_add(more)
+        u32::try_from(self.serving.placed).unwrap_or(u32::MAX).saturating_add(more)
     }
 
     /// The rollout that is in progress, if there is one.
     pub fn rollout(&self) -> Option<Rollout> {
-        let revision = self.observation.revision.as_ref().filter(|_| self.is_rolling_out)?;
-        let serving = self.observation.pods.iter().map(|pod| &*pod.pod).filter(|pod| serves(self.rules, pod));
-        let revisions = serving.filter_map(|pod| pod.revision.as_ref());
-        let (new, old): (Vec<_>, Vec<_>) = revisions.partition(|of_pod| *of_pod == revision);
-        Some(Rollout { new: new.len(), old: old.len() })
+        let Serving { new, old, .. } = self.serving;
+        self.is_rolling_out().then_some(Rollout { new, old })
+    }
+
+    /// Whether pods of another revision than the wanted one still serve. The HPA knows nothing of revisions, and looks at
+    /// pods of other workloads, too.
+    fn is_rolling_out(&self) -> bool {
+        self.observation.revision.is_some() && !self.rules.is_hpa() && self.serving.old > 0
     }
 
     /// The replicas that were asked for and do not run yet.
     pub fn in_flight(&self) -> InFlight {
-        let serving = || self.observation.pods.iter().map(|pod| &*pod.pod).filter(|pod| serves(self.rules, pod));
-        let pending = || serving().filter(|pod| pod.phase == PodPhase::Pending);
+        let Serving { pods, pending, unschedulable, scheduler, .. } = self.serving;
         // The HPA looks at pods of other workloads, too.
         let replicas = self.observation.current_replicas as usize;
-        let unschedulable = || pending().filter_map(|pod| pod.unschedulable.as_ref());
-        InFlight {
-            pending: pending().count(),
-            not_created: if self.rules.is_hpa() { 0 } else { replicas.saturating_sub(serving().count()) },
-            unschedulable: unschedulable().count(),
-            // The least, so that the order of the pods changes nothing.
-            scheduler: unschedulable().min().cloned(),
-        }
+        let not_created = if self.rules.is_hpa() { 0 } else { replicas.saturating_sub(pods) };
+        InFlight { pending, not_created, unschedulable, scheduler: scheduler.cloned() }
+    }
+
+    fn is_fresh(&self, measured_at: Timestamp) -> bool {
+        let (oldest, newest) = self.fresh;
+        oldest <= measured_at && measured_at <= newest
+    }
+
+    /// Whether a pod that was started then is within its CPU initialization.
+    fn is_young(&self, started_at: Timestamp) -> bool {
+        self.young_after.is_none_or(|after| started_at > after)
     }
 
     fn reading(&self, metric: Metric, pod: &ObservedPod) -> Result<Reading, Missing> {
@@ -182,11 +231,11 @@ impl<'a> Survey<'a> {
     }
 
     fn resource_reading(&self, metric: Metric, pod: &ObservedPod) -> Result<Reading, Missing> {
-        let Self { rules, observation, .. } = self;
+        let rules = self.rules;
         let usage = pod.usage.as_deref().ok_or(Missing::NoReading)?;
         let container = rules.container.as_deref();
         if !rules.is_hpa() {
-            if !is_fresh(usage.measured_at, observation) {
+            if !self.is_fresh(usage.measured_at) {
                 return Err(Missing::Stale);
             }
             // The HPA adds up whatever containers there are.
@@ -207,7 +256,7 @@ impl<'a> Survey<'a> {
     fn gpu_reading(&self, pod: &ObservedPod, share: DeviceShare) -> Result<Reading, Missing> {
         let GpuUsage { devices, window } = pod.gpus.as_deref().ok_or(Missing::NoReading)?;
         let measured_at = devices.iter().map(|device| device.measured_at).min().ok_or(Missing::NoReading)?;
-        if devices.iter().any(|device| !is_fresh(device.measured_at, self.observation)) {
+        if devices.iter().any(|device| !self.is_fresh(device.measured_at)) {
             return Err(Missing::Stale);
         }
         let requested = pod.pod.requests.gpus;
@@ -234,7 +283,7 @@ impl<'a> Survey<'a> {
         let (Some(readiness), Some(started_at)) = (pod.readiness, pod.started_at) else {
             return true;
         };
-        if is_younger(started_at, self.observation.at, warm_up.cpu_initialization) {
+        if self.is_young(started_at) {
             readiness.is_false || is_younger(readiness.changed_at, reading.measured_at, reading.window)
         } else {
             readiness.is_false && is_younger(started_at, readiness.changed_at, warm_up.readiness_delay)
@@ -244,10 +293,9 @@ impl<'a> Survey<'a> {
     /// Whether the pod belongs to the revision that is being rolled out and is still young. A pod that is ready can burn
     /// CPU for a while (a JVM that compiles), and in a rollout many do so at once. Ends with the rollout.
     fn is_new_in_rollout(&self, pod: &Pod) -> bool {
-        let warm_up = self.rules.warm_up.cpu_initialization;
-        self.is_rolling_out
+        self.is_rolling_out()
             && pod.revision == self.observation.revision
-            && pod.started_at.is_some_and(|at| is_younger(at, self.observation.at, warm_up))
+            && pod.started_at.is_some_and(|started_at| self.is_young(started_at))
     }
 }
 
@@ -312,11 +360,6 @@ struct Reading {
 fn covers_all_containers(usage: &PodUsage, pod: &Pod) -> bool {
     let is_measured = |name: &str| usage.containers.iter().any(|container| container.name == name);
     pod.requests.containers.iter().all(|container| is_measured(&container.name))
-}
-
-fn is_fresh(measured_at: Timestamp, observation: &Observation) -> bool {
-    // Clocks differ, so a reading may come from the future; one from far ahead would never grow old.
-    (observation.at - measured_at).abs().to_std().is_ok_and(|distance| distance <= observation.max_age)
 }
 
 #[cfg(test)]
