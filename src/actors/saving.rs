@@ -23,7 +23,7 @@ use crate::ports::store::{AutoscalerStore, Change, ObjectRef, StoreError, Stored
 /// How many statuses are written at the same time.
 const AT_ONCE: usize = 16;
 
-/// How long to wait with what nobody waits for while all turns to change a workload are taken.
+/// How long to wait with what nobody waits for while many workloads are being changed.
 pub(super) const WHILE_OTHERS_ACT: Duration = Duration::from_secs(5);
 
 /// However long they are taken, it is not put off for longer.

@@ -1,10 +1,11 @@
 //! Who may change a workload now: some at a time, in the order in which they asked, and nobody while the API server asks
-//! to be left alone. There is no fixed rate: the API server's own flow control says what it can take. As long as it takes
-//! everything, ever more have their turn at a time; when it does not, half as many.
+//! to be left alone. There is no fixed rate: the API server says what it can take. As long as it answers everything quickly,
+//! ever more have their turn at a time; when it refuses something or does not answer, half as many.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::clock::Clock;
@@ -20,6 +21,10 @@ const AT_MOST: usize = 128;
 
 /// As few as there ever may be.
 const AT_LEAST: usize = 8;
+
+/// Whose turn lasts longer makes no place for another one: the API server works to capacity, and would only make all wait
+/// for longer.
+const QUICK: TimeDelta = TimeDelta::milliseconds(500);
 
 /// How long to leave an API server alone that does not say how long.
 const USUAL_PAUSE: Duration = Duration::from_secs(1);
@@ -54,6 +59,7 @@ pub(super) struct Turn {
     /// Whether it had to be waited for, so that what was known before may not be so any more.
     pub waited: bool,
     place: Option<OwnedSemaphorePermit>,
+    begun: Timestamp,
     turns: Arc<Turns>,
 }
 
@@ -73,12 +79,13 @@ impl Turns {
             Err(_) => (free.acquire_owned().await.ok(), true),
         };
         let paused = self.pass_pause().await;
-        Turn { waited: waited || paused, place, turns: self.clone() }
+        Turn { waited: waited || paused, place, begun: self.clock.steady(), turns: self.clone() }
     }
 
-    /// Whether nobody else can have a turn now.
-    pub(super) fn are_taken(&self) -> bool {
-        self.free.available_permits() == 0
+    /// Whether so many have their turn that whatever is not urgent is to wait.
+    pub(super) fn are_busy(&self) -> bool {
+        let at_once = self.course().at_once;
+        at_once.saturating_sub(self.free.available_permits()) >= at_once.min(AT_FIRST)
     }
 
     /// Waits while the API server is to be left alone. Whether it was.
@@ -128,16 +135,17 @@ impl Turns {
         course.surplus += less - self.free.forget_permits(less);
     }
 
-    /// A turn is over. Its place is for the next one, and for one more if all places are taken and nothing has gone wrong.
-    fn is_over(&self, place: OwnedSemaphorePermit) {
+    /// A turn is over. Its place is for the next one, and for one more if all places are taken and all goes well.
+    fn is_over(&self, place: OwnedSemaphorePermit, begun: Timestamp) {
+        let now = self.clock.steady();
         let mut course = self.course();
         if course.surplus > 0 {
             course.surplus -= 1;
             place.forget();
             return;
         }
-        let is_slowed = course.slowed_until.is_some_and(|slowed| self.clock.steady() < slowed);
-        if self.are_taken() && !is_slowed && course.at_once < AT_MOST {
+        let goes_well = now - begun <= QUICK && course.slowed_until.is_none_or(|slowed| slowed <= now);
+        if goes_well && self.free.available_permits() == 0 && course.at_once < AT_MOST {
             course.at_once += 1;
             self.free.add_permits(1);
         }
@@ -151,14 +159,13 @@ impl Turns {
 impl Drop for Turn {
     fn drop(&mut self) {
         if let Some(place) = self.place.take() {
-            self.turns.is_over(place);
+            self.turns.is_over(place, self.begun);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
     use tokio::task::{LocalSet, spawn_local};
 
     use super::*;
@@ -204,18 +211,18 @@ mod tests {
         });
     }
 
-    /// How many have their turn at a time when so many want one, each of which lasts a moment.
-    async fn at_once(turns: &Arc<Turns>, clock: Clock, number: usize) -> Vec<usize> {
+    /// How many have their turn at a time when a thousand want one, each of which lasts so long.
+    async fn at_once(turns: &Arc<Turns>, clock: Clock, milliseconds: u64) -> Vec<usize> {
         let now = Arc::new(Mutex::new(0));
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let all: Vec<_> = (0..number)
+        let all: Vec<_> = (0..1_000)
             .map(|_| {
                 let (turns, now, seen) = (turns.clone(), now.clone(), seen.clone());
                 spawn_local(async move {
                     let _turn = turns.take().await;
                     *now.lock().unwrap() += 1;
                     seen.lock().unwrap().push(*now.lock().unwrap());
-                    clock.sleep(Duration::from_millis(100)).await;
+                    clock.sleep(Duration::from_millis(milliseconds)).await;
                     *now.lock().unwrap() -= 1;
                 })
             })
@@ -229,10 +236,31 @@ mod tests {
     #[test]
     fn as_long_as_all_goes_well_and_others_wait_ever_more_have_their_turn_at_a_time() {
         play(async |turns, clock| {
-            let seen = at_once(&turns, clock, 1_000).await;
+            let seen = at_once(&turns, clock, 100).await;
             assert!(seen[..AT_FIRST].iter().copied().eq(1..=AT_FIRST));
             assert_eq!(seen.iter().max(), Some(&AT_MOST));
             assert_eq!(turns.free.available_permits(), AT_MOST);
+        });
+    }
+
+    #[test]
+    fn an_api_server_that_works_to_capacity_is_not_given_more_at_a_time() {
+        play(async |turns, clock| {
+            assert_eq!(at_once(&turns, clock, 600).await.iter().max(), Some(&AT_FIRST));
+        });
+    }
+
+    #[test]
+    fn what_is_not_urgent_waits_while_as_many_act_as_in_the_beginning_can() {
+        play(async |turns, clock| {
+            at_once(&turns, clock, 100).await;
+            let mut taken = Vec::new();
+            for _ in 1..AT_FIRST {
+                taken.push(turns.take().await);
+            }
+            assert!(!turns.are_busy());
+            taken.push(turns.take().await);
+            assert!(turns.are_busy());
         });
     }
 
@@ -257,7 +285,7 @@ mod tests {
                 for _ in 0..20 {
                     turns.was_refused(&trouble);
                 }
-                assert!(turns.are_taken());
+                assert!(turns.are_busy());
                 taken.clear();
                 assert_eq!(turns.free.available_permits(), AT_FIRST / 2);
                 for _ in 0..10 {
@@ -267,7 +295,7 @@ mod tests {
                 assert_eq!(turns.free.available_permits(), AT_LEAST);
                 turns.pass_pause().await;
                 clock.sleep(Duration::from_secs(2)).await;
-                assert_eq!(at_once(&turns, clock, 1_000).await.iter().max(), Some(&AT_MOST), "it passes");
+                assert_eq!(at_once(&turns, clock, 100).await.iter().max(), Some(&AT_MOST), "it passes");
             });
         }
     }

@@ -89,7 +89,7 @@ impl Autoscaler {
         };
         let since = self.saved_at.map_or(Duration::MAX, |at| (clock.steady() - at).to_std().unwrap_or_default());
         let mut wait = urgency.spacing().saturating_sub(since);
-        if urgency < Urgency::AtOnce && self.shared.turns.are_taken() {
+        if urgency < Urgency::AtOnce && self.shared.turns.are_busy() {
             // Those who are to act come first, but nobody is put off for ever.
             let put_off_at = *self.put_off_at.get_or_insert_with(|| clock.steady());
             if (clock.steady() - put_off_at).to_std().is_ok_and(|put_off| put_off < LONGEST_PUT_OFF) {
