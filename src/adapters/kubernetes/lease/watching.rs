@@ -11,8 +11,9 @@ use super::Shared;
 use super::record::{holder, wanted_mode};
 use crate::ports::ClusterError;
 
-/// Ends the candidate's pause when the Lease says something that is not known yet: who holds it, or which mode is wanted.
-/// A watch may be late, so nothing is decided by it; the candidate looks at the Lease itself.
+/// Ends the candidate's pause when the Lease says something that is not known yet: who holds it, or which mode is wanted;
+/// for who stands by that it was renewed, from which it counts how long it has to wait. A watch may be late, so nothing is
+/// decided by it; the candidate looks at the Lease itself.
 pub(super) struct Watching {
     shared: Arc<Shared>,
 }
@@ -28,7 +29,7 @@ impl Watching {
             let mode = lease.and_then(wanted_mode);
             lease.and_then(holder) != claim.holder.as_deref() || (mode.is_some() && mode != claim.mode)
         };
-        if is_news {
+        if is_news || !self.shared.leads() {
             self.shared.wake.notify_one();
         }
     }

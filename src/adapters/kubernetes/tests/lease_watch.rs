@@ -27,9 +27,8 @@ async fn a_lease_that_is_watched_is_renewed_when_half_of_the_claim_is_over() {
     let leader = started(&leases, "a").await;
     let standby = started(&leases, "b").await;
     let (renewals, looks) = tokio::join!(in_a_minute(&leader), in_a_minute(&standby));
-    for (asked, method) in [(renewals, Method::PUT), (looks, Method::GET)] {
-        assert!((10..=15).contains(&asked.len()) && asked.iter().all(|it| *it == method), "{asked:?}");
-    }
+    assert!((10..=15).contains(&renewals.len()) && renewals.iter().all(|it| *it == Method::PUT), "{renewals:?}");
+    assert!((10..=25).contains(&looks.len()) && looks.iter().all(|it| *it == Method::GET), "{looks:?}");
     for _ in 0..100 {
         leader.seconds(0.1).await;
         assert!(leader.left() >= Some(TimeDelta::seconds(4)), "{:?}", leader.left());
@@ -95,7 +94,7 @@ async fn one_renewal_that_fails_costs_nothing_although_they_are_rare(#[case] net
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_leader_that_dies_is_followed_within_21_s() {
+async fn a_leader_that_dies_is_followed_15_s_after_its_last_renewal() {
     for _ in 0..20 {
         let leases = Leases::default();
         let leader = started(&leases, "a").await;
@@ -103,7 +102,7 @@ async fn a_leader_that_dies_is_followed_within_21_s() {
         leader.seconds(fastrand::f64() * 10.0).await;
         leader.kill();
         let gap = other.until_it_leads().await;
-        assert!((8.0..21.5).contains(&gap), "{gap}");
+        assert!((8.5..15.2).contains(&gap), "{gap}");
     }
 }
 
