@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
+use reqwest::StatusCode;
 
 use super::fleet::Fleet;
 use super::judge;
@@ -98,6 +99,10 @@ async fn a_leader_that_was_frozen_for_a_minute_does_not_act_on_its_stale_state()
     let id = api.created(&by_memory(&namespace, NAME, 2, 4)).await;
     let percent = |percent: u32| move |a: &serde_json::Value| a["details"]["current_memory_percent"] == percent;
     api.wait_for(&id, "memory is measured", LIMIT, percent(70)).await;
+    let path = format!("/api/v1/autoscaling/{id}");
+    let is_known = async || frozen.api().get(&path).await.0 == StatusCode::OK;
+    eventually("the leader knows it, too", LIMIT, is_known).await;
+    frozen.api().wait_for(&id, "memory is measured by the leader", LIMIT, percent(70)).await;
 
     // What the leader last knows is that two are enough.
     frozen.signal("STOP");
