@@ -94,6 +94,8 @@ fn main() -> anyhow::Result<()> {
         println!("Each scenario takes minutes, so none runs by itself: `cargo bench --bench scenarios -- --help`");
         return Ok(());
     };
+    // An error says that there is one already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let save = output.save.as_deref();
     match scenario {
         Scenario::Steady(steady) => steady::run(&steady, save),

@@ -63,8 +63,8 @@ impl Row {
             Some(false) => "**missed**",
             None => "",
         };
-        let Self { what, target, measured, command, .. } = self;
-        format!("| {what} | {target} | {measured} | {met} | `{command}` |")
+        let Self { what, target, measured, command, commit, .. } = self;
+        format!("| {what} | {target} | {measured} | {met} | `{command}` | {commit} |")
     }
 }
 
@@ -85,7 +85,7 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<Row>> {
 
 /// Prints the rows of a file as a table in Markdown.
 pub fn print_table(path: &Path) -> anyhow::Result<()> {
-    println!("| what | target | measured | | command |\n| --- | --- | --- | --- | --- |");
+    println!("| what | target | measured | | command | commit |\n| --- | --- | --- | --- | --- | --- |");
     for row in read(path)? {
         println!("{}", row.as_line());
     }

@@ -215,7 +215,7 @@ pub fn decide_with(
     now: Timestamp,
 ) -> Decision {
     let survey = Survey::new(rules, &observation);
-    let metrics = Metric::ALL.map(|metric| utilization::evaluate(metric, &survey));
+    let metrics = utilization::evaluate(Metric::ALL, &survey);
     let (rollout, in_flight) = (survey.rollout(), survey.in_flight());
     let current = observation.current_replicas;
     let mut trail = Trail::new(current);

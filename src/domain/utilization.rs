@@ -174,15 +174,14 @@ impl MetricReport {
     }
 }
 
-/// Evaluates one metric.
-pub fn evaluate(metric: Metric, survey: &Survey) -> MetricReport {
-    let report = measure(metric, survey);
-    match &report.utilization {
-        Err(error) if metric == Metric::Gpu && report.target.is_some() => {
+/// Evaluates metrics.
+pub fn evaluate<const N: usize>(metrics: [Metric; N], survey: &Survey) -> [MetricReport; N] {
+    measure(metrics, survey).map(|report| match &report.utilization {
+        Err(error) if report.metric == Metric::Gpu && report.target.is_some() => {
             fall_back(survey, &report, error).unwrap_or(report)
         }
         _ => report,
-    }
+    })
 }
 
 /// The report with simulated utilisation, which counts only where the operator wants that. `None` when there is none.
@@ -192,7 +191,7 @@ fn fall_back(survey: &Survey, report: &MetricReport, error: &MetricError) -> Opt
         return None;
     }
     let observation = simulated(survey.observation);
-    let on_simulated = measure(report.metric, &Survey::new(survey.rules, &observation));
+    let [on_simulated] = measure([report.metric], &Survey::new(survey.rules, &observation));
     let percent = on_simulated.utilization.as_ref().ok()?.percent;
     let simulated = Some(Simulated { percent, because: error.clone() });
     let report = if fallback == Fallback::Acted { on_simulated } else { report.clone() };
@@ -209,11 +208,24 @@ fn simulated(observation: &Observation) -> Observation {
     observation
 }
 
-fn measure(metric: Metric, survey: &Survey) -> MetricReport {
+fn measure<const N: usize>(metrics: [Metric; N], survey: &Survey) -> [MetricReport; N] {
+    let mut tallies = metrics.map(|metric| (metric, Tally::begin(metric, survey)));
+    // All metrics of a pod at once: each of thousands of pods is somewhere else in memory.
+    for pod in &survey.observation.pods {
+        for (_, tally) in &mut tallies {
+            if let Ok(tally) = tally {
+                tally.add(survey, pod);
+            }
+        }
+    }
+    tallies.map(|(metric, tally)| report(metric, survey, tally.and_then(|tally| tally.finish(survey))))
+}
+
+fn report(metric: Metric, survey: &Survey, sample: Result<Sample, MetricError>) -> MetricReport {
     let Survey { rules, observation, .. } = survey;
     let target = rules.targets.get(metric);
     let report = |utilization, proposal| MetricReport { metric, utilization, proposal, target, simulated: None };
-    match Sample::take(metric, survey) {
+    match sample {
         Err(error) => report(Err(error), None),
         Ok(sample) => {
             let current = observation.current_replicas;
@@ -272,49 +284,67 @@ struct Sample {
     strays: usize,
 }
 
-impl Sample {
-    fn take(metric: Metric, survey: &Survey) -> Result<Self, MetricError> {
-        let Survey { rules, observation, .. } = survey;
+/// The pods that have been looked at for one metric, and those that are still to come.
+struct Tally<'a> {
+    metric: Metric,
+    source: &'static str,
+    measured: Sum,
+    oldest: Option<Timestamp>,
+    unready: Vec<i64>,
+    missing: Vec<i64>,
+    /// As in the sample, with the time of measurement.
+    new: Vec<(i64, i64, Timestamp)>,
+    /// What is wrong with the first pod by name with which something is, so that the order of the pods changes nothing.
+    first_fault: Option<(&'a str, MetricError)>,
+}
+
+impl<'a> Tally<'a> {
+    fn begin(metric: Metric, survey: &Survey<'a>) -> Result<Self, MetricError> {
         if metric.is_of_gpus() && survey.serve_without_gpus() {
             return Err(MetricError::NoGpuRequests);
         }
-        let source = match observation.source(metric) {
+        let source = match survey.observation.source(metric) {
             SourceState::Read { name } => *name,
             SourceState::Unavailable { error } => return Err(MetricError::SourceUnavailable(error.clone())),
         };
-        let mut measured = Sum::default();
-        let mut oldest = None;
-        let (mut unready, mut missing, mut new) = (Vec::new(), Vec::new(), Vec::new());
-        let mut first_fault: Option<(&str, MetricError)> = None;
-        for pod in &observation.pods {
-            let standing = survey.standing(metric, pod);
-            // The HPA wants a request of every pod, also of those that it ignores otherwise.
-            if matches!(standing, Standing::Ignored) && !rules.is_hpa() {
-                continue;
+        let (measured, oldest, first_fault) = (Sum::default(), None, None);
+        let (unready, missing, new) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { metric, source, measured, oldest, unready, missing, new, first_fault })
+    }
+
+    fn add(&mut self, survey: &Survey<'a>, pod: &'a ObservedPod) {
+        let Survey { rules, .. } = survey;
+        let standing = survey.standing(self.metric, pod);
+        // The HPA wants a request of every pod, also of those that it ignores otherwise.
+        if matches!(standing, Standing::Ignored) && !rules.is_hpa() {
+            return;
+        }
+        let request = match request(self.metric, rules, pod) {
+            Ok(request) => request,
+            Err(fault) => {
+                if self.first_fault.as_ref().is_none_or(|(name, _)| *pod.pod.name < **name) {
+                    self.first_fault = Some((&pod.pod.name, fault));
+                }
+                return;
             }
-            let request = match request(metric, rules, pod) {
-                Ok(request) => request,
-                Err(fault) => {
-                    // The first by name, so that the order of the pods changes nothing.
-                    if first_fault.as_ref().is_none_or(|(name, _)| *pod.pod.name < **name) {
-                        first_fault = Some((&pod.pod.name, fault));
-                    }
-                    continue;
-                }
-            };
-            match standing {
-                Standing::Ignored => {}
-                Standing::Unready(why) => match survey.usage(metric, pod).filter(|_| why == Unready::NewRevision) {
-                    Some((usage, measured_at)) => new.push((usage, request, measured_at)),
-                    None => unready.push(request),
-                },
-                Standing::Missing(_) => missing.push(request),
-                Standing::Measured { usage, measured_at } => {
-                    measured.add(usage, request);
-                    oldest = Some(oldest.map_or(measured_at, |oldest: Timestamp| oldest.min(measured_at)));
-                }
+        };
+        match standing {
+            Standing::Ignored => {}
+            Standing::Unready(why) => match survey.usage(self.metric, pod).filter(|_| why == Unready::NewRevision) {
+                Some((usage, measured_at)) => self.new.push((usage, request, measured_at)),
+                None => self.unready.push(request),
+            },
+            Standing::Missing(_) => self.missing.push(request),
+            Standing::Measured { usage, measured_at } => {
+                self.measured.add(usage, request);
+                self.oldest = Some(self.oldest.map_or(measured_at, |oldest| oldest.min(measured_at)));
             }
         }
+    }
+
+    fn finish(self, survey: &Survey) -> Result<Sample, MetricError> {
+        let Survey { rules, observation, .. } = survey;
+        let Self { metric, source, mut measured, mut oldest, unready, missing, mut new, first_fault } = self;
         if let Some((_, fault)) = first_fault {
             return Err(fault);
         }
@@ -342,7 +372,7 @@ impl Sample {
         let percent = percent.ok_or(MetricError::ZeroRequests { metric })?;
         let utilization = Utilization { percent, source, measured_at, coverage };
         let strays = if rules.is_hpa() { strays(metric, rules, observation) } else { 0 };
-        Ok(Self { utilization, measured, unready, missing, new, strays })
+        Ok(Sample { utilization, measured, unready, missing, new, strays })
     }
 }
 

@@ -33,9 +33,13 @@ fn for_gpus(compatibility: Compatibility) -> ScalingRules {
 /// What both ways to decide make of the GPUs; they are the same.
 fn gpu_report(replicas: u32, pods: Vec<ObservedPod>) -> MetricReport {
     let seen = Observation { gpu_source: SourceState::Read { name: "exporter" }, ..observe(replicas, pods) };
-    let [report, hpa] =
-        Compatibility::ALL.map(|compatibility| evaluate(Metric::Gpu, &Survey::new(&for_gpus(compatibility), &seen)));
+    let [report, hpa] = Compatibility::ALL.map(|compatibility| gpu_report_of(&seen, compatibility));
     assert_eq!(report, hpa);
+    report
+}
+
+fn gpu_report_of(seen: &Observation, compatibility: Compatibility) -> MetricReport {
+    let [report] = evaluate([Metric::Gpu], &Survey::new(&for_gpus(compatibility), seen));
     report
 }
 
@@ -107,7 +111,7 @@ fn without_any_gpu_request_or_reading_nothing_is_known() {
     let missing = error(vec![with_gpus("a", 1, &[]), busy_gpus("b", &[700.0])]);
     assert_eq!(missing, MetricError::NoReadings { metric: Metric::Gpu, pods: 2, unready: 0, missing: 2, gap: None });
     let seen = observe(1, vec![busy_gpus("a", &[70.0])]);
-    let unavailable = evaluate(Metric::Gpu, &Survey::new(&for_gpus(Compatibility::Default), &seen));
+    let unavailable = gpu_report_of(&seen, Compatibility::Default);
     assert_eq!(unavailable.utilization.unwrap_err().to_string(), "no exporter");
 }
 

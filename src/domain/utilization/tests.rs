@@ -16,7 +16,8 @@ fn now() -> Timestamp {
 }
 
 fn evaluate_with(metric: Metric, rules: &ScalingRules, observation: &Observation) -> MetricReport {
-    evaluate(metric, &Survey::new(rules, observation))
+    let [report] = evaluate([metric], &Survey::new(rules, observation));
+    report
 }
 
 fn evaluate_cpu(replicas: u32, pods: Vec<ObservedPod>) -> MetricReport {
