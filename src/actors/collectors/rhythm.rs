@@ -54,6 +54,8 @@ struct Beats {
     count: i32,
     /// The shortest and the longest that the period can be.
     period: Option<(TimeDelta, TimeDelta)>,
+    /// Whether it has been seen that no change comes halfway between two of them.
+    is_whole: bool,
 }
 
 /// Somewhere in here something happened, or will.
@@ -85,6 +87,8 @@ impl Rhythm {
             self.note_change(at, expected);
         } else if expected.is_some_and(|expected| at >= expected.to) {
             self.beats = None;
+        } else if let Some(beats) = &mut self.beats {
+            beats.is_whole |= beats.halfway(self.jitter).is_some_and(|halfway| at >= halfway);
         }
         let wait = self.wait(at).clamp(self.jitter, self.freshness * LONGEST_WAIT);
         self.looked = Some(Look { at, has_changed, next: at + wait });
@@ -95,8 +99,14 @@ impl Rhythm {
     fn expected(&self) -> Option<Span> {
         let Beats { last, count, period, .. } = self.beats.as_ref()?;
         let (shortest, longest) = (*period)?;
-        (*count >= LEARNED && shortest >= self.freshness)
+        (*count >= LEARNED && shortest >= self.freshness && !self.may_be_two())
             .then(|| Span { from: last.from + shortest, to: last.to + longest + self.jitter })
+    }
+
+    /// Whether what seems to be one change may be two, half the period apart: looks as far apart as that can show two and
+    /// none in turn.
+    fn may_be_two(&self) -> bool {
+        self.beats.as_ref().is_some_and(|beats| beats.count >= LEARNED && !beats.is_whole)
     }
 
     fn note_change(&mut self, at: Timestamp, expected: Option<Span>) {
@@ -117,6 +127,9 @@ impl Rhythm {
 
     /// How long to wait at `at`. Where the change may be anywhere in a long time, it is looked for in the middle of that first.
     fn wait(&self, at: Timestamp) -> TimeDelta {
+        if self.may_be_two() {
+            return self.freshness / 5;
+        }
         let Some(expected) = self.expected().filter(|_| !self.is_checking()) else { return self.freshness };
         let from = expected.from.max(at);
         let uncertain = expected.to - from;
@@ -126,14 +139,20 @@ impl Rhythm {
 
 impl Beats {
     fn begin(first: Span) -> Self {
-        Self { first, last: first, count: 0, period: None }
+        Self { first, last: first, count: 0, period: None, is_whole: false }
+    }
+
+    /// When a change that comes half a period after the latest would be there.
+    fn halfway(&self, jitter: TimeDelta) -> Option<Timestamp> {
+        self.period.map(|(_, longest)| self.last.to + longest / 2 + jitter)
     }
 
     /// With one more; none if that is out of rhythm.
     fn and(self, change: Span) -> Option<Self> {
         let count = self.count + 1;
-        let shortest = (change.from - self.first.to) / count;
-        let longest = (change.to - self.first.from) / count;
+        // From the first one more and more exactly, and from the latest one, so that all are equally far apart.
+        let shortest = ((change.from - self.first.to) / count).max(change.from - self.last.to);
+        let longest = ((change.to - self.first.from) / count).min(change.to - self.last.from);
         let (shortest, longest) =
             self.period.map_or((shortest, longest), |known| (shortest.max(known.0), longest.min(known.1)));
         (shortest <= longest).then_some(Self {
@@ -141,6 +160,7 @@ impl Beats {
             last: change,
             count,
             period: Some((shortest, longest)),
+            is_whole: self.is_whole,
         })
     }
 }
@@ -188,6 +208,31 @@ mod tests {
             assert!(later.len() <= 78, "{} looks in 52 periods", later.len());
             let delays = delays(&changes, &looks, 120.0);
             assert!(delays.iter().all(|delay| *delay <= 5.0), "{delays:?}");
+            let average = delays.iter().sum::<f64>() / delays.len() as f64;
+            assert!(average <= 1.5, "{average} s where 2.5 s would be chance");
+        }
+    }
+
+    #[test]
+    fn two_changes_that_look_like_one_are_not_taken_for_it() {
+        // Looks that are 5 s apart show two and none of them in turn for a while.
+        let late = [(72, 0.306), (74, 0.425), (76, 0.344)];
+        let jitter = |beat| late.iter().find(|(number, _)| *number == beat % 97).map_or(0.0, |(_, late)| *late);
+        for period in [4.975, 4.979_171_336_7, 4.99, 5.0] {
+            let changes = every(period, 33.390_537, jitter);
+            let delays = delays(&changes, &looks(&changes, 1_500.0), 0.0);
+            assert!(delays.iter().all(|delay| *delay <= 5.0 + 1e-5), "{delays:?}");
+        }
+    }
+
+    #[test]
+    fn a_source_that_measures_every_second_look_is_soon_asked_about_once_for_each_change() {
+        for phase in [0.1, 1.0, 2.5, 4.9, 7.0, 9.9] {
+            let changes = every(10.0, phase, |_| 0.0);
+            let looks = looks(&changes, 900.0);
+            let later = looks.iter().filter(|(look, _)| *look > 120.0).count();
+            assert!(later <= 110, "{later} looks in 78 periods");
+            let delays = delays(&changes, &looks, 120.0);
             let average = delays.iter().sum::<f64>() / delays.len() as f64;
             assert!(average <= 1.5, "{average} s where 2.5 s would be chance");
         }
