@@ -421,21 +421,21 @@ impl AutoscalerRecord {
 
     /// From now on readers find it, or not any more.
     pub(super) fn is_listed(&self, is_listed: bool) {
-        let mut share = self.share.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = is_listed.then(|| self.share_now());
-        self.sums.replace(share.unwrap_or_default(), now.unwrap_or_default());
-        *share = now;
+        self.recount_if(|_| is_listed);
     }
 
     /// Something has changed about it.
     fn recount(&self) {
+        self.recount_if(|is_listed| is_listed);
+    }
+
+    /// Brings its share of the sums up to date, if it is to have one; `is_to` is told whether it has one now.
+    fn recount_if(&self, is_to: impl FnOnce(bool) -> bool) {
         let mut share = self.share.lock().unwrap_or_else(PoisonError::into_inner);
         // Looked at with the lock held: whoever changes it last looks last.
-        if let Some(before) = *share {
-            let now = self.share_now();
-            self.sums.replace(before, now);
-            *share = Some(now);
-        }
+        let now = is_to(share.is_some()).then(|| self.share_now());
+        self.sums.replace(share.unwrap_or_default(), now.unwrap_or_default());
+        *share = now;
     }
 
     pub(super) fn publish(&self, snapshot: Snapshot) {

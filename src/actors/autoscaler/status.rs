@@ -12,6 +12,7 @@ use super::super::saving::{
 use super::super::shared::Shared;
 use super::super::snapshot::Status;
 use super::Autoscaler;
+use crate::domain::Timestamp;
 use crate::domain::autoscaler::{Direction, Mode, ScalingRules};
 use crate::domain::cause::ScaleAction;
 use crate::domain::decision::Decision;
@@ -87,12 +88,12 @@ impl Autoscaler {
             self.put_off_at = None;
             return;
         };
-        let since = self.saved_at.map_or(Duration::MAX, |at| (clock.steady() - at).to_std().unwrap_or_default());
-        let mut wait = urgency.spacing().saturating_sub(since);
+        let now = clock.steady();
+        let since = |at: Timestamp| (now - at).to_std().unwrap_or_default();
+        let mut wait = urgency.spacing().saturating_sub(self.saved_at.map_or(Duration::MAX, since));
         if urgency < Urgency::AtOnce && self.shared.turns.are_busy() {
             // Those who are to act come first, but nobody is put off for ever.
-            let put_off_at = *self.put_off_at.get_or_insert_with(|| clock.steady());
-            if (clock.steady() - put_off_at).to_std().is_ok_and(|put_off| put_off < LONGEST_PUT_OFF) {
+            if since(*self.put_off_at.get_or_insert(now)) < LONGEST_PUT_OFF {
                 wait = wait.max(WHILE_OTHERS_ACT);
             }
         }
@@ -101,7 +102,7 @@ impl Autoscaler {
             return;
         }
         let next = complete(next, &self.record);
-        (self.saved_at, self.put_off_at) = (Some(clock.steady()), None);
+        (self.saved_at, self.put_off_at) = (Some(now), None);
         let (saver, record) = (saver.clone(), self.record.clone());
         let saving = async move { saver.save(&record, next).await };
         self.saving = Some(context.spawn(saving.into_actor(self).map(|saved, autoscaler, context| {

@@ -125,6 +125,8 @@ impl Metrics {
                 text.extend_from_slice(part);
                 let length = part.len();
                 answer.consume_unpin(length);
+                // Unpacking it takes a while, too (see `read_list`).
+                std::thread::yield_now();
             }
         };
         self.calls.limited(reading).await?;
