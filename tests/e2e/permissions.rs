@@ -47,12 +47,12 @@ async fn a_service_that_may_not_scale_says_so_and_recovers_when_it_may() {
     let failed = api.wait_for(&id, "it failed", LIMIT, |autoscaler| autoscaler["status"] == "failed").await;
     let failure = failed["details"]["failure"].as_str().unwrap();
     let expected = format!(
-        "deployments.apps \"web\" is forbidden: User \"system:serviceaccount:{}:limited\" cannot get resource \
-         \"deployments/scale\" in API group \"apps\" in the namespace \"{}\"",
+        "deployments.apps \"web\" is forbidden: User \"system:serviceaccount:{}:limited\" cannot patch \
+         resource \"deployments/scale\" in API group \"apps\" in the namespace \"{}\"",
         namespace.name, namespace.name
     );
     assert!(failure.contains(&expected), "{failure}");
-    assert_eq!(condition(&failed, "AbleToScale")["reason"], "FailedGetScale");
+    assert_eq!(condition(&failed, "AbleToScale")["reason"], "FailedUpdateScale");
     assert_eq!(namespace.replicas("Deployment", NAME).await, 2);
 
     let binding = ["create", "clusterrolebinding", "can-scale", "--clusterrole=ai-storage-orchestrator", &account];

@@ -2,11 +2,17 @@
 //! the audit log has what it asked for.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::fmt::Debug;
+use std::time::{Duration, Instant};
 
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
+use kube::Api;
+use kube::api::{Patch, PatchParams};
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 use super::accounts::with_the_shipped_roles;
 use super::audit::{self, ObjectRef};
@@ -118,16 +124,41 @@ fn calls() -> BTreeSet<Call> {
     about_objects.collect()
 }
 
+/// Changes something about a workload again and again.
+async fn touch<K: Clone + DeserializeOwned + Debug>(api: Api<K>, name: &'static str) {
+    for number in 0_u64.. {
+        let touched = json!({"metadata": {"annotations": {"touched": number.to_string()}}});
+        api.patch(name, &PatchParams::default(), &Patch::Merge(touched)).await.unwrap();
+    }
+}
+
+fn reads_all_scales(calls: &BTreeSet<Call>) -> bool {
+    let is_read = |resource| calls.iter().any(|call| call.verb == "get" && call.resource == resource);
+    ["deployments/scale", "statefulsets/scale", "replicasets/scale"].into_iter().all(is_read)
+}
+
 /// Lets the service do everything that it can do.
 async fn walk(service: &Service, namespace: &Namespace) {
     let api = service.api_of(&cluster().administrators_token());
     api.wait_until_readyz(StatusCode::OK, LIMIT).await;
     service.wait_until_logged("leads from now on", LIMIT);
+    // What is known of a scale is read again when somebody else was faster to change the workload.
+    let touching = [
+        tokio::spawn(touch(namespace.api::<Deployment>(), NAME)),
+        tokio::spawn(touch(namespace.api::<StatefulSet>(), "db")),
+        tokio::spawn(touch(namespace.api::<ReplicaSet>(), "set")),
+    ];
     // Fewer than the least: they are scaled at once, without a metric.
     let mut ids = Vec::new();
     for (kind, name) in [("Deployment", NAME), ("StatefulSet", "db"), ("ReplicaSet", "set")] {
         ids.push(api.created(&namespace.request(kind, name, 3, 5)).await);
     }
+    let begun = Instant::now();
+    while !reads_all_scales(&calls()) {
+        assert!(begun.elapsed() < LIMIT, "not every scale was read");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    touching.iter().for_each(JoinHandle::abort);
     for (kind, name) in [("Deployment", NAME), ("StatefulSet", "db"), ("ReplicaSet", "set")] {
         namespace.wait_for_ready(kind, name, 3, LIMIT).await;
     }
