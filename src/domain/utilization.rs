@@ -221,12 +221,13 @@ fn measure<const N: usize>(metrics: [Metric; N], survey: &Survey) -> [MetricRepo
     tallies.map(|(metric, tally)| report(metric, survey, tally.and_then(|tally| tally.finish(survey))))
 }
 
+/// What a metric's sample, or the lack of one, comes to.
 fn report(metric: Metric, survey: &Survey, sample: Result<Sample, MetricError>) -> MetricReport {
     let Survey { rules, observation, .. } = survey;
     let target = rules.targets.get(metric);
-    let report = |utilization, proposal| MetricReport { metric, utilization, proposal, target, simulated: None };
+    let with = |utilization, proposal| MetricReport { metric, utilization, proposal, target, simulated: None };
     match sample {
-        Err(error) => report(Err(error), None),
+        Err(error) => with(Err(error), None),
         Ok(sample) => {
             let current = observation.current_replicas;
             let proposal = target.map(|target| {
@@ -234,8 +235,8 @@ fn report(metric: Metric, survey: &Survey, sample: Result<Sample, MetricError>) 
                 if rules.is_hpa() { question.as_hpa(&sample) } else { Some(question.answer(&sample)) }
             });
             match proposal {
-                Some(None) => report(Err(MetricError::ZeroRequests { metric }), None),
-                proposal => report(Ok(sample.utilization), proposal.flatten()),
+                Some(None) => with(Err(MetricError::ZeroRequests { metric }), None),
+                proposal => with(Ok(sample.utilization), proposal.flatten()),
             }
         }
     }

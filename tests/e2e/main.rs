@@ -31,5 +31,6 @@ mod secrets;
 #[allow(dead_code, reason = "the reliability tests need more of it")]
 mod service;
 mod steady_state;
+mod waiting;
 #[allow(dead_code, reason = "the reliability tests need more of it")]
 mod workload;

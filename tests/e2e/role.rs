@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
-use std::time::{Duration, Instant};
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
 use kube::Api;
@@ -18,9 +17,8 @@ use super::accounts::with_the_shipped_roles;
 use super::audit::{self, ObjectRef};
 use super::cluster::{SERVICE_ACCOUNT, cluster};
 use super::service::Service;
+use super::waiting::{LIMIT, eventually};
 use super::workload::{NAME, Namespace};
-
-const LIMIT: Duration = Duration::from_secs(120);
 
 /// The namespace of the service, of its Lease and of its workloads.
 const HOME: &str = "role-walk";
@@ -153,11 +151,7 @@ async fn walk(service: &Service, namespace: &Namespace) {
     for (kind, name) in [("Deployment", NAME), ("StatefulSet", "db"), ("ReplicaSet", "set")] {
         ids.push(api.created(&namespace.request(kind, name, 3, 5)).await);
     }
-    let begun = Instant::now();
-    while !reads_all_scales(&calls()) {
-        assert!(begun.elapsed() < LIMIT, "not every scale was read");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+    eventually("every scale is read", async || reads_all_scales(&calls())).await;
     touching.iter().for_each(JoinHandle::abort);
     for (kind, name) in [("Deployment", NAME), ("StatefulSet", "db"), ("ReplicaSet", "set")] {
         namespace.wait_for_ready(kind, name, 3, LIMIT).await;

@@ -18,4 +18,5 @@ mod questions;
 mod revocation;
 mod stage;
 mod streams;
-mod waiting;
+
+use super::waiting;
