@@ -45,6 +45,8 @@ async fn scaled_by_an_hpa(name: &str) -> Namespace {
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": NAME},
             "minReplicas": 2,
             "maxReplicas": 12,
+            // metrics-server's rate rises over two readings, and more than one sync sees the load: it adds 2 in all.
+            "behavior": {"scaleUp": {"policies": [{"type": "Pods", "value": 2, "periodSeconds": 600}]}},
             "metrics": [{"type": "Resource", "resource":
                 {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}}],
         },
