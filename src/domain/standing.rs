@@ -148,37 +148,9 @@ impl<'a> Survey<'a> {
         Self { rules, observation, serving, fresh: (oldest, newest), young_after }
     }
 
-    /// What `pod` contributes to `metric`.
-    pub fn standing(&self, metric: Metric, pod: &ObservedPod) -> Standing {
-        if !serves(self.rules, &pod.pod) || (metric.is_of_gpus() && pod.pod.requests.gpus == 0) {
-            return Standing::Ignored;
-        }
-        if pod.pod.phase == PodPhase::Pending {
-            return Standing::Unready(Unready::Pending);
-        }
-        let reading = match self.reading(metric, pod) {
-            Ok(reading) => reading,
-            Err(missing) => return Standing::Missing(missing),
-        };
-        // Memory knows no warm-up.
-        if metric != Metric::Memory {
-            if self.is_warming_up(&pod.pod, &reading) {
-                return Standing::Unready(Unready::WarmingUp);
-            }
-            if self.is_new_in_rollout(&pod.pod) {
-                return Standing::Unready(Unready::NewRevision);
-            }
-        }
-        // A StatefulSet's pod has the name of its predecessor, whose reading may still be there.
-        if !self.rules.is_hpa() && pod.pod.started_at.is_some_and(|started_at| reading.measured_at < started_at) {
-            return Standing::Missing(Missing::Stale);
-        }
-        Standing::Measured { usage: reading.usage, measured_at: reading.measured_at }
-    }
-
-    /// What `pod` uses, whatever its standing, and since when that is known; `None` when it is not.
-    pub(super) fn usage(&self, metric: Metric, pod: &ObservedPod) -> Option<(i64, Timestamp)> {
-        self.reading(metric, pod).ok().map(|reading| (reading.usage, reading.measured_at))
+    /// A look at one of the pods.
+    pub fn look(&self, pod: &'a ObservedPod) -> Look<'_, 'a> {
+        Look { survey: self, pod, resources: self.resources(pod) }
     }
 
     /// Whether there are pods, and none of those that serve requests a GPU.
@@ -222,29 +194,83 @@ impl<'a> Survey<'a> {
         self.young_after.is_none_or(|after| started_at > after)
     }
 
-    fn reading(&self, metric: Metric, pod: &ObservedPod) -> Result<Reading, Missing> {
-        match metric {
-            Metric::Cpu | Metric::Memory => self.resource_reading(metric, pod),
-            Metric::Gpu => self.gpu_reading(pod, gpu_busy),
-            Metric::GpuMemory => self.gpu_reading(pod, gpu_memory),
-        }
-    }
-
-    fn resource_reading(&self, metric: Metric, pod: &ObservedPod) -> Result<Reading, Missing> {
-        let rules = self.rules;
+    /// What is known of the pod's CPU and memory, if it is fresh and of all its containers.
+    fn resources(&self, pod: &'a ObservedPod) -> Result<&'a PodUsage, Missing> {
         let usage = pod.usage.as_deref().ok_or(Missing::NoReading)?;
-        let container = rules.container.as_deref();
-        if !rules.is_hpa() {
+        // The HPA takes whatever there is, of whatever containers.
+        if !self.rules.is_hpa() {
             if !self.is_fresh(usage.measured_at) {
                 return Err(Missing::Stale);
             }
-            // The HPA adds up whatever containers there are.
-            if container.is_none() && !covers_all_containers(usage, &pod.pod) {
+            if self.rules.container.is_none() && !covers_all_containers(usage, &pod.pod) {
                 return Err(Missing::Incomplete);
             }
         }
+        Ok(usage)
+    }
+}
+
+/// Looks at one pod. What all metrics have in common is looked at once: each of thousands of pods is somewhere else in
+/// memory.
+#[derive(Clone, Copy)]
+pub struct Look<'s, 'a> {
+    survey: &'s Survey<'a>,
+    pod: &'a ObservedPod,
+    resources: Result<&'a PodUsage, Missing>,
+}
+
+impl<'a> Look<'_, 'a> {
+    /// What the pod contributes to `metric`.
+    pub fn standing(&self, metric: Metric) -> Standing {
+        let (rules, pod) = (self.survey.rules, &*self.pod.pod);
+        if !serves(rules, pod) || (metric.is_of_gpus() && pod.requests.gpus == 0) {
+            return Standing::Ignored;
+        }
+        if pod.phase == PodPhase::Pending {
+            return Standing::Unready(Unready::Pending);
+        }
+        let reading = match self.reading(metric) {
+            Ok(reading) => reading,
+            Err(missing) => return Standing::Missing(missing),
+        };
+        // Memory knows no warm-up.
+        if metric != Metric::Memory {
+            if self.is_warming_up(&reading) {
+                return Standing::Unready(Unready::WarmingUp);
+            }
+            if self.is_new_in_rollout() {
+                return Standing::Unready(Unready::NewRevision);
+            }
+        }
+        // A StatefulSet's pod has the name of its predecessor, whose reading may still be there.
+        if !rules.is_hpa() && pod.started_at.is_some_and(|started_at| reading.measured_at < started_at) {
+            return Standing::Missing(Missing::Stale);
+        }
+        Standing::Measured { usage: reading.usage, measured_at: reading.measured_at }
+    }
+
+    /// The pod.
+    pub(super) fn pod(&self) -> &'a ObservedPod {
+        self.pod
+    }
+
+    /// What the pod uses, whatever its standing, and since when that is known; `None` when it is not.
+    pub(super) fn usage(&self, metric: Metric) -> Option<(i64, Timestamp)> {
+        self.reading(metric).ok().map(|reading| (reading.usage, reading.measured_at))
+    }
+
+    fn reading(&self, metric: Metric) -> Result<Reading, Missing> {
+        match metric {
+            Metric::Cpu | Metric::Memory => self.resource_reading(metric),
+            Metric::Gpu => self.gpu_reading(gpu_busy),
+            Metric::GpuMemory => self.gpu_reading(gpu_memory),
+        }
+    }
+
+    fn resource_reading(&self, metric: Metric) -> Result<Reading, Missing> {
+        let (rules, usage) = (self.survey.rules, self.resources?);
         let mut sum = 0i64;
-        for amount in usage.total(metric, container).ok_or(Missing::Incomplete)? {
+        for amount in usage.total(metric, rules.container.as_deref()).ok_or(Missing::Incomplete)? {
             let amount = counted(rules, amount).ok_or(Missing::Impossible)?;
             sum = if rules.is_hpa() { sum.wrapping_add(amount) } else { sum.saturating_add(amount) };
         }
@@ -253,13 +279,13 @@ impl<'a> Survey<'a> {
 
     /// The share of the pod's devices that is in use, each of which must be measured; times their number, as the request
     /// is.
-    fn gpu_reading(&self, pod: &ObservedPod, share: DeviceShare) -> Result<Reading, Missing> {
-        let GpuUsage { devices, window } = pod.gpus.as_deref().ok_or(Missing::NoReading)?;
+    fn gpu_reading(&self, share: DeviceShare) -> Result<Reading, Missing> {
+        let GpuUsage { devices, window } = self.pod.gpus.as_deref().ok_or(Missing::NoReading)?;
         let measured_at = devices.iter().map(|device| device.measured_at).min().ok_or(Missing::NoReading)?;
-        if devices.iter().any(|device| !self.is_fresh(device.measured_at)) {
+        if devices.iter().any(|device| !self.survey.is_fresh(device.measured_at)) {
             return Err(Missing::Stale);
         }
-        let requested = pod.pod.requests.gpus;
+        let requested = self.pod.pod.requests.gpus;
         // Several shares of one device can be requested.
         if devices.len() < requested as usize && !devices.iter().any(|device| device.shared) {
             return Err(Missing::Incomplete);
@@ -278,12 +304,12 @@ impl<'a> Survey<'a> {
     }
 
     /// The HPA's rule for CPU readings that say more about a pod's start than about its load.
-    fn is_warming_up(&self, pod: &Pod, reading: &Reading) -> bool {
-        let warm_up = self.rules.warm_up;
-        let (Some(readiness), Some(started_at)) = (pod.readiness, pod.started_at) else {
+    fn is_warming_up(&self, reading: &Reading) -> bool {
+        let warm_up = self.survey.rules.warm_up;
+        let (Some(readiness), Some(started_at)) = (self.pod.pod.readiness, self.pod.pod.started_at) else {
             return true;
         };
-        if self.is_young(started_at) {
+        if self.survey.is_young(started_at) {
             readiness.is_false || is_younger(readiness.changed_at, reading.measured_at, reading.window)
         } else {
             readiness.is_false && is_younger(started_at, readiness.changed_at, warm_up.readiness_delay)
@@ -292,10 +318,11 @@ impl<'a> Survey<'a> {
 
     /// Whether the pod belongs to the revision that is being rolled out and is still young. A pod that is ready can burn
     /// CPU for a while (a JVM that compiles), and in a rollout many do so at once. Ends with the rollout.
-    fn is_new_in_rollout(&self, pod: &Pod) -> bool {
-        self.is_rolling_out()
-            && pod.revision == self.observation.revision
-            && pod.started_at.is_some_and(|started_at| self.is_young(started_at))
+    fn is_new_in_rollout(&self) -> bool {
+        let (survey, pod) = (self.survey, &self.pod.pod);
+        survey.is_rolling_out()
+            && pod.revision == survey.observation.revision
+            && pod.started_at.is_some_and(|started_at| survey.is_young(started_at))
     }
 }
 

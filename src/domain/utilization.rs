@@ -10,7 +10,7 @@ use super::Timestamp;
 use super::autoscaler::{Direction, Metric, ScalingRules, TargetPercent};
 use super::gpu::{Fallback, GpuUsage};
 use super::observation::{Observation, ObservedPod, SourceState};
-use super::standing::{Standing, Survey, Unready, WHOLE_GPU, counted};
+use super::standing::{Look, Standing, Survey, Unready, WHOLE_GPU, counted};
 
 /// The source of simulated utilisation.
 pub const SIMULATED: &str = "simulated";
@@ -211,10 +211,10 @@ fn simulated(observation: &Observation) -> Observation {
 fn measure<const N: usize>(metrics: [Metric; N], survey: &Survey) -> [MetricReport; N] {
     let mut tallies = metrics.map(|metric| (metric, Tally::begin(metric, survey)));
     // All metrics of a pod at once: each of thousands of pods is somewhere else in memory.
-    for pod in &survey.observation.pods {
+    for look in survey.observation.pods.iter().map(|pod| survey.look(pod)) {
         for (_, tally) in &mut tallies {
             if let Ok(tally) = tally {
-                tally.add(survey, pod);
+                tally.add(survey.rules, &look);
             }
         }
     }
@@ -313,9 +313,8 @@ impl<'a> Tally<'a> {
         Ok(Self { metric, source, measured, oldest, unready, missing, new, first_fault })
     }
 
-    fn add(&mut self, survey: &Survey<'a>, pod: &'a ObservedPod) {
-        let Survey { rules, .. } = survey;
-        let standing = survey.standing(self.metric, pod);
+    fn add(&mut self, rules: &ScalingRules, look: &Look<'_, 'a>) {
+        let (standing, pod) = (look.standing(self.metric), look.pod());
         // The HPA wants a request of every pod, also of those that it ignores otherwise.
         if matches!(standing, Standing::Ignored) && !rules.is_hpa() {
             return;
@@ -331,7 +330,7 @@ impl<'a> Tally<'a> {
         };
         match standing {
             Standing::Ignored => {}
-            Standing::Unready(why) => match survey.usage(self.metric, pod).filter(|_| why == Unready::NewRevision) {
+            Standing::Unready(why) => match look.usage(self.metric).filter(|_| why == Unready::NewRevision) {
                 Some((usage, measured_at)) => self.new.push((usage, request, measured_at)),
                 None => self.unready.push(request),
             },

@@ -36,6 +36,8 @@ struct Kept {
 pub enum Fault {
     /// It does not reach the store.
     Unreachable,
+    /// It is not done, and nobody answers in time.
+    Unanswered,
     /// It is done, but nobody says so.
     AnswerLost,
     /// It is done, and answered after all have been told of it.
@@ -136,6 +138,7 @@ impl Objects {
         let lost = || StoreError::Cluster(ClusterError::Unavailable("the connection broke".into()));
         let done = match kept.faults.pop_front() {
             Some(Fault::Unreachable) => Err(lost()),
+            Some(Fault::Unanswered) => Err(StoreError::Cluster(ClusterError::Timeout(Duration::from_secs(10)))),
             Some(Fault::AnswerLate) => {
                 let done = write(&mut kept);
                 let clock = self.0.clock;

@@ -7,7 +7,7 @@ use ai_storage_orchestrator::ports::ClusterError;
 use ai_storage_orchestrator::ports::store::Wanted;
 
 use super::cluster::{Answer, Gate, Op, deployment};
-use super::objects::Objects;
+use super::objects::{Fault, Objects};
 use super::stage::{Stage, log_lines, play, rules};
 
 const MANY: usize = 100;
@@ -77,24 +77,46 @@ fn what_nobody_waits_for_is_not_written_while_all_turns_are_taken() {
     });
 }
 
+/// The same with objects that a leader follows; the first one has a gate of its own.
+async fn all_announce_more(stage: &Stage, objects: &Objects) -> (Gate, Gate) {
+    stage.replica("leader", objects).lead(100_000);
+    let (first, others) = (Gate::new(), Gate::new());
+    for number in 0..MANY {
+        let gate = if number == 0 { &first } else { &others };
+        stage.cluster.add(&name(number), 2, 140);
+        stage.cluster.next(Op::Read, &name(number), [Answer::Waits(gate.clone())]);
+        let wanted = Wanted { workload: deployment(&name(number)), rules: rules(1, 10), paused: false };
+        objects.apply(&name(number), wanted);
+        if number == 0 {
+            first.reached().await;
+        }
+    }
+    stage.pass(16.0).await;
+    (first, others)
+}
+
+#[test]
+fn fewer_have_their_turn_when_an_announcement_is_not_answered() {
+    play(async |stage| {
+        let objects = Objects::new(stage.clock);
+        let (first, others) = all_announce_more(stage, &objects).await;
+        assert_eq!(stage.cluster.calls(Op::Read).len(), AT_ONCE);
+        objects.next(Fault::Unanswered);
+        first.open();
+        stage.settle().await;
+        assert_eq!(stage.cluster.calls(Op::Read).len(), AT_ONCE, "its place is taken by nobody");
+        assert!(stage.changes().is_empty(), "and nothing is changed that was not announced");
+        others.open();
+        stage.pass(60.0).await;
+        assert!((0..MANY).all(|number| stage.cluster.replicas(&name(number)) == 4));
+    });
+}
+
 #[test]
 fn what_came_of_an_announced_change_is_written_after_those_who_are_still_to_act() {
     play(async |stage| {
         let objects = Objects::new(stage.clock);
-        let leader = stage.replica("leader", &objects);
-        leader.lead(100_000);
-        let (first, others) = (Gate::new(), Gate::new());
-        for number in 0..MANY {
-            let gate = if number == 0 { &first } else { &others };
-            stage.cluster.add(&name(number), 2, 140);
-            stage.cluster.next(Op::Read, &name(number), [Answer::Waits(gate.clone())]);
-            let wanted = Wanted { workload: deployment(&name(number)), rules: rules(1, 10), paused: false };
-            objects.apply(&name(number), wanted);
-            if number == 0 {
-                first.reached().await;
-            }
-        }
-        stage.pass(16.0).await;
+        let (first, others) = all_announce_more(stage, &objects).await;
         let written = || {
             let first = objects.all().into_iter().find(|stored| stored.object.key.name == name(0)).unwrap();
             let saved = first.saved.unwrap();

@@ -32,7 +32,7 @@ pub fn create(with: Creation, save: Save<'_>) -> anyhow::Result<()> {
                 }
                 let answer = connection.post("/api/v1/autoscaling", &definition(number))?;
                 if answer.status != 201 {
-                    bail!("one is answered by {}: {}", answer.status, String::from_utf8_lossy(&answer.body));
+                    bail!("one is answered by {}: {}", answer.status, String::from_utf8_lossy(answer.body));
                 }
             }
         };

@@ -70,8 +70,8 @@ impl Fleet {
 
     /// Asks it once.
     pub fn get(&self, path: &str) -> anyhow::Result<Value> {
-        let body = Connection::open(&self.address())?.get(path)?.body;
-        serde_json::from_slice(&body).with_context(|| format!("{path} does not answer with JSON"))
+        let mut connection = Connection::open(&self.address())?;
+        serde_json::from_slice(connection.get(path)?.body).with_context(|| format!("{path} does not answer with JSON"))
     }
 
     /// The ids of all autoscalers.

@@ -13,12 +13,15 @@ pub struct Connection {
     stream: TcpStream,
     host: String,
     buffer: Vec<u8>,
+    /// Where bodies are put. It stays as long as the longest: to get as much memory anew for each takes longer than to read
+    /// it.
+    body: Vec<u8>,
 }
 
 /// An answer.
-pub struct Answer {
+pub struct Answer<'a> {
     pub status: u16,
-    pub body: Vec<u8>,
+    pub body: &'a [u8],
 }
 
 impl Connection {
@@ -27,20 +30,20 @@ impl Connection {
         let stream = TcpStream::connect(host).with_context(|| format!("{host} cannot be connected to"))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-        Ok(Self { stream, host: host.to_owned(), buffer: vec![0; 256 * 1024] })
+        Ok(Self { stream, host: host.to_owned(), buffer: vec![0; 256 * 1024], body: Vec::new() })
     }
 
     /// Sends a GET, and reads the answer, which must be 200.
-    pub fn get(&mut self, path: &str) -> anyhow::Result<Answer> {
+    pub fn get(&mut self, path: &str) -> anyhow::Result<Answer<'_>> {
         let answer = self.exchange(format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.host).as_bytes())?;
         if answer.status != 200 {
-            bail!("{path} is answered by {}: {}", answer.status, String::from_utf8_lossy(&answer.body));
+            bail!("{path} is answered by {}: {}", answer.status, String::from_utf8_lossy(answer.body));
         }
         Ok(answer)
     }
 
     /// Sends a POST with JSON, and reads the answer.
-    pub fn post(&mut self, path: &str, body: &Value) -> anyhow::Result<Answer> {
+    pub fn post(&mut self, path: &str, body: &Value) -> anyhow::Result<Answer<'_>> {
         let body = body.to_string();
         let request = format!(
             "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
@@ -50,7 +53,7 @@ impl Connection {
         self.exchange(request.as_bytes())
     }
 
-    fn exchange(&mut self, request: &[u8]) -> anyhow::Result<Answer> {
+    fn exchange(&mut self, request: &[u8]) -> anyhow::Result<Answer<'_>> {
         self.stream.write_all(request).context("the request cannot be sent")?;
         let mut read = 0;
         let head = loop {
@@ -69,10 +72,14 @@ impl Connection {
         let status = text.get(9..12).and_then(|status| status.parse().ok()).context("the answer has no status")?;
         let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")?.trim().parse().ok());
         let length: usize = length.context("the answer has no length")?;
-        let mut body = self.buffer.get(head..read).unwrap_or_default().to_vec();
-        let begun = body.len();
-        body.resize(length.max(begun), 0);
-        self.stream.read_exact(body.get_mut(begun..).unwrap_or_default()).context("the answer ended early")?;
+        let begun = self.buffer.get(head..read).unwrap_or_default();
+        if self.body.len() < length {
+            self.body.resize(length, 0);
+        }
+        let body = self.body.get_mut(..length).unwrap_or_default();
+        let (there, missing) = body.split_at_mut_checked(begun.len()).context("the answer is longer than it says")?;
+        there.copy_from_slice(begun);
+        self.stream.read_exact(missing).context("the answer ended early")?;
         Ok(Answer { status, body })
     }
 }

@@ -104,6 +104,9 @@ impl Evaluation {
             }
             // That the scale may be changed is not in question.
             Some(Err(error)) => {
+                if let StoreError::Cluster(error) = &error {
+                    self.shared.turns.was_refused(error);
+                }
                 let error = format!("the change could not be announced on {}: {error}", self.record.object.key);
                 return ended(Action::ChangeFailed(ClusterError::Conflict(error)));
             }

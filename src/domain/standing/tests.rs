@@ -54,7 +54,7 @@ fn coverage(replicas: u32, pods: Vec<ObservedPod>) -> Coverage {
 }
 
 fn gpu_standing(pod: &ObservedPod) -> Standing {
-    Survey::new(&for_gpus(Compatibility::Default), &observe(2, vec![])).standing(Metric::Gpu, pod)
+    Survey::new(&for_gpus(Compatibility::Default), &observe(2, vec![])).look(pod).standing(Metric::Gpu)
 }
 
 #[rstest]
@@ -154,7 +154,7 @@ fn a_whole_number_of_thousandths_comes_of_any_number_of_devices() {
 
 /// How the CPU of a pod stands with rules and an observation of one pod.
 fn cpu_standing(rules: &ScalingRules, pod: &ObservedPod) -> Standing {
-    Survey::new(rules, &observe(1, vec![])).standing(Metric::Cpu, pod)
+    Survey::new(rules, &observe(1, vec![])).look(pod).standing(Metric::Cpu)
 }
 
 #[rstest]
@@ -187,12 +187,12 @@ fn a_young_pod_of_a_rollout_has_a_reason_of_its_own() {
     let seen = Observation { revision: Some("new".into()), ..observe(2, vec![old.clone(), new.clone()]) };
     let rules = rules(1, 10);
     let survey = Survey::new(&rules, &seen);
-    assert_eq!(survey.standing(Metric::Cpu, &new), Standing::Unready(Unready::NewRevision));
-    assert_eq!(survey.standing(Metric::Cpu, &new).why(), Some("warming up in a rollout"));
-    assert!(matches!(survey.standing(Metric::Memory, &new), Standing::Measured { .. }));
-    assert!(matches!(survey.standing(Metric::Cpu, &old), Standing::Measured { .. }));
+    assert_eq!(survey.look(&new).standing(Metric::Cpu), Standing::Unready(Unready::NewRevision));
+    assert_eq!(survey.look(&new).standing(Metric::Cpu).why(), Some("warming up in a rollout"));
+    assert!(matches!(survey.look(&new).standing(Metric::Memory), Standing::Measured { .. }));
+    assert!(matches!(survey.look(&old).standing(Metric::Cpu), Standing::Measured { .. }));
     let hpa = as_hpa(&rules);
-    assert!(matches!(Survey::new(&hpa, &seen).standing(Metric::Cpu, &new), Standing::Measured { .. }));
+    assert!(matches!(Survey::new(&hpa, &seen).look(&new).standing(Metric::Cpu), Standing::Measured { .. }));
 }
 
 #[test]

@@ -132,7 +132,7 @@ impl PodBody {
 impl StandingBody {
     fn new(metric: Metric, survey: &Survey, observed: &ObservedPod) -> Self {
         let rules = survey.rules;
-        let standing = survey.standing(metric, observed);
+        let standing = survey.look(observed).standing(metric);
         let usage = match standing {
             Standing::Measured { usage, .. } => Some(usage.into()),
             _ => observed.usage.as_deref().and_then(|usage| measured(metric, rules, usage)),

@@ -36,6 +36,9 @@ pub(super) fn custom_resource_definition() -> CustomResourceDefinition {
         if let Some(status) = property(schema, "status") {
             each(status, &mut plain);
             key_conditions(status);
+            // It has one author. To note of each of its parts who wrote it costs the API server a fifth of a write, and is
+            // a quarter of the object.
+            status.x_kubernetes_map_type = Some("atomic".to_owned());
         }
     }
     definition
