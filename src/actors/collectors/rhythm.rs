@@ -12,9 +12,12 @@ use crate::domain::Timestamp;
 /// So many changes must have come in a row before a rhythm is relied on.
 const LEARNED: i32 = 3;
 
-/// For one in so many changes it is looked as if there were no rhythm: a source that has lost it, or has become several times
-/// faster, would not be noticed otherwise.
+/// For one in so many changes it is looked as if there were no rhythm: a source that has become several times faster would
+/// not be noticed otherwise.
 const CHECKED: i32 = 8;
+
+/// That is done no more often than once in so many times the freshness: it costs a look at least.
+const SELDOM: i32 = 36;
 
 /// A source with a longer period than so many times the freshness is asked in between.
 const LONGEST_WAIT: i32 = 12;
@@ -56,6 +59,8 @@ struct Beats {
     period: Option<(TimeDelta, TimeDelta)>,
     /// Whether it has been seen that no change comes halfway between two of them.
     is_whole: bool,
+    /// When it was last looked as if there were no rhythm.
+    checked: Timestamp,
 }
 
 /// Somewhere in here something happened, or will.
@@ -115,14 +120,20 @@ impl Rhythm {
         let change = Span { from: expected.map_or(earliest, |expected| expected.from.max(earliest)), to: at };
         // Without a look that showed none in between, there may have been more changes than one.
         let is_next = expected.map_or(!looked.has_changed, |expected| at >= expected.from);
-        let beats = self.beats.take().filter(|_| is_next);
-        self.beats =
-            beats.and_then(|beats| beats.and(change)).or_else(|| Some(Beats::begin(Span { from: earliest, to: at })));
+        let is_checked = self.is_checking();
+        let beats = self.beats.take().filter(|_| is_next).and_then(|beats| beats.and(change));
+        let mut beats = beats.unwrap_or_else(|| Beats::begin(Span { from: earliest, to: at }));
+        if is_checked {
+            beats.checked = at;
+        }
+        self.beats = Some(beats);
     }
 
     /// Whether the next change is one of those that are looked for as if there were no rhythm.
     fn is_checking(&self) -> bool {
-        self.beats.as_ref().is_some_and(|beats| beats.count % CHECKED == 0)
+        self.beats.as_ref().is_some_and(|Beats { last, period, checked, .. }| {
+            period.is_some_and(|(_, longest)| last.to - *checked >= (longest * CHECKED).max(self.freshness * SELDOM))
+        })
     }
 
     /// How long to wait at `at`. Where the change may be anywhere in a long time, it is looked for in the middle of that first.
@@ -130,7 +141,11 @@ impl Rhythm {
         if self.may_be_two() {
             return self.freshness / 5;
         }
-        let Some(expected) = self.expected().filter(|_| !self.is_checking()) else { return self.freshness };
+        let Some(expected) = self.expected() else { return self.freshness };
+        if self.is_checking() {
+            // Not beyond where it is expected: it would be seen later for that, and known less exactly.
+            return self.freshness.min(expected.to - at);
+        }
         let from = expected.from.max(at);
         let uncertain = expected.to - from;
         if uncertain <= self.freshness / 2 { expected.to - at } else { from - at + self.freshness.min(uncertain / 2) }
@@ -139,7 +154,7 @@ impl Rhythm {
 
 impl Beats {
     fn begin(first: Span) -> Self {
-        Self { first, last: first, count: 0, period: None, is_whole: false }
+        Self { first, last: first, count: 0, period: None, is_whole: false, checked: first.to }
     }
 
     /// When a change that comes half a period after the latest would be there.
@@ -161,6 +176,7 @@ impl Beats {
             count,
             period: Some((shortest, longest)),
             is_whole: self.is_whole,
+            checked: self.checked,
         })
     }
 }
@@ -205,7 +221,7 @@ mod tests {
             let changes = every(15.0, phase, |_| 0.0);
             let looks = looks(&changes, 900.0);
             let later: Vec<_> = looks.iter().filter(|(look, _)| *look > 120.0).collect();
-            assert!(later.len() <= 78, "{} looks in 52 periods", later.len());
+            assert!(later.len() <= 73, "{} looks in 52 periods", later.len());
             let delays = delays(&changes, &looks, 120.0);
             assert!(delays.iter().all(|delay| *delay <= 5.0), "{delays:?}");
             let average = delays.iter().sum::<f64>() / delays.len() as f64;
@@ -231,11 +247,23 @@ mod tests {
             let changes = every(10.0, phase, |_| 0.0);
             let looks = looks(&changes, 900.0);
             let later = looks.iter().filter(|(look, _)| *look > 120.0).count();
-            assert!(later <= 110, "{later} looks in 78 periods");
+            assert!(later <= 95, "{later} looks in 78 periods");
             let delays = delays(&changes, &looks, 120.0);
             let average = delays.iter().sum::<f64>() / delays.len() as f64;
             assert!(average <= 1.5, "{average} s where 2.5 s would be chance");
+            assert!(delays.iter().all(|delay| *delay <= 2.5), "{delays:?}");
         }
+    }
+
+    #[test]
+    fn it_is_checked_now_and_then_whether_the_source_has_become_faster() {
+        let changes = every(10.0, 1.0, |_| 0.0);
+        let looks = looks(&changes, 900.0);
+        // In the middle of what lies between two changes, when there is nothing to be seen.
+        let is_check = |look: f64| look > 120.0 && (2.5..7.5).contains(&((look - 1.0) % 10.0));
+        let checks: Vec<f64> = looks.into_iter().map(|(look, _)| look).filter(|look| is_check(*look)).collect();
+        assert!((3..=5).contains(&checks.len()), "{checks:?}");
+        assert!(checks.windows(2).all(|two| two[1] - two[0] >= 180.0), "{checks:?}");
     }
 
     #[test]
