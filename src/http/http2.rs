@@ -18,7 +18,7 @@ use futures_util::future::poll_fn;
 use futures_util::stream::{self, FuturesUnordered};
 use h2::server::{Builder, SendResponse};
 use h2::{Reason, RecvStream, SendStream};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy, sink};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +39,9 @@ const BODIES_AHEAD: u32 = 1024 * 1024;
 /// How long a client may take for what comes before its first request.
 const TIME_TO_GREET: Duration = Duration::from_secs(5);
 
+/// How long a client may take to leave when all has been said.
+const TIME_TO_LEAVE: Duration = Duration::from_secs(1);
+
 /// The largest part in which a body is sent.
 const PART: usize = 16 * 1024;
 
@@ -53,21 +56,22 @@ fn limits() -> Builder {
 }
 
 /// Serves a connection to its end.
-pub async fn serve<T>(stream: Guarded<T>, site: &Site, peer: SocketAddr, stopping: CancellationToken)
+pub async fn serve<T>(mut stream: Guarded<T>, site: &Site, peer: SocketAddr, stopping: CancellationToken)
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
     let connection = stream.connection().clone();
-    let Ok(Ok(mut http2)) = timeout(TIME_TO_GREET, limits().handshake(stream)).await else { return };
+    let Ok(Ok(mut http2)) = timeout(TIME_TO_GREET, limits().handshake(&mut stream)).await else { return };
     let mut answers = FuturesUnordered::new();
     let mut is_leaving = false;
-    loop {
+    let is_orderly = loop {
         tokio::select! {
             request = next(&mut http2, &connection) => match request {
                 Some(Ok((request, respond))) => {
                     answers.push(answer(site, request, respond, peer, connection.begin()));
                 }
-                Some(Err(_)) | None => break,
+                Some(Err(_)) => break false,
+                None => break true,
             },
             Some(()) = answers.next() => {}
             () = stopping.cancelled(), if !is_leaving => {
@@ -75,17 +79,28 @@ where
                 http2.graceful_shutdown();
             }
         }
-    }
+    };
     // What is under way is brought to its end, as in HTTP/1, and the connection keeps its place until then.
     drop(http2);
     while answers.next().await.is_some() {}
+    if is_orderly {
+        // A client that does not leave by itself is left.
+        let _ = timeout(TIME_TO_LEAVE, leave(&mut stream)).await;
+    }
+}
+
+/// Says that nothing more comes, and takes what the client still sends, until it has left, too. For one who closes before
+/// that, the kernel resets the connection, and the client may not get to read the end of its answer (RFC 9112, 9.6).
+async fn leave(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<u64> {
+    stream.shutdown().await?;
+    copy(&mut stream.take(BODIES_AHEAD.into()), &mut sink()).await
 }
 
 type Incoming = Result<(http::Request<RecvStream>, SendResponse<Bytes>), h2::Error>;
 
 /// The next request, as long as there is room for one. A client that ends requests as soon as it has begun them has as many
 /// under way as it has begun, although the protocol does not count them any more.
-async fn next<T>(http2: &mut h2::server::Connection<Guarded<T>, Bytes>, connection: &Connection) -> Option<Incoming>
+async fn next<T>(http2: &mut h2::server::Connection<T, Bytes>, connection: &Connection) -> Option<Incoming>
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use actix_web::{App, web};
 use h2::Ping;
 use tokio::io::duplex;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 use super::*;
@@ -53,4 +54,21 @@ async fn who_ends_requests_at_once_has_no_more_under_way_than_who_does_not() {
     assert_eq!((begun.0.get(), connection.under_way()), (MOST_REQUESTS, MOST_REQUESTS));
     client.abort();
     served.abort();
+}
+
+#[tokio::test]
+async fn who_sends_something_late_can_still_read_the_answer() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (client, service) = tokio::join!(TcpStream::connect(address), listener.accept());
+    let (mut client, (mut service, _)) = (client.unwrap(), service.unwrap());
+    service.write_all(b"the answer").await.unwrap();
+    client.write_all(b"late").await.unwrap();
+    let leaving = tokio::spawn(async move { leave(&mut service).await });
+    let mut read = String::new();
+    client.read_to_string(&mut read).await.expect("the connection ends in order");
+    assert_eq!(read, "the answer");
+    client.write_all(b"later").await.expect("the connection is still there");
+    drop(client);
+    assert_eq!(leaving.await.unwrap().unwrap(), 9, "all is taken");
 }
