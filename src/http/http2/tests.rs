@@ -4,7 +4,7 @@ use std::rc::Rc;
 use actix_web::{App, web};
 use h2::Ping;
 use tokio::io::duplex;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::UnixStream;
 use tokio::sync::Notify;
 
 use super::*;
@@ -58,10 +58,7 @@ async fn who_ends_requests_at_once_has_no_more_under_way_than_who_does_not() {
 
 #[tokio::test]
 async fn who_sends_something_late_can_still_read_the_answer() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (client, service) = tokio::join!(TcpStream::connect(address), listener.accept());
-    let (mut client, (mut service, _)) = (client.unwrap(), service.unwrap());
+    let (mut client, mut service) = UnixStream::pair().unwrap();
     service.write_all(b"the answer").await.unwrap();
     client.write_all(b"late").await.unwrap();
     let leaving = tokio::spawn(async move { leave(&mut service).await });
