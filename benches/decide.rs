@@ -24,13 +24,22 @@ fn start() -> Timestamp {
     Timestamp::UNIX_EPOCH + TimeDelta::days(20_000)
 }
 
-/// A pod of two containers that uses so many percent of the CPU and of the memory that it requests.
-fn pod(index: usize, percent: u64, now: Timestamp) -> ObservedPod {
-    let names = ["main", "proxy"];
-    let amount = |thousandths| Some(Amount::from_thousandths(thousandths));
-    let requested = ResourceRequests { cpu: amount(1_000), memory: amount(1_000_000) };
-    let containers = names.map(|name| ContainerRequests { name: name.to_owned(), resources: requested });
-    let used = names.map(|name| ContainerUsage {
+const CONTAINERS: [&str; 2] = ["main", "proxy"];
+
+fn amount(thousandths: u64) -> Option<Amount> {
+    Some(Amount::from_thousandths(thousandths))
+}
+
+/// What each pod requests. The index keeps it once for the pods of a controller.
+fn requests() -> Arc<PodRequests> {
+    let resources = ResourceRequests { cpu: amount(1_000), memory: amount(1_000_000) };
+    let containers = CONTAINERS.map(|name| ContainerRequests { name: name.to_owned(), resources });
+    Arc::new(PodRequests { containers: containers.to_vec(), pod_level: None, gpus: 0 })
+}
+
+/// A pod that uses so many percent of the CPU and of the memory that it requests.
+fn pod(index: usize, requests: &Arc<PodRequests>, percent: u64, now: Timestamp) -> ObservedPod {
+    let used = CONTAINERS.map(|name| ContainerUsage {
         name: name.to_owned(),
         cpu: amount(10 * percent),
         memory: amount(10_000 * percent),
@@ -42,7 +51,7 @@ fn pod(index: usize, percent: u64, now: Timestamp) -> ObservedPod {
         readiness: Some(Readiness { is_false: false, changed_at: now - TimeDelta::minutes(59) }),
         node: Some("node-1".into()),
         started_at: Some(now - TimeDelta::minutes(60)),
-        requests: PodRequests { containers: containers.to_vec(), pod_level: None, gpus: 0 },
+        requests: requests.clone(),
         revision: Some("6d4b75cb6d".into()),
         unschedulable: None,
     };
@@ -51,10 +60,11 @@ fn pod(index: usize, percent: u64, now: Timestamp) -> ObservedPod {
 }
 
 fn observation(pods: usize, percent: u64) -> Arc<Observation> {
+    let requests = requests();
     Arc::new(Observation {
         at: start(),
         current_replicas: u32::try_from(pods).unwrap(),
-        pods: (0..pods).map(|index| pod(index, percent, start())).collect(),
+        pods: (0..pods).map(|index| pod(index, &requests, percent, start())).collect(),
         revision: Some("6d4b75cb6d".into()),
         strays: Vec::new(),
         resource_source: SourceState::Read { name: "metrics.k8s.io/v1beta1" },

@@ -93,11 +93,11 @@ fn pod(index: usize, now: Timestamp) -> Pod {
         readiness: Some(Readiness { is_false: false, changed_at: now - TimeDelta::minutes(59) }),
         node: Some("node-1".into()),
         started_at: Some(now - TimeDelta::minutes(60)),
-        requests: PodRequests {
+        requests: Arc::new(PodRequests {
             containers: vec![ContainerRequests { name: "main".to_owned(), resources }],
             pod_level: None,
             gpus: 0,
-        },
+        }),
         revision: Some("6d4b75cb6d".into()),
         unschedulable: None,
     }

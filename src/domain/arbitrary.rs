@@ -147,7 +147,7 @@ impl PodShape {
             terminating: self.terminating,
             readiness: self.readiness.map(|(is_false, age)| Readiness { is_false, changed_at: ago(age) }),
             started_at: self.started.map(ago),
-            requests: PodRequests {
+            requests: Arc::new(PodRequests {
                 containers: containers
                     .map(|(index, shape)| ContainerRequests {
                         name: format!("c{index}"),
@@ -156,7 +156,7 @@ impl PodShape {
                     .collect(),
                 pod_level: self.pod_level.map(resources),
                 gpus: self.gpus,
-            },
+            }),
             revision: has_revisions.then(|| if self.is_old { "old".into() } else { "new".into() }),
             unschedulable: self.is_unschedulable.then(|| format!("no node for pod-{index}").into()),
         };
@@ -289,7 +289,7 @@ impl Load {
                 let device = GpuReading { utilization_percent: Some(percent), ..GpuReading::new("gpu-0", at) };
                 let gpus = Arc::new(GpuUsage { devices: vec![device], window: Duration::ZERO });
                 for pod in &mut all {
-                    Arc::make_mut(&mut pod.pod).requests.gpus = 1;
+                    *pod = pod.clone().with_requests(|requests| requests.gpus = 1);
                     pod.gpus = Some(gpus.clone());
                 }
                 let gpu_source = SourceState::Read { name: "exporter" };

@@ -62,13 +62,13 @@ pub(crate) fn pod(name: &str, cpu: u64, memory: u64, now: Timestamp) -> Observed
         terminating: false,
         readiness: Some(Readiness { is_false: false, changed_at: now - TimeDelta::minutes(59) }),
         started_at: Some(now - TimeDelta::minutes(60)),
-        requests: PodRequests {
+        requests: Arc::new(PodRequests {
             containers: vec![ContainerRequests {
                 name: "app".to_owned(),
                 resources: ResourceRequests { cpu: requested, memory: requested },
             }],
             ..PodRequests::default()
-        },
+        }),
         revision: None,
         unschedulable: None,
     };
@@ -102,6 +102,11 @@ impl ObservedPod {
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Pod)) -> Self {
         change(Arc::make_mut(&mut self.pod));
         self
+    }
+
+    /// The same pod with a change of what it requests.
+    pub(crate) fn with_requests(self, change: impl FnOnce(&mut PodRequests)) -> Self {
+        self.with(|pod| change(Arc::make_mut(&mut pod.requests)))
     }
 
     /// The same pod with a change of its reading.

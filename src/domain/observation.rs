@@ -113,8 +113,8 @@ pub struct Pod {
     pub readiness: Option<Readiness>,
     /// When the kubelet took it (`status.startTime`).
     pub started_at: Option<Timestamp>,
-    /// What it requests.
-    pub requests: PodRequests,
+    /// What it requests, shared with the other pods of its template.
+    pub requests: Arc<PodRequests>,
     /// The revision of the workload's template that it was made from; `None` where there are no revisions.
     pub revision: Option<Arc<str>>,
     /// Why the scheduler finds no node for it, in the scheduler's words.

@@ -161,11 +161,11 @@ fn settled_pod(at: Timestamp) -> Pod {
         terminating: false,
         readiness: Some(Readiness { is_false: false, changed_at: long_ago }),
         started_at: Some(long_ago),
-        requests: PodRequests {
+        requests: Arc::new(PodRequests {
             containers: vec![ContainerRequests { name: CONTAINER.to_owned(), resources }],
             pod_level: None,
             gpus: 1,
-        },
+        }),
         revision: None,
         unschedulable: None,
     }

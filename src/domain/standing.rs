@@ -250,7 +250,7 @@ impl<'a> Look<'_, 'a> {
     }
 
     /// The pod.
-    pub(super) fn pod(&self) -> &'a ObservedPod {
+    pub fn pod(&self) -> &'a ObservedPod {
         self.pod
     }
 

@@ -210,7 +210,6 @@ fn simulated(observation: &Observation) -> Observation {
 
 fn measure<const N: usize>(metrics: [Metric; N], survey: &Survey) -> [MetricReport; N] {
     let mut tallies = metrics.map(|metric| (metric, Tally::begin(metric, survey)));
-    // All metrics of a pod at once: each of thousands of pods is somewhere else in memory.
     for look in survey.observation.pods.iter().map(|pod| survey.look(pod)) {
         for (_, tally) in &mut tallies {
             if let Ok(tally) = tally {

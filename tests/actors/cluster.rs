@@ -319,7 +319,7 @@ fn pods(clock: &Clock, name: &str, replicas: u32) -> Vec<Arc<Pod>> {
             terminating: false,
             readiness: Some(Readiness { is_false: false, changed_at: started }),
             started_at: Some(started),
-            requests: PodRequests { containers: vec![requests.clone()], ..PodRequests::default() },
+            requests: Arc::new(PodRequests { containers: vec![requests.clone()], ..PodRequests::default() }),
         })
         .map(Arc::new)
         .collect()

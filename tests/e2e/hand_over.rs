@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use kube::api::PostParams;
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::audit::{self, Request};
 use super::cluster::cluster;
 use super::service::{Service, binary, shared_service};
+use super::waiting::within;
 use super::workload::{NAME, Namespace};
 
 /// metrics-server's two readings, a decision, and room for a busy machine.
@@ -53,20 +54,12 @@ async fn scaled_by_an_hpa(name: &str) -> Namespace {
     });
     let hpas = namespace.api::<HorizontalPodAutoscaler>();
     hpas.create(&PostParams::default(), &serde_json::from_value(hpa).unwrap()).await.unwrap();
-    eventually("the HPA knows its metric", async || {
+    within(LIMIT, "the HPA knows its metric", async || {
         let status = hpas.get(NAME).await.unwrap().status.unwrap_or_default();
         status.desired_replicas == 4 && status.current_metrics.is_some_and(|metrics| !metrics.is_empty())
     })
     .await;
     namespace
-}
-
-async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + LIMIT;
-    while !is_so().await {
-        assert!(Instant::now() < deadline, "not within {LIMIT:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(250)).await;
-    }
 }
 
 async fn autoscalers(namespace: &Namespace) -> Vec<Value> {
@@ -96,7 +89,7 @@ async fn an_hpa_is_compared_and_handed_over_without_a_moment_of_double_control()
 
     // The HPA acts: what is looked for in the audit log is there.
     namespace.set_cpu(105);
-    eventually("the HPA scales", async || namespace.replicas("Deployment", NAME).await == 6).await;
+    within(LIMIT, "the HPA scales", async || namespace.replicas("Deployment", NAME).await == 6).await;
     namespace.set_cpu(70);
     namespace.wait_for_ready("Deployment", NAME, 6, LIMIT).await;
 
@@ -114,7 +107,7 @@ async fn an_hpa_is_compared_and_handed_over_without_a_moment_of_double_control()
     assert_eq!((&autoscaler["status"], &autoscaler["details"]["mode"]), (&json!("active"), &json!("active")));
     let load = namespace.replicas("Deployment", NAME).await;
     namespace.set_cpu(105);
-    eventually("the service scales", async || namespace.replicas("Deployment", NAME).await > load).await;
+    within(LIMIT, "the service scales", async || namespace.replicas("Deployment", NAME).await > load).await;
     shared_service().api().delete(autoscaler["autoscaling_id"].as_str().unwrap()).await;
 
     let (scales, deleted) = changes(&namespace);

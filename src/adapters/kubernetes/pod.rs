@@ -24,7 +24,7 @@ pub(super) fn compact(pod: &KubernetesPod) -> Pod {
         terminating: pod.metadata.deletion_timestamp.is_some(),
         readiness: condition("Ready").map(readiness),
         started_at: status.and_then(|status| timestamp(status.start_time.as_ref()?)),
-        requests: pod.spec.as_ref().map(requests).unwrap_or_default(),
+        requests: pod.spec.as_ref().map(|spec| Arc::new(requests(spec))).unwrap_or_default(),
         revision: pod.metadata.labels.as_ref().and_then(revision).map(Arc::from),
         unschedulable: condition("PodScheduled").and_then(unschedulable).map(Arc::from),
     }
@@ -127,7 +127,7 @@ mod tests {
                 changed_at: Utc.with_ymd_and_hms(2026, 1, 5, 10, 0, 7).unwrap(),
             }),
             started_at: Some(Utc.with_ymd_and_hms(2026, 1, 5, 10, 0, 0).unwrap()),
-            requests: PodRequests {
+            requests: Arc::new(PodRequests {
                 containers: vec![
                     container("main", amount("250m"), amount("64Mi")),
                     container("proxy", None, None),
@@ -136,7 +136,7 @@ mod tests {
                 // The containers' memory, as the pod requests none itself.
                 pod_level: Some(ResourceRequests { cpu: amount("1"), memory: amount("64Mi") }),
                 gpus: 0,
-            },
+            }),
             revision: Some("5d9f".into()),
             unschedulable: None,
         };

@@ -63,10 +63,10 @@ impl Table for Pods {
         let namespace = object.metadata.namespace.take().unwrap_or_default();
         let controller = scaled_controller(&object);
         let mut pod = compact(&object);
-        // Almost all pods of a controller are of the same revision, whose name is then kept once.
-        let sibling = controller.as_deref().and_then(|controller| self.of(controller).next());
-        if let Some(sibling) = sibling.map(|sibling| &sibling.pod).filter(|sibling| sibling.revision == pod.revision) {
-            pod.revision.clone_from(&sibling.revision);
+        // Almost all pods of a controller are of the same revision, and request the same.
+        if let Some(sibling) = controller.as_deref().and_then(|controller| self.of(controller).next()) {
+            share(&mut pod.revision, &sibling.pod.revision);
+            share(&mut pod.requests, &sibling.pod.requests);
         }
         let shape = object.spec.as_ref().map(Shape::of).unwrap_or_default();
         let shape = self.shapes.share(shape);
@@ -91,6 +91,13 @@ impl Table for Pods {
     }
 }
 
+/// Keeps equal values once.
+fn share<T: Clone + PartialEq>(own: &mut T, others: &T) {
+    if own == others {
+        own.clone_from(others);
+    }
+}
+
 /// The uid of the ReplicaSet or StatefulSet that controls the pod.
 fn scaled_controller(pod: &KubernetesPod) -> Option<Uid> {
     let owner = controller(pod)?;
@@ -104,22 +111,27 @@ mod tests {
 
     use super::*;
 
-    fn pod(uid: &str, revision: &str) -> KubernetesPod {
+    fn pod(uid: &str, revision: &str, cpu: &str) -> KubernetesPod {
         let owner =
             json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "db", "uid": "s", "controller": true});
         let labels = json!({"app": "db", "pod": uid, "controller-revision-hash": revision});
         let metadata = json!({"namespace": "default", "uid": uid, "labels": labels, "ownerReferences": [owner]});
-        serde_json::from_value(json!({"metadata": metadata})).unwrap()
+        let container = json!({"name": "main", "resources": {"requests": {"cpu": cpu}}});
+        serde_json::from_value(json!({"metadata": metadata, "spec": {"containers": [container]}})).unwrap()
     }
 
     #[test]
-    fn the_pods_of_a_controller_share_the_name_of_their_revision() {
+    fn the_pods_of_a_controller_share_what_is_equal() {
         let mut pods = Pods::default();
-        for (uid, revision) in [("a", "old"), ("b", "old"), ("c", "new")] {
-            pods.put(pod(uid, revision));
+        for (uid, revision, cpu) in [("a", "old", "1"), ("b", "old", "1000m"), ("c", "new", "2")] {
+            pods.put(pod(uid, revision, cpu));
         }
         let revisions: Vec<Arc<str>> = pods.of("s").filter_map(|kept| kept.pod.revision.clone()).collect();
         assert_eq!(revisions, ["old".into(), "old".into(), "new".into()]);
         assert!(Arc::ptr_eq(&revisions[0], &revisions[1]));
+        let requests: Vec<_> = pods.of("s").map(|kept| &kept.pod.requests).collect();
+        assert!(Arc::ptr_eq(requests[0], requests[1]));
+        let cpus: Vec<_> = requests.iter().map(|requests| requests.containers[0].resources.cpu).collect();
+        assert_eq!(cpus, ["1", "1", "2"].map(|cpu| Some(cpu.parse().unwrap())));
     }
 }

@@ -199,7 +199,7 @@ fn replicas_that_were_asked_for_count_as_idle_on_the_way_up(
 fn a_replica_without_a_pod_will_request_what_the_others_do_on_average() {
     // 2800 of (1000 + 3000) is 70 %: with two more of 2000 each it is 35 %.
     let large = busy("large", 0)
-        .with(|pod| pod.requests.containers[0].resources.cpu = Some(amount(3000)))
+        .with_requests(|requests| requests.containers[0].resources.cpu = Some(amount(3000)))
         .with_usage(|usage| usage.containers[0].cpu = Some(amount(5200)));
     let decision = decide_once(&prompt(1, 100), observe(4, vec![busy("small", 40), large]));
     let report = &decision.metrics[0];
@@ -209,8 +209,10 @@ fn a_replica_without_a_pod_will_request_what_the_others_do_on_average() {
 
 #[test]
 fn of_more_pods_than_will_stay_the_largest_count() {
-    let small = pending("small", at(0)).with(|pod| pod.requests.containers[0].resources.cpu = Some(amount(100)));
-    let large = pending("large", at(0)).with(|pod| pod.requests.containers[0].resources.cpu = Some(amount(2000)));
+    let small =
+        pending("small", at(0)).with_requests(|requests| requests.containers[0].resources.cpu = Some(amount(100)));
+    let large =
+        pending("large", at(0)).with_requests(|requests| requests.containers[0].resources.cpu = Some(amount(2000)));
     let mut seen = observe(3, [pods(2, 210, 50, at(0)), vec![small, large]].concat());
     for _ in 0..2 {
         let decision = decide_once(&prompt(1, 100), seen.clone());
@@ -266,9 +268,9 @@ fn a_reading_is_not_believed_when_it_is(#[case] change: fn(&mut ObservedPod), #[
 fn a_pod_of_which_a_container_was_not_measured_is_not_believed() {
     // The sidecar requests as much as the other; without its reading the pod seems half idle.
     let halved = |name| {
-        busy(name, 70).with(|pod| {
-            let sidecar = ContainerRequests { name: "sidecar".to_owned(), ..pod.requests.containers[0].clone() };
-            pod.requests.containers.push(sidecar);
+        busy(name, 70).with_requests(|requests| {
+            let sidecar = ContainerRequests { name: "sidecar".to_owned(), ..requests.containers[0].clone() };
+            requests.containers.push(sidecar);
         })
     };
     let seen = observe(4, vec![busy("a", 70), busy("b", 70), halved("c"), halved("d")]);
@@ -284,9 +286,9 @@ fn the_named_container_counts_alone() {
     rules.container = Some("app".into());
     let with_sidecar = |name: &str| {
         busy(name, 140)
-            .with(|pod| {
+            .with_requests(|requests| {
                 let sidecar = ContainerRequests { name: "sidecar".to_owned(), resources: ResourceRequests::default() };
-                pod.requests.containers.push(sidecar);
+                requests.containers.push(sidecar);
             })
             .with_usage(|usage| {
                 usage.containers.push(ContainerUsage { name: "sidecar".to_owned(), cpu: text("5"), memory: None });
@@ -317,7 +319,7 @@ fn a_pod_that_has_succeeded_is_gone(#[case] replicas: u32, #[case] percent: u64,
 #[case::failed(|pod: &mut Pod| pod.phase = PodPhase::Failed)]
 fn what_a_pod_requests_that_is_ignored_does_not_matter(#[case] change: fn(&mut Pod)) {
     let mut all = pods(2, 140, 50, at(0));
-    all.push(busy("going", 0).with(change).with(|pod| pod.requests.containers[0].resources.cpu = None));
+    all.push(busy("going", 0).with(change).with_requests(|requests| requests.containers[0].resources.cpu = None));
     let seen = observe(2, all);
     assert_eq!(counts(&seen), Counts { hpa: 2, ours: 4 });
     let decision = decide_once(&as_hpa(&prompt(1, 100)), seen);
@@ -339,7 +341,7 @@ fn more_replicas_than_an_int32_holds_are_the_maximum() {
     // 2 000 000 000 % each, for a target of 1 %.
     let huge = |name: &str| {
         busy(name, 0)
-            .with(|pod| pod.requests.containers[0].resources.cpu = Some(amount(1)))
+            .with_requests(|requests| requests.containers[0].resources.cpu = Some(amount(1)))
             .with_usage(|usage| usage.containers[0].cpu = Some(amount(20_000_000)))
     };
     let mut rules = prompt(2, 100);
@@ -351,7 +353,7 @@ fn more_replicas_than_an_int32_holds_are_the_maximum() {
 #[test]
 fn more_percent_than_an_int32_holds_are_very_many() {
     let huge = busy("a", 0)
-        .with(|pod| pod.requests.containers[0].resources.cpu = Some(amount(1)))
+        .with_requests(|requests| requests.containers[0].resources.cpu = Some(amount(1)))
         .with_usage(|usage| usage.containers[0].cpu = Some(amount(30_000_000)));
     let seen = observe(4, vec![huge]);
     assert_eq!(counts_by(&prompt(2, 100), &seen), Counts { hpa: 2, ours: 100 });

@@ -25,7 +25,7 @@ fn training(name: &str, busy: f64, full: f64) -> ObservedPod {
 
 /// The same without a reading.
 fn requesting(name: &str) -> ObservedPod {
-    pod(name, 0, 0, at(0)).with(|pod| pod.requests.gpus = 1)
+    pod(name, 0, 0, at(0)).with_requests(|requests| requests.gpus = 1)
 }
 
 fn unread(name: &str, gap: &str) -> ObservedPod {
@@ -68,7 +68,7 @@ fn of_several_devices_the_mean_busy_time_and_the_whole_memory_count() {
     let usage = GpuUsage { devices, window: Duration::ZERO };
     let means = (usage.utilization_percent(), usage.memory_percent(), usage.imbalance_percent());
     assert_eq!(means, (Some(70.0), Some(10.0), Some(60.0)));
-    let pod = requesting("a").with(|pod| pod.requests.gpus = 2);
+    let pod = requesting("a").with_requests(|requests| requests.gpus = 2);
     let decision =
         decide_once(&target(Metric::Gpu, 80), seen(vec![ObservedPod { gpus: Some(Arc::new(usage)), ..pod }]));
     let percents: Vec<_> = decision.metrics[2..].iter().map(|report| report.shown_percent()).collect();
@@ -91,7 +91,7 @@ fn impossible_memory_is_unknown(#[case] used: Option<f64>, #[case] total: Option
 
 #[test]
 fn a_share_of_a_device_is_measured_by_the_device() {
-    let mut shared = training("a", 90.0, 50.0).with(|pod| pod.requests.gpus = 3);
+    let mut shared = training("a", 90.0, 50.0).with_requests(|requests| requests.gpus = 3);
     let usage = Arc::make_mut(shared.gpus.as_mut().unwrap());
     let alone = usage.clone();
     usage.devices[0].shared = true;
@@ -178,7 +178,7 @@ fn what_is_simulated_counts_where_that_is_wanted() {
 #[rstest]
 #[case::one_is_measured(vec![training("a", 40.0, 0.0), requesting("b")])]
 #[case::no_gpu_is_requested(pods(2, 70, 0, at(0)))]
-#[case::none_has_started(vec![pending("a", at(0)).with(|pod| pod.requests.gpus = 1)])]
+#[case::none_has_started(vec![pending("a", at(0)).with_requests(|requests| requests.gpus = 1)])]
 fn nothing_is_simulated_unless_gpus_are_requested_and_none_is_measured(#[case] pods: Vec<ObservedPod>) {
     for fallback in [Fallback::Shown, Fallback::Acted] {
         let decision = decide_once(&target(Metric::Gpu, 80), Observation { fallback, ..seen(pods.clone()) });
@@ -191,7 +191,9 @@ fn nothing_is_simulated_unless_gpus_are_requested_and_none_is_measured(#[case] p
 /// Six of eight replicas run, each busy to 100 %, and the nodes have room for so many pods more.
 fn crowded(more: u32) -> Observation {
     let mut pods: Vec<_> = (0..6).map(|number| training(&format!("run-{number}"), 100.0, 0.0)).collect();
-    pods.extend((0..2).map(|number| pending(&format!("wait-{number}"), at(0)).with(|pod| pod.requests.gpus = 1)));
+    pods.extend(
+        (0..2).map(|number| pending(&format!("wait-{number}"), at(0)).with_requests(|requests| requests.gpus = 1)),
+    );
     Observation { room: Room::Known { more, blocked_by: "Insufficient nvidia.com/gpu".into() }, ..seen(pods) }
 }
 

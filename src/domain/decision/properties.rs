@@ -545,11 +545,11 @@ prop_compose! {
             terminating: false,
             readiness: readiness.map(|(is_false, changed_at)| Readiness { is_false, changed_at }),
             started_at,
-            requests: PodRequests {
+            requests: Arc::new(PodRequests {
                 containers: vec![ContainerRequests { name: name.clone(), resources: requested }; 2],
                 pod_level: pod_level.map(|cpu| ResourceRequests { cpu, memory: None }),
                 gpus,
-            },
+            }),
             revision: None,
             unschedulable: None,
         };

@@ -28,7 +28,7 @@ fn the_sentence_tells_what_happens_and_why(#[case] current: u32, #[case] cpu: u6
 fn the_sentence_names_each_metric_with_a_target_and_why_it_is_unknown() {
     let mut rules = rules(1, 10);
     rules.targets = targets(70, 80, 90);
-    let with_gpus = pods(2, 85, 160, at(0)).into_iter().map(|pod| pod.with(|pod| pod.requests.gpus = 1));
+    let with_gpus = pods(2, 85, 160, at(0)).into_iter().map(|pod| pod.with_requests(|requests| requests.gpus = 1));
     let decision = decide_once(&rules, observe(2, with_gpus.collect()));
     assert_eq!(
         decision.sentence(),

@@ -16,7 +16,7 @@ fn with_gpus(name: &str, requested: u32, devices: &[(i64, Option<f64>)]) -> Obse
         ..GpuReading::new(format!("gpu-{number}"), at(-age))
     };
     let devices = devices.iter().enumerate().map(device).collect();
-    let pod = pod(name, 70, 50, at(0)).with(|pod| pod.requests.gpus = requested);
+    let pod = pod(name, 70, 50, at(0)).with_requests(|requests| requests.gpus = requested);
     ObservedPod { gpus: Some(Arc::new(GpuUsage { devices, window: Duration::ZERO })), ..pod }
 }
 

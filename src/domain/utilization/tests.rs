@@ -70,8 +70,8 @@ fn used_by(name: &str, cpu: Option<u64>) -> ContainerUsage {
 /// A pod of these containers: name, requested and used CPU.
 fn pod_of(name: &str, containers: &[(&str, Option<u64>, u64)]) -> ObservedPod {
     let usage = containers.iter().map(|(name, _, used)| used_by(name, Some(*used))).collect();
-    let requests = containers.iter().map(|(name, request, _)| container(name, *request)).collect();
-    busy(name, 0).with(|pod| pod.requests.containers = requests).with_usage(|seen| seen.containers = usage)
+    let requested = containers.iter().map(|(name, request, _)| container(name, *request)).collect();
+    busy(name, 0).with_requests(|requests| requests.containers = requested).with_usage(|seen| seen.containers = usage)
 }
 
 #[rstest]
@@ -290,7 +290,7 @@ fn a_storm_of_starting_pods_does_not_drive_the_count_up() {
     |pod: &mut ObservedPod| pod.usage_mut().measured_at = now() - TimeDelta::milliseconds(90_001))]
 #[case::with_no_container_measured(|pod: &mut ObservedPod| pod.usage_mut().containers.clear())]
 #[case::with_one_container_not_measured(
-    |pod: &mut ObservedPod| Arc::make_mut(&mut pod.pod).requests.containers.push(container("sidecar", Some(10))))]
+    |pod: &mut ObservedPod| *pod = pod.clone().with_requests(|requests| requests.containers.push(container("sidecar", Some(10)))))]
 #[case::with_one_container_without_this_metric(
     |pod: &mut ObservedPod| pod.usage_mut().containers.push(used_by("debug", None)))]
 fn a_pod_is_missing(#[case] change: fn(&mut ObservedPod)) {
@@ -349,7 +349,8 @@ fn requests_that_add_up_to_nothing_are_an_error() {
 fn a_request_for_the_pod_wins_over_those_of_its_containers() {
     let of_the_pod = |cpu, memory| {
         let level = ResourceRequests { cpu, memory };
-        pod_of("a", &[("app", Some(100), 700), ("log", None, 100)]).with(|pod| pod.requests.pod_level = Some(level))
+        pod_of("a", &[("app", Some(100), 700), ("log", None, 100)])
+            .with_requests(|requests| requests.pod_level = Some(level))
     };
     assert_eq!(measured(&evaluate_cpu(1, vec![of_the_pod(Some(amount(2000)), None)])).percent, 40);
     let found = error(1, vec![of_the_pod(None, Some(amount(2000)))]);
@@ -446,8 +447,7 @@ fn moments_at_the_end_of_the_calendar_do_not_overflow() {
 
 #[test]
 fn a_pod_without_containers_is_missing() {
-    let empty =
-        busy("empty", 0).with(|pod| pod.requests = PodRequests::default()).with_usage(|usage| usage.containers.clear());
+    let empty = busy("empty", 0).with(|pod| pod.requests = Arc::default()).with_usage(|usage| usage.containers.clear());
     assert_eq!(measured(&evaluate_cpu(2, vec![busy("a", 85), empty])).coverage.missing, 1);
 }
 

@@ -351,7 +351,7 @@ impl From<PodDocument> for Pod {
     fn from(pod: PodDocument) -> Self {
         let changed_at = pod.ready_changed_seconds_ago.map_or(DateTime::UNIX_EPOCH, |span| span.before(NOW));
         Self {
-            requests: requests(pod.requests, pod.containers.unwrap_or_default()),
+            requests: Arc::new(requests(pod.requests, pod.containers.unwrap_or_default())),
             name: pod.name,
             node: None,
             phase: pod.phase.map_or(PodPhase::Running, |Phase(phase)| phase),

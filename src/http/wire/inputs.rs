@@ -9,7 +9,7 @@ use super::scalar::{age, phase_name, quantity, seconds};
 use crate::domain::autoscaler::{Compatibility, Metric, Mode, ScalingRules};
 use crate::domain::decision::Decision;
 use crate::domain::observation::{ObservedPod, PodPhase, PodUsage};
-use crate::domain::standing::{Standing, Survey, WHOLE_GPU};
+use crate::domain::standing::{Look, Standing, Survey, WHOLE_GPU};
 use crate::domain::utilization::request;
 
 /// What a decision looked at. Amounts are Kubernetes quantities: cores, bytes and GPUs.
@@ -105,7 +105,8 @@ impl PodBody {
     fn new(survey: &Survey, observed: &ObservedPod) -> Self {
         let now = survey.observation.at;
         let ObservedPod { pod, usage, gpus, gpu_gap } = observed;
-        let standing = |metric| StandingBody::new(metric, survey, observed);
+        let look = survey.look(observed);
+        let standing = |metric| StandingBody::new(metric, survey.rules, &look);
         Self {
             name: pod.name.clone(),
             phase: phase_name(pod.phase),
@@ -130,9 +131,8 @@ impl PodBody {
 }
 
 impl StandingBody {
-    fn new(metric: Metric, survey: &Survey, observed: &ObservedPod) -> Self {
-        let rules = survey.rules;
-        let standing = survey.look(observed).standing(metric);
+    fn new(metric: Metric, rules: &ScalingRules, look: &Look) -> Self {
+        let (observed, standing) = (look.pod(), look.standing(metric));
         let usage = match standing {
             Standing::Measured { usage, .. } => Some(usage.into()),
             _ => observed.usage.as_deref().and_then(|usage| measured(metric, rules, usage)),

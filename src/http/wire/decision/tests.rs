@@ -89,7 +89,7 @@ fn what_could_not_be_decided_has_the_same_fields() {
 #[test]
 fn each_pod_has_its_standing_and_its_readings() {
     let stale = pod("stale", 40, 50, at(-91));
-    let mut gpu = pod("gpu", 105, 30, at(0)).with(|pod| pod.requests.gpus = 2);
+    let mut gpu = pod("gpu", 105, 30, at(0)).with_requests(|requests| requests.gpus = 2);
     let device = |device: &str, percent| GpuReading {
         utilization_percent: Some(percent),
         memory_used_mib: Some(512.0),

@@ -58,7 +58,7 @@ fn what_is_left_out_is_not_there() {
         terminating: false,
         readiness: None,
         started_at: None,
-        requests: PodRequests::default(),
+        requests: Arc::default(),
         revision: None,
         unschedulable: None,
     };
@@ -106,12 +106,12 @@ fn a_pod_is_read_with_all_that_it_has() {
         terminating: true,
         readiness: Some(Readiness { is_false: true, changed_at: ago(20) }),
         started_at: Some(ago(30)),
-        requests: PodRequests {
+        requests: Arc::new(PodRequests {
             // The sidecars last.
             containers: vec![container("main", amount("1"), amount("1Gi")), container("mesh", amount("100m"), None)],
             pod_level: None,
             gpus: 5,
-        },
+        }),
         revision: Some("r2".into()),
         unschedulable: Some("0/3 nodes are available".into()),
     };
