@@ -30,17 +30,26 @@ fn amount(thousandths: u64) -> Option<Amount> {
     Some(Amount::from_thousandths(thousandths))
 }
 
-/// What each pod requests. The index keeps it once for the pods of a controller.
-fn requests() -> Arc<PodRequests> {
-    let resources = ResourceRequests { cpu: amount(1_000), memory: amount(1_000_000) };
-    let containers = CONTAINERS.map(|name| ContainerRequests { name: name.to_owned(), resources });
-    Arc::new(PodRequests { containers: containers.to_vec(), pod_level: None, gpus: 0 })
+/// What the pods of a controller, and their readings, share.
+struct Template {
+    requests: Arc<PodRequests>,
+    revision: Arc<str>,
+    containers: [Arc<str>; 2],
+}
+
+impl Template {
+    fn new() -> Self {
+        let resources = ResourceRequests { cpu: amount(1_000), memory: amount(1_000_000) };
+        let containers = CONTAINERS.map(|name| ContainerRequests { name: name.to_owned(), resources });
+        let requests = PodRequests { containers: containers.to_vec(), pod_level: None, gpus: 0 };
+        Self { requests: Arc::new(requests), revision: "6d4b75cb6d".into(), containers: CONTAINERS.map(Arc::from) }
+    }
 }
 
 /// A pod that uses so many percent of the CPU and of the memory that it requests.
-fn pod(index: usize, requests: &Arc<PodRequests>, percent: u64, now: Timestamp) -> ObservedPod {
-    let used = CONTAINERS.map(|name| ContainerUsage {
-        name: name.to_owned(),
+fn pod(index: usize, template: &Template, percent: u64, now: Timestamp) -> ObservedPod {
+    let used = template.containers.each_ref().map(|name| ContainerUsage {
+        name: name.clone(),
         cpu: amount(10 * percent),
         memory: amount(10_000 * percent),
     });
@@ -51,8 +60,8 @@ fn pod(index: usize, requests: &Arc<PodRequests>, percent: u64, now: Timestamp) 
         readiness: Some(Readiness { is_false: false, changed_at: now - TimeDelta::minutes(59) }),
         node: Some("node-1".into()),
         started_at: Some(now - TimeDelta::minutes(60)),
-        requests: requests.clone(),
-        revision: Some("6d4b75cb6d".into()),
+        requests: template.requests.clone(),
+        revision: Some(template.revision.clone()),
         unschedulable: None,
     };
     let usage = PodUsage { measured_at: now, window: Duration::from_secs(15), containers: used.to_vec() };
@@ -60,11 +69,11 @@ fn pod(index: usize, requests: &Arc<PodRequests>, percent: u64, now: Timestamp) 
 }
 
 fn observation(pods: usize, percent: u64) -> Arc<Observation> {
-    let requests = requests();
+    let template = Template::new();
     Arc::new(Observation {
         at: start(),
         current_replicas: u32::try_from(pods).unwrap(),
-        pods: (0..pods).map(|index| pod(index, &requests, percent, start())).collect(),
+        pods: (0..pods).map(|index| pod(index, &template, percent, start())).collect(),
         revision: Some("6d4b75cb6d".into()),
         strays: Vec::new(),
         resource_source: SourceState::Read { name: "metrics.k8s.io/v1beta1" },

@@ -105,7 +105,7 @@ fn pod(index: usize, now: Timestamp) -> Pod {
 
 fn usage(percent: u64, measured_at: Timestamp) -> Arc<PodUsage> {
     let amount = |thousandths| Some(Amount::from_thousandths(thousandths));
-    let main = ContainerUsage { name: "main".to_owned(), cpu: amount(10 * percent), memory: amount(10_000 * percent) };
+    let main = ContainerUsage { name: "main".into(), cpu: amount(10 * percent), memory: amount(10_000 * percent) };
     Arc::new(PodUsage { measured_at, window: Duration::from_secs(15), containers: vec![main] })
 }
 

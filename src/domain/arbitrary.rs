@@ -125,7 +125,7 @@ impl PodShape {
         let (age, window) = self.measured?;
         let measured = self.containers.iter().enumerate().filter(|(_, container)| container.measured);
         let containers = measured.map(|(index, ContainerShape { uses: (cpu, memory), .. })| ContainerUsage {
-            name: format!("c{index}"),
+            name: format!("c{index}").into(),
             cpu: *cpu,
             memory: *memory,
         });

@@ -76,7 +76,7 @@ pub(crate) fn pod(name: &str, cpu: u64, memory: u64, now: Timestamp) -> Observed
         measured_at: now,
         window: Duration::from_secs(15),
         containers: vec![ContainerUsage {
-            name: "app".to_owned(),
+            name: "app".into(),
             cpu: Some(amount(cpu * REQUEST / 100)),
             memory: Some(amount(memory * REQUEST / 100)),
         }],

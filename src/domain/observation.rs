@@ -181,7 +181,7 @@ impl PodUsage {
     /// The amounts that make up the use of `metric`: those of all measured containers, or of the named one. `None` when
     /// one of them was not measured, or none was.
     pub fn total(&self, metric: Metric, container: Option<&str>) -> Option<impl Iterator<Item = Amount>> {
-        let counted = move |usage: &&ContainerUsage| container.is_none_or(|name| usage.name == name);
+        let counted = move |usage: &&ContainerUsage| container.is_none_or(|name| *usage.name == *name);
         let mut measured = self.containers.iter().filter(counted);
         let is_complete = measured.clone().next().is_some() && measured.all(|usage| usage.get(metric).is_some());
         is_complete.then(|| self.containers.iter().filter(counted).filter_map(move |usage| usage.get(metric)))
@@ -191,8 +191,8 @@ impl PodUsage {
 /// What one container used; an absent amount was not measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContainerUsage {
-    /// The container's name.
-    pub name: String,
+    /// The container's name, shared with other pods' containers.
+    pub name: Arc<str>,
     /// Used CPU.
     pub cpu: Option<Amount>,
     /// Used memory.

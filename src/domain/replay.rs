@@ -113,7 +113,7 @@ impl Load {
             measured_at: at,
             window: Duration::ZERO,
             containers: vec![ContainerUsage {
-                name: CONTAINER.to_owned(),
+                name: CONTAINER.into(),
                 cpu: amount(Metric::Cpu),
                 memory: amount(Metric::Memory),
             }],

@@ -385,7 +385,7 @@ struct Reading {
 }
 
 fn covers_all_containers(usage: &PodUsage, pod: &Pod) -> bool {
-    let is_measured = |name: &str| usage.containers.iter().any(|container| container.name == name);
+    let is_measured = |name: &str| usage.containers.iter().any(|container| *container.name == *name);
     pod.requests.containers.iter().all(|container| is_measured(&container.name))
 }
 

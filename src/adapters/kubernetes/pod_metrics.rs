@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::duration;
+use super::interned::Interned;
 use crate::domain::observation::{ContainerUsage, PodUsage};
 use crate::domain::quantity::Amount;
 use crate::ports::{NamespaceUsage, UsageTable};
@@ -46,6 +47,7 @@ where
         namespace: Cow::default(),
         known_here: None,
         run: Vec::new(),
+        names: Interned::default(),
     };
     let mut answer = serde_json::Deserializer::from_str(body);
     List { tabulation: &mut tabulation, item: PhantomData::<T> }.deserialize(&mut answer)?;
@@ -126,9 +128,9 @@ impl ContainerMetrics<'_> {
         self.name == *known.name && self.amounts() == (known.cpu, known.memory)
     }
 
-    fn into_usage(self) -> ContainerUsage {
+    fn usage(&self, names: &mut Interned<str>) -> ContainerUsage {
         let (cpu, memory) = self.amounts();
-        ContainerUsage { name: self.name.into_owned(), cpu, memory }
+        ContainerUsage { name: names.share(&*self.name), cpu, memory }
     }
 }
 
@@ -147,6 +149,8 @@ struct Tabulation<'a> {
     /// What is known of the namespace of the run.
     known_here: Option<(&'a Arc<str>, &'a Arc<NamespaceUsage>)>,
     run: Vec<(Arc<str>, Arc<PodUsage>)>,
+    /// Those of containers, most of which are called like many others.
+    names: Interned<str>,
 }
 
 impl<'a> Tabulation<'a> {
@@ -173,7 +177,7 @@ impl<'a> Tabulation<'a> {
         let usage = match known {
             Some((_, usage)) if is_known(usage) => usage.clone(),
             _ => {
-                let containers = containers.into_iter().map(ContainerMetrics::into_usage).collect();
+                let containers = containers.iter().map(|container| container.usage(&mut self.names)).collect();
                 Arc::new(PodUsage { measured_at, window, containers })
             }
         };

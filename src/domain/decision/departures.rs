@@ -291,7 +291,7 @@ fn the_named_container_counts_alone() {
                 requests.containers.push(sidecar);
             })
             .with_usage(|usage| {
-                usage.containers.push(ContainerUsage { name: "sidecar".to_owned(), cpu: text("5"), memory: None });
+                usage.containers.push(ContainerUsage { name: "sidecar".into(), cpu: text("5"), memory: None });
             })
     };
     let seen = observe(2, vec![with_sidecar("a"), with_sidecar("b")]);

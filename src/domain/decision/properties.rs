@@ -553,7 +553,7 @@ prop_compose! {
             revision: None,
             unschedulable: None,
         };
-        let containers = vec![ContainerUsage { name, cpu, memory }; 2];
+        let containers = vec![ContainerUsage { name: name.into(), cpu, memory }; 2];
         ObservedPod {
             pod: Arc::new(pod),
             usage: Some(Arc::new(PodUsage { measured_at, window, containers })),

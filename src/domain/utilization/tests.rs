@@ -64,7 +64,7 @@ fn container(name: &str, cpu: Option<u64>) -> ContainerRequests {
 }
 
 fn used_by(name: &str, cpu: Option<u64>) -> ContainerUsage {
-    ContainerUsage { name: name.to_owned(), cpu: cpu.map(amount), memory: None }
+    ContainerUsage { name: name.into(), cpu: cpu.map(amount), memory: None }
 }
 
 /// A pod of these containers: name, requested and used CPU.

@@ -277,7 +277,7 @@ fn by_pod(usage: Vec<Object<UsageDocument>>) -> Result<HashMap<String, Arc<PodUs
         let containers = usage.containers.iter().flatten().map(|Object(container)| container.name.as_str());
         once_each("usage", &usage.pod, containers)?;
         let container = |Object(used): Object<ContainerUsageDocument>| ContainerUsage {
-            name: used.name,
+            name: used.name.into(),
             cpu: used.cpu.map(|Quantity(amount)| amount),
             memory: used.memory.map(|Quantity(amount)| amount),
         };

@@ -58,12 +58,12 @@ async fn a_reading_is_read_whole() {
         window: Duration::from_millis(14_027),
         containers: vec![
             ContainerUsage {
-                name: "main".to_owned(),
+                name: "main".into(),
                 cpu: Some(Amount::from_thousandths(6)),
                 memory: Some(Amount::from_thousandths(12_017_664_000)),
             },
             ContainerUsage {
-                name: "proxy".to_owned(),
+                name: "proxy".into(),
                 cpu: Some(Amount::from_thousandths(0)),
                 memory: Some(Amount::from_thousandths(2_097_152_000)),
             },
@@ -72,6 +72,13 @@ async fn a_reading_is_read_whole() {
     assert_eq!(table.source, "metrics.k8s.io/v1beta1");
     assert_eq!(table.get("default", "web-1"), Some(&Arc::new(usage)));
     assert_eq!(table.get("default", "web-2"), None);
+}
+
+#[tokio::test]
+async fn containers_of_one_name_share_it() {
+    let table = read(vec![reading("web-1"), reading("web-2")]).await;
+    let name = |pod: &str, container: usize| table.get("default", pod).unwrap().containers[container].name.clone();
+    assert!(Arc::ptr_eq(&name("web-1", 1), &name("web-2", 1)) && !Arc::ptr_eq(&name("web-1", 0), &name("web-1", 1)));
 }
 
 #[tokio::test]

@@ -88,7 +88,7 @@ fn entry(metric: Metric, rules: &ScalingRules, usage: &PodUsage) -> Option<Entry
     };
     let mut value = 0i64;
     match &rules.container {
-        Some(name) => value = of(usage.containers.iter().find(|container| container.name == **name)?)?,
+        Some(name) => value = of(usage.containers.iter().find(|container| *container.name == **name)?)?,
         None if usage.containers.is_empty() => return None,
         None => {
             for container in &usage.containers {

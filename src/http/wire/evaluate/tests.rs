@@ -160,7 +160,7 @@ fn readings_come_to_their_pods_and_the_rest_are_strays() {
     let usage = PodUsage {
         measured_at: ago(10),
         window: Duration::from_millis(30_500),
-        containers: vec![ContainerUsage { name: "main".to_owned(), cpu: amount("850m"), memory: None }],
+        containers: vec![ContainerUsage { name: "main".into(), cpu: amount("850m"), memory: None }],
     };
     assert_eq!((&observation.pods[0].usage, &observation.pods[1].usage), (&None, &Some(Arc::new(usage))));
     let stray = PodUsage { measured_at: NOW, window: Duration::ZERO, containers: vec![] };
