@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::evaluation::{Evaluated, Evaluation};
+use super::later::Later;
 use super::messages::{Followed, IntentChanged, Lead, Settle, Stop};
 use super::shared::Shared;
 use super::snapshot::{AutoscalerRecord, Snapshot};
@@ -32,7 +33,7 @@ pub(super) struct Autoscaler {
     shared: Arc<Shared>,
     timer: Timer,
     /// The next tick, when one is to come.
-    next_tick: Option<SpawnHandle>,
+    next_tick: Option<Later>,
     /// When the latest evaluation was due, by the clock that never jumps.
     due: Timestamp,
     /// Has the collectors tell it when its readings change.
@@ -40,7 +41,7 @@ pub(super) struct Autoscaler {
     /// When it was last evaluated because they had, by the clock that never jumps.
     changed_at: Option<Timestamp>,
     /// Will evaluate because they have, when that may be.
-    changed_later: Option<SpawnHandle>,
+    changed_later: Option<Later>,
     /// Whether the evaluation in hand began because they had, and no tick has fallen into it yet.
     by_change: bool,
     /// The rules of the latest evaluation.
@@ -61,10 +62,10 @@ pub(super) struct Autoscaler {
     saved_at: Option<Timestamp>,
     /// Since when it is not written because others act.
     put_off_at: Option<Timestamp>,
-    /// Writes its status, or waits to try that again.
-    saving: Option<SpawnHandle>,
+    /// Whether it writes its status, or waits to try that again.
+    saving: bool,
     /// Will write its status, if nothing is more urgent before.
-    saving_later: Option<SpawnHandle>,
+    saving_later: Option<Later>,
     /// Cancels the evaluation in hand, if there is one.
     evaluating: Option<CancellationToken>,
     /// Whether the evaluation in hand waits for its turn to change something.
@@ -115,7 +116,7 @@ impl Autoscaler {
             left_to_leader: None,
             saved_at: None,
             put_off_at: None,
-            saving: None,
+            saving: false,
             saving_later: None,
             evaluating: None,
             queued: Arc::default(),
@@ -133,10 +134,11 @@ impl Autoscaler {
         self.shared.instruments.ticked(self.shared.clock.real((now - due).to_std().unwrap_or_default()));
         let wait = self.timer.next_after(now);
         let next = now + wait;
-        let next_tick =
-            context.run_later(self.shared.clock.real(wait), move |autoscaler, context| autoscaler.tick(next, context));
+        let next_tick = Later::after(self.shared.clock.real(wait), context, move |autoscaler: &mut Self, context| {
+            autoscaler.tick(next, context);
+        });
         if let Some(superseded) = self.next_tick.replace(next_tick) {
-            context.cancel_future(superseded);
+            superseded.cancel(context);
         }
         if self.evaluating.is_some() && self.by_change {
             // It looks at what this one would.
@@ -196,7 +198,7 @@ impl Autoscaler {
     /// Evaluates now, and by the timer from then on; or not at all while paused.
     fn start_ticking(&mut self, context: &mut Context<Self>) {
         if let Some(next_tick) = self.next_tick.take() {
-            context.cancel_future(next_tick);
+            next_tick.cancel(context);
         }
         self.generation = self.record.generation();
         self.expected = None;

@@ -10,6 +10,7 @@ pub mod collectors;
 mod evaluation;
 pub mod events;
 pub mod fleet;
+mod later;
 pub mod leadership;
 pub mod listing;
 pub mod messages;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
+use super::super::later::Later;
 use super::super::messages::ReadingsChanged;
 use super::Autoscaler;
 
@@ -39,7 +40,7 @@ impl Autoscaler {
         // Never without a pause, however long the evaluation in hand takes.
         let wait = if wait.is_zero() { self.shared.min_interval } else { wait };
         let wait = self.shared.clock.real(wait);
-        self.changed_later = Some(context.run_later(wait, |autoscaler, context| {
+        self.changed_later = Some(Later::after(wait, context, |autoscaler: &mut Self, context| {
             autoscaler.changed_later = None;
             autoscaler.evaluate_on_change(context);
         }));
@@ -48,7 +49,7 @@ impl Autoscaler {
     /// What has changed is looked at by an evaluation that begins now.
     pub(super) fn has_seen_changes(&mut self, context: &mut Context<Self>) {
         if let Some(later) = self.changed_later.take() {
-            context.cancel_future(later);
+            later.cancel(context);
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use super::super::events::EventKind;
+use super::super::later::Later;
 use super::super::saving::{
     AFTER_CHANGE, AFTER_FAILURE, LONGEST_PUT_OFF, WHILE_OTHERS_ACT, complete, follow, status_of,
 };
@@ -77,11 +78,11 @@ impl Autoscaler {
     /// Writes how the autoscaler stands, if that is worth a request, now or as soon as it may be written again.
     pub(super) fn save_if_due(&mut self, context: &mut Context<Self>) {
         let Shared { saver, clock, leadership, .. } = &*self.shared;
-        if !saver.is_needed() || !leadership.is_ours() || self.saving.is_some() || self.record.is_deleted() {
+        if !saver.is_needed() || !leadership.is_ours() || self.saving || self.record.is_deleted() {
             return;
         }
         if let Some(later) = self.saving_later.take() {
-            context.cancel_future(later);
+            later.cancel(context);
         }
         let next = status_of(&self.record, &self.snapshot, self.generation, clock, leadership.identity());
         let Some(urgency) = urgency(self.record.saved().as_deref(), &next, self.acts().as_deref()) else {
@@ -105,19 +106,23 @@ impl Autoscaler {
         (self.saved_at, self.put_off_at) = (Some(now), None);
         let (saver, record) = (saver.clone(), self.record.clone());
         let saving = async move { saver.save(&record, next).await };
-        self.saving = Some(context.spawn(saving.into_actor(self).map(|saved, autoscaler, context| {
-            autoscaler.saving = None;
+        self.saving = true;
+        context.spawn(saving.into_actor(self).map(|saved, autoscaler, context| {
+            autoscaler.saving = false;
             match saved {
                 // Something may have happened meanwhile.
                 Ok(()) => autoscaler.save_if_due(context),
                 Err(StoreError::Gone) => {}
                 // Whoever follows a change has something more urgent to write.
                 Err(StoreError::Changed) => {
-                    autoscaler.saving_later = Some(autoscaler.save_after(AFTER_CHANGE, context))
+                    autoscaler.saving_later = Some(autoscaler.save_after(AFTER_CHANGE, context));
                 }
-                Err(_) => autoscaler.saving = Some(autoscaler.save_after(AFTER_FAILURE, context)),
+                Err(_) => {
+                    autoscaler.saving = true;
+                    autoscaler.save_after(AFTER_FAILURE, context);
+                }
             }
-        })));
+        }));
     }
 
     /// Its rules, if it may act by them.
@@ -127,9 +132,9 @@ impl Autoscaler {
         (!hindered && !observes).then(|| self.rules.clone())
     }
 
-    pub(super) fn save_after(&self, wait: Duration, context: &mut Context<Self>) -> SpawnHandle {
-        context.run_later(self.shared.clock.real(wait), |autoscaler, context| {
-            autoscaler.saving = None;
+    fn save_after(&self, wait: Duration, context: &mut Context<Self>) -> Later {
+        Later::after(self.shared.clock.real(wait), context, |autoscaler: &mut Self, context| {
+            autoscaler.saving = false;
             autoscaler.save_if_due(context);
         })
     }
