@@ -289,7 +289,7 @@ impl Load {
                 let device = GpuReading { utilization_percent: Some(percent), ..GpuReading::new("gpu-0", at) };
                 let gpus = Arc::new(GpuUsage { devices: vec![device], window: Duration::ZERO });
                 for pod in &mut all {
-                    *pod = pod.clone().with_requests(|requests| requests.gpus = 1);
+                    pod.requests_mut().gpus = 1;
                     pod.gpus = Some(gpus.clone());
                 }
                 let gpu_source = SourceState::Read { name: "exporter" };

@@ -105,8 +105,9 @@ impl ObservedPod {
     }
 
     /// The same pod with a change of what it requests.
-    pub(crate) fn with_requests(self, change: impl FnOnce(&mut PodRequests)) -> Self {
-        self.with(|pod| change(Arc::make_mut(&mut pod.requests)))
+    pub(crate) fn with_requests(mut self, change: impl FnOnce(&mut PodRequests)) -> Self {
+        change(self.requests_mut());
+        self
     }
 
     /// The same pod with a change of its reading.
@@ -118,6 +119,11 @@ impl ObservedPod {
     /// The same pod without a reading.
     pub(crate) fn without_usage(self) -> Self {
         Self { usage: None, ..self }
+    }
+
+    /// What it requests.
+    pub(crate) fn requests_mut(&mut self) -> &mut PodRequests {
+        Arc::make_mut(&mut Arc::make_mut(&mut self.pod).requests)
     }
 
     /// Its reading.

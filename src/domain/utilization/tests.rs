@@ -290,7 +290,7 @@ fn a_storm_of_starting_pods_does_not_drive_the_count_up() {
     |pod: &mut ObservedPod| pod.usage_mut().measured_at = now() - TimeDelta::milliseconds(90_001))]
 #[case::with_no_container_measured(|pod: &mut ObservedPod| pod.usage_mut().containers.clear())]
 #[case::with_one_container_not_measured(
-    |pod: &mut ObservedPod| *pod = pod.clone().with_requests(|requests| requests.containers.push(container("sidecar", Some(10)))))]
+    |pod: &mut ObservedPod| pod.requests_mut().containers.push(container("sidecar", Some(10))))]
 #[case::with_one_container_without_this_metric(
     |pod: &mut ObservedPod| pod.usage_mut().containers.push(used_by("debug", None)))]
 fn a_pod_is_missing(#[case] change: fn(&mut ObservedPod)) {
