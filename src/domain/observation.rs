@@ -180,6 +180,7 @@ impl PodUsage {
 
     /// The amounts that make up the use of `metric`: those of all measured containers, or of the named one. `None` when
     /// one of them was not measured, or none was.
+    #[inline]
     pub fn total(&self, metric: Metric, container: Option<&str>) -> Option<impl Iterator<Item = Amount>> {
         let counted = move |usage: &&ContainerUsage| container.is_none_or(|name| *usage.name == *name);
         let mut measured = self.containers.iter().filter(counted);

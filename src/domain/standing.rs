@@ -149,6 +149,7 @@ impl<'a> Survey<'a> {
     }
 
     /// A look at one of the pods.
+    #[inline]
     pub fn look(&self, pod: &'a ObservedPod) -> Look<'_, 'a> {
         Look { survey: self, pod, resources: self.resources(pod) }
     }
@@ -195,6 +196,7 @@ impl<'a> Survey<'a> {
     }
 
     /// What is known of the pod's CPU and memory, if it is fresh and of all its containers.
+    #[inline]
     fn resources(&self, pod: &'a ObservedPod) -> Result<&'a PodUsage, Missing> {
         let usage = pod.usage.as_deref().ok_or(Missing::NoReading)?;
         // The HPA takes whatever there is, of whatever containers.
@@ -211,7 +213,7 @@ impl<'a> Survey<'a> {
 }
 
 /// Looks at one pod. What all metrics have in common is looked at once: each of thousands of pods is somewhere else in
-/// memory.
+/// memory. Its parts are inlined, because what they return would go through memory otherwise, for each pod and metric.
 #[derive(Clone, Copy)]
 pub struct Look<'s, 'a> {
     survey: &'s Survey<'a>,
@@ -221,6 +223,7 @@ pub struct Look<'s, 'a> {
 
 impl<'a> Look<'_, 'a> {
     /// What the pod contributes to `metric`.
+    #[inline]
     pub fn standing(&self, metric: Metric) -> Standing {
         let (rules, pod) = (self.survey.rules, &*self.pod.pod);
         if !serves(rules, pod) || (metric.is_of_gpus() && pod.requests.gpus == 0) {
@@ -259,6 +262,7 @@ impl<'a> Look<'_, 'a> {
         self.reading(metric).ok().map(|reading| (reading.usage, reading.measured_at))
     }
 
+    #[inline]
     fn reading(&self, metric: Metric) -> Result<Reading, Missing> {
         match metric {
             Metric::Cpu | Metric::Memory => self.resource_reading(metric),
@@ -267,6 +271,7 @@ impl<'a> Look<'_, 'a> {
         }
     }
 
+    #[inline]
     fn resource_reading(&self, metric: Metric) -> Result<Reading, Missing> {
         let (rules, usage) = (self.survey.rules, self.resources?);
         let mut sum = 0i64;
@@ -304,6 +309,7 @@ impl<'a> Look<'_, 'a> {
     }
 
     /// The HPA's rule for CPU readings that say more about a pod's start than about its load.
+    #[inline]
     fn is_warming_up(&self, reading: &Reading) -> bool {
         let warm_up = self.survey.rules.warm_up;
         let (Some(readiness), Some(started_at)) = (self.pod.pod.readiness, self.pod.pod.started_at) else {
@@ -318,6 +324,7 @@ impl<'a> Look<'_, 'a> {
 
     /// Whether the pod belongs to the revision that is being rolled out and is still young. A pod that is ready can burn
     /// CPU for a while (a JVM that compiles), and in a rollout many do so at once. Ends with the rollout.
+    #[inline]
     fn is_new_in_rollout(&self) -> bool {
         let (survey, pod) = (self.survey, &self.pod.pod);
         survey.is_rolling_out()

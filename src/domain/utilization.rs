@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::Timestamp;
 use super::autoscaler::{Direction, Metric, ScalingRules, TargetPercent};
 use super::gpu::{Fallback, GpuUsage};
-use super::observation::{Observation, ObservedPod, SourceState};
+use super::observation::{Observation, ObservedPod, PodRequests, SourceState};
 use super::standing::{Look, Standing, Survey, Unready, WHOLE_GPU, counted};
 
 /// The source of simulated utilisation.
@@ -294,6 +294,8 @@ struct Tally<'a> {
     missing: Vec<i64>,
     /// As in the sample, with the time of measurement.
     new: Vec<(i64, i64, Timestamp)>,
+    /// What the last pod requests, and so do the other pods of its template.
+    requested: Option<(&'a Arc<PodRequests>, i64)>,
     /// What is wrong with the first pod by name with which something is, so that the order of the pods changes nothing.
     first_fault: Option<(&'a str, MetricError)>,
 }
@@ -307,9 +309,21 @@ impl<'a> Tally<'a> {
             SourceState::Read { name } => *name,
             SourceState::Unavailable { error } => return Err(MetricError::SourceUnavailable(error.clone())),
         };
-        let (measured, oldest, first_fault) = (Sum::default(), None, None);
+        let (measured, oldest, requested, first_fault) = (Sum::default(), None, None, None);
         let (unready, missing, new) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { metric, source, measured, oldest, unready, missing, new, first_fault })
+        Ok(Self { metric, source, measured, oldest, unready, missing, new, requested, first_fault })
+    }
+
+    fn request(&mut self, rules: &ScalingRules, pod: &'a ObservedPod) -> Result<i64, MetricError> {
+        let requests = &pod.pod.requests;
+        match self.requested {
+            Some((of_last, request)) if Arc::ptr_eq(of_last, requests) => Ok(request),
+            _ => {
+                let request = request(self.metric, rules, pod)?;
+                self.requested = Some((requests, request));
+                Ok(request)
+            }
+        }
     }
 
     fn add(&mut self, rules: &ScalingRules, look: &Look<'_, 'a>) {
@@ -318,7 +332,7 @@ impl<'a> Tally<'a> {
         if matches!(standing, Standing::Ignored) && !rules.is_hpa() {
             return;
         }
-        let request = match request(self.metric, rules, pod) {
+        let request = match self.request(rules, pod) {
             Ok(request) => request,
             Err(fault) => {
                 if self.first_fault.as_ref().is_none_or(|(name, _)| *pod.pod.name < **name) {
@@ -343,7 +357,7 @@ impl<'a> Tally<'a> {
 
     fn finish(self, survey: &Survey) -> Result<Sample, MetricError> {
         let Survey { rules, observation, .. } = survey;
-        let Self { metric, source, mut measured, mut oldest, unready, missing, mut new, first_fault } = self;
+        let Self { metric, source, mut measured, mut oldest, unready, missing, mut new, first_fault, .. } = self;
         if let Some((_, fault)) = first_fault {
             return Err(fault);
         }
