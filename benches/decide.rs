@@ -1,7 +1,7 @@
 //! What one decision costs: the engine alone, with its full record, without JSON.
 //!
 //! `cargo bench --bench decide`
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::disallowed_methods)]
 
 use std::hint::black_box;
 use std::sync::Arc;
