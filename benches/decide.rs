@@ -124,20 +124,19 @@ fn decisions(criterion: &mut Criterion) {
         ("1000 pods, nothing changes", 1_000, 70, Outcome::NoChange),
         ("1000 pods, scaled up", 1_000, 140, Outcome::ScaleUp),
     ];
-    for (name, pods, percent, outcome) in cases {
-        let seen = observation(pods, percent);
-        let (state, now) = settled(&rules, &seen);
-        assert_eq!(decide(&rules, &state, seen.clone(), now).outcome, outcome, "{name}");
+    let mut measure = |name, seen: Arc<Observation>, (state, now): (State, Timestamp), outcome| {
         let decide = || decide(black_box(&rules), black_box(&state), black_box(seen.clone()), black_box(now));
+        assert_eq!(decide().outcome, outcome, "{name}");
         criterion.bench_function(name, |bencher| bencher.iter(decide));
         println!("{name}: the quickest of {SINGLE} took {:?}", quickest(decide));
+    };
+    for (name, pods, percent, outcome) in cases {
+        let seen = observation(pods, percent);
+        let settled = settled(&rules, &seen);
+        measure(name, seen, settled, outcome);
     }
-    let seen = observation(10, 30);
-    let (state, now) = (State::default(), start());
-    assert_eq!(decide(&rules, &state, seen.clone(), now).outcome, Outcome::Held);
-    criterion.bench_function("10 pods, held by the scale-down window", |bencher| {
-        bencher.iter(|| decide(black_box(&rules), black_box(&state), black_box(seen.clone()), black_box(now)));
-    });
+    let unsettled = (State::default(), start());
+    measure("10 pods, held by the scale-down window", observation(10, 30), unsettled, Outcome::Held);
     let (state, now) = settled(&rules, &observation(10, 70));
     let decision = decide(&rules, &state, observation(10, 70), now);
     criterion.bench_function("remembering a decision", |bencher| {
