@@ -52,11 +52,10 @@ impl Later {
 mod tests {
     use futures_util::poll;
     use rstest::rstest;
-    use tokio::task::{LocalSet, yield_now};
+    use tokio::task::yield_now;
 
+    use super::super::paused::play;
     use super::*;
-    use crate::clock::Clock;
-    use crate::domain::Timestamp;
 
     const WAIT: Duration = Duration::from_millis(50);
 
@@ -86,11 +85,6 @@ mod tests {
                 later.cancel(context);
             }
         }
-    }
-
-    fn play(test: impl AsyncFnOnce(Clock)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        LocalSet::new().block_on(&runtime, async { test(Clock::scaled(Timestamp::UNIX_EPOCH, 1.0)).await });
     }
 
     /// Whoever cancels it wakes in the same moment as the actor, before or after it.

@@ -15,6 +15,8 @@ pub mod leadership;
 pub mod listing;
 pub mod messages;
 pub mod news;
+#[cfg(test)]
+mod paused;
 pub mod preview;
 mod readings;
 pub mod registry;

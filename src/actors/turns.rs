@@ -166,16 +166,13 @@ impl Drop for Turn {
 
 #[cfg(test)]
 mod tests {
-    use tokio::task::{LocalSet, spawn_local};
+    use tokio::task::spawn_local;
 
+    use super::super::paused;
     use super::*;
 
     fn play(test: impl AsyncFnOnce(Arc<Turns>, Clock)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        LocalSet::new().block_on(&runtime, async {
-            let clock = Clock::scaled(Timestamp::UNIX_EPOCH + TimeDelta::days(20_000), 1.0);
-            test(Arc::new(Turns::new(clock)), clock).await;
-        });
+        paused::play(async |clock| test(Arc::new(Turns::new(clock)), clock).await);
     }
 
     fn overloaded(seconds: Option<u64>) -> ClusterError {

@@ -1,10 +1,10 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use chrono::TimeDelta;
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::spawn_local;
 
 use super::*;
+use crate::actors::paused;
 use crate::domain::gpu::GpuReading;
 use crate::domain::observation::SourceState;
 use crate::ports::{Device, PortFuture};
@@ -123,9 +123,7 @@ impl Stage {
 }
 
 fn play(exporters: &[(&str, Answer)], test: impl AsyncFnOnce(Stage)) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    LocalSet::new().block_on(&runtime, async {
-        let clock = Clock::scaled(Timestamp::UNIX_EPOCH + TimeDelta::days(20_000), 1.0);
+    paused::play(async |clock| {
         let answers = exporters.iter().map(|(name, answer)| ((*name).to_owned(), answer.clone())).collect();
         let exporters = Arc::new(Exporters {
             clock,

@@ -2,9 +2,10 @@ use std::sync::Mutex;
 
 use chrono::TimeDelta;
 use tokio::sync::watch;
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::spawn_local;
 
 use super::*;
+use crate::actors::paused;
 use crate::domain::observation::PodUsage;
 use crate::ports::{NamespaceUsage, PortFuture, UsageTable};
 
@@ -87,9 +88,7 @@ impl Stage {
 
 /// Runs a test with a collector of its own, on one thread, with a paused clock.
 fn play(test: impl AsyncFnOnce(Stage)) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    LocalSet::new().block_on(&runtime, async {
-        let clock = Clock::scaled(Timestamp::UNIX_EPOCH + TimeDelta::days(20_000), 1.0);
+    paused::play(async |clock| {
         let answer = Mutex::new(Answer::Table);
         let source = Arc::new(Source { clock, calls: Mutex::default(), answer, open: watch::Sender::new(true) });
         let settings = CollectorSettings { freshness: FRESHNESS, cluster_scope_from: 3 };
